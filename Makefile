@@ -1,0 +1,77 @@
+# `make help` lists what there is. Everything is set up on first use, inside this folder.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+STUBS_VENV := .venv-stubs
+BIN := $(VENV)/bin
+DATA ?=
+PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "PinnerSage needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Creating the virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# Each lock has a stamp; the development lock holds the demo's, so the demo is content with either.
+$(VENV)/.installed-%: requirements-%.lock client/pyproject.toml | $(BIN)/python
+	@echo "Installing $< ..."
+	@$(BIN)/pip $(PIP_INSTALL) --requirement $<
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./client
+	@touch $@
+
+$(STUBS_VENV)/.installed: requirements-stubs.lock
+	@$(PYTHON) -m venv $(STUBS_VENV)
+	@$(STUBS_VENV)/bin/pip $(PIP_INSTALL) --requirement $<
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.installed-demo ## Recommendations on your screen; DATA=folder for your own data
+	@$(BIN)/python -m demo $(if $(DATA),--data $(DATA))
+
+.PHONY: setup
+setup: $(VENV)/.installed-dev ## Set up the development environment only
+
+.PHONY: test
+test: setup ## Run the test suite
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
+
+.PHONY: coverage
+coverage: setup ## Run the tests with branch coverage of model/ and storage/
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal --cov --cov-report=term-missing $(ARGS)
+
+.PHONY: check
+check: setup check-stubs ## Format, lint, types, stubs drift, architecture
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/buf lint
+	@$(BIN)/buf format --diff --exit-code
+	@$(BIN)/python -m pytest --quiet tests/architecture
+
+.PHONY: format
+format: setup ## Format the code and fix what can be fixed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/buf format --write
+
+.PHONY: stubs
+stubs: $(STUBS_VENV)/.installed ## Generate the gRPC stubs from protos/
+	@protos/generate.sh $(STUBS_VENV)/bin
+
+.PHONY: check-stubs
+check-stubs: $(STUBS_VENV)/.installed ## Fail when the committed stubs are not those of protos/
+	@protos/check.sh $(STUBS_VENV)/bin
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew (needs uv)
+	@./lock.sh
+
+.PHONY: clean
+clean: ## Remove what was built; the virtual environments stay
+	rm -rf build

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Resolve the dependencies into hash-pinned requirement files that name no addresses.
+set -euo pipefail
+compile() {
+  uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"
+}
+compile pyproject.toml --group dev --output-file requirements-dev.lock
+compile pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+compile pyproject.toml --group demo --constraint requirements-dev.lock --output-file requirements-demo.lock
+compile --group stubs --output-file requirements-stubs.lock

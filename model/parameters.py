@@ -1,0 +1,37 @@
+"""The model's parameters: one frozen record, fixed once for an embedding space."""
+
+from dataclasses import dataclass
+
+from model.errors import InvalidInputError
+
+SECONDS_PER_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """What Algorithm 2 depends on besides the actions.
+
+    Attributes:
+        alpha: Ward's threshold, a squared Euclidean distance: clusters merge while d <= alpha (Algorithm 1).
+            It belongs to the embedding space and is calibrated once (model.calibration).
+        lambda_per_day: Decay of an action's weight, per day of age (eq. 3; the paper uses 0.01 and does not
+            give the unit: the day is our reading).
+        window_days: How many days of actions count (Section 4).
+    """
+
+    alpha: float
+    lambda_per_day: float = 0.01
+    window_days: int = 90
+
+    def __post_init__(self) -> None:
+        if not self.alpha > 0:
+            raise InvalidInputError(f"alpha must be a positive squared distance, got {self.alpha}")
+        if not self.lambda_per_day >= 0:
+            raise InvalidInputError(f"lambda_per_day must be 0 or more, got {self.lambda_per_day}")
+        if not self.window_days > 0:
+            raise InvalidInputError(f"window_days must be positive, got {self.window_days}")
+
+    @property
+    def window_s(self) -> int:
+        """The window in seconds."""
+        return self.window_days * SECONDS_PER_DAY

@@ -1,0 +1,108 @@
+"""Commands made of settings records: one frozen dataclass a command is its flags, variables and help.
+
+A field annotated with `setting(...)` becomes a flag `--field-name` and a variable `PINNERSAGE_FIELD_NAME`.
+A wrong value is refused with the flag, the variable and the value; an expected error is one sentence on
+stderr; nobody meets a traceback for what they can mend themselves.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import typer
+
+SettingsT = TypeVar("SettingsT")
+Run = Callable[[SettingsT], int | None]
+
+FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
+
+
+def setting(
+    help_text: str,
+    *,
+    env: str,
+    metavar: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:  # noqa: ANN401 - typer's own type for an option is Any
+    """Describe one field of a settings record.
+
+    Args:
+        help_text: One line for people, with the unit.
+        env: The variable's name without the prefix PINNERSAGE_.
+        metavar: What stands for the value in the help.
+        low: The smallest value allowed.
+        high: The largest value allowed.
+    """
+    return typer.Option(
+        help=help_text, envvar=f"PINNERSAGE_{env}", metavar=metavar, min=low, max=high, show_envvar=True
+    )
+
+
+class Program:
+    """A program of one or several commands, run as `python -m NAME`."""
+
+    def __init__(self, name: str, *, expected: tuple[type[Exception], ...]) -> None:
+        self._name = name
+        self._expected = expected
+        self._app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+    def describe(self, purpose: str) -> None:
+        """Give the program a help text of its own; a program with several commands needs one."""
+        self._app.callback()(_documented(purpose))
+
+    def command(self, name: str, settings: type[SettingsT], run: Run[SettingsT]) -> None:
+        """Add a command: its docstring, flags and variables are those of `settings`."""
+
+        def call(**values: object) -> int | None:
+            return run(settings(**values))
+
+        # Typer reads a command from its signature: give it the record's.
+        call.__signature__ = inspect.signature(settings, eval_str=True)  # type: ignore[attr-defined]
+        call.__annotations__ = inspect.get_annotations(settings, eval_str=True)
+        call.__doc__ = settings.__doc__
+        self._app.command(name)(call)
+
+    def run(self, arguments: Sequence[str] | None = None) -> int:
+        """Run the command named by `arguments` (default: the process's) and return the exit status."""
+        arguments = list(sys.argv[1:] if arguments is None else arguments)
+        try:
+            status = self._app(args=arguments, prog_name=f"python -m {self._name}", standalone_mode=False)
+        except typer.TyperException as error:
+            return self._refuse(error, arguments)
+        except (KeyboardInterrupt, typer.Abort):
+            print(f"{self._name}: interrupted", file=sys.stderr)
+            return INTERRUPTED
+        except self._expected as error:
+            print(f"{self._name}: {error}", file=sys.stderr)
+            return FAILED
+        return int(status or 0)
+
+    def _refuse(self, error: typer.TyperException, arguments: Sequence[str]) -> int:
+        """Say which flag or variable had which value, and why that will not do."""
+        message = error.format_message()
+        if isinstance(error, typer.BadParameter) and error.param is not None:
+            value = _given_value(error.param, arguments)
+            if value is not None:
+                message = f"{message} (got {value!r})"
+        if message:
+            print(f"{self._name}: {message}\nSee: python -m {self._name} --help", file=sys.stderr)
+        return BAD_USAGE
+
+
+def _documented(purpose: str) -> Callable[[], None]:
+    def callback() -> None: ...
+
+    callback.__doc__ = purpose
+    return callback
+
+
+def _given_value(param: Any, arguments: Sequence[str]) -> str | None:  # noqa: ANN401 - typer's private type
+    """What the person gave for this parameter: on the command line, else in the environment."""
+    for at, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in param.opts:
+            return value if equals else (arguments[at + 1] if at + 1 < len(arguments) else None)
+    return os.environ.get(param.envvar) if isinstance(param.envvar, str) else None

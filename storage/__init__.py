@@ -1,0 +1,1 @@
+"""What the processes share: pin artefact, profile stores, data sets, model files, publishing."""

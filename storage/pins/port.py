@@ -1,0 +1,83 @@
+"""The port through which everything looks at pins: the artefact on disk and the in-memory fake alike."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.embedding_space import EmbeddingSpace
+
+NO_ROW = -1
+
+
+class Pins(Protocol):
+    """All valid pins of one version, by row. Rows below `n_indexed` are the refined pool.
+
+    Immutable and safe for any number of threads.
+    """
+
+    @property
+    def version(self) -> str:
+        """The published version's name."""
+        ...
+
+    @property
+    def embedding_space(self) -> EmbeddingSpace:
+        """The space of every vector here."""
+        ...
+
+    @property
+    def n_pins(self) -> int:
+        """All valid pins, refined out or not."""
+        ...
+
+    @property
+    def n_indexed(self) -> int:
+        """Pins in the index: rows 0 to n_indexed - 1."""
+        ...
+
+    @property
+    def embeddings(self) -> NDArray[np.float16]:
+        """float16 [n_pins, d], unit norm, read-only."""
+        ...
+
+    @property
+    def representatives(self) -> NDArray[np.int32]:
+        """int32 [n_pins]: the indexed row that stands for each row (itself, or its keeper), or NO_ROW."""
+        ...
+
+    def row(self, pin_id: str) -> int:
+        """The pin's row, or NO_ROW when this version does not hold it."""
+        ...
+
+    def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int64]:
+        """int64 [n]: the row of each pin, NO_ROW for unknown ones."""
+        ...
+
+    def rows_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """int64 [n]: the row of each xxh3-64 of a pin id, NO_ROW for unknown ones (collisions accepted)."""
+        ...
+
+    def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
+        """The ids of rows, in order."""
+        ...
+
+    def titles(self, rows: NDArray[np.integer]) -> list[str]:
+        """The titles of rows, in order; empty strings where the data had none."""
+        ...
+
+    def search(
+        self, queries: NDArray[np.float16], k: int, *, ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k indexed pins nearest to each query.
+
+        Args:
+            queries: float16 [nq, d], unit norm.
+            k: How many; fewer come back only when the pool is smaller.
+            ef_search: HNSW's efSearch; values below k are raised to k.
+
+        Returns:
+            Cosines float32 [nq, k'] in descending order and rows int64 [nq, k'], k' = min(k, n_indexed).
+        """
+        ...
