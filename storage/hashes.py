@@ -1,0 +1,17 @@
+"""The 64-bit hash of a pin id: what `ids.npy` is sorted by and what a user's `seen` set keeps."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+
+def hash_id(pin_id: str) -> int:
+    """xxh3-64 of the id's UTF-8."""
+    return xxhash.xxh3_64_intdigest(pin_id.encode())
+
+
+def hash_ids(pin_ids: Sequence[str]) -> NDArray[np.uint64]:
+    """uint64 [n]: `hash_id` of each, in order."""
+    return np.fromiter((hash_id(pin_id) for pin_id in pin_ids), dtype=np.uint64, count=len(pin_ids))

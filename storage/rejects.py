@@ -1,0 +1,88 @@
+"""Bad rows: counted by reason and written out one by one, so that no input is lost in silence."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from storage.errors import PublishError, TooManyRejectsError
+
+MAX_VALUE_CHARACTERS = 200
+_TOP_REASONS = 3
+
+
+class Rejects:
+    """Writes newline-JSON lines {"file", "row", "id", "reason", "value"}; `row` counts from 0 in its file.
+
+    Raises:
+        PublishError: The rejects file cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.counts: Counter[str] = Counter()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise PublishError(
+                f"cannot write the rejected rows to {path}: {error.strerror or error}"
+            ) from error
+
+    def add(
+        self, *, file: str, row: int, reason: str, pin_id: str | None = None, value: str | float | None = None
+    ) -> None:
+        """Count one bad row and write it out.
+
+        Args:
+            file: The input file.
+            row: The row within it, from 0.
+            reason: A few words, the same for every row of its kind: they are what is counted.
+            pin_id: The row's id, when it has one.
+            value: What was wrong, shortened to 200 characters.
+        """
+        self.counts[reason] += 1
+        line = {"file": file, "row": row, "id": _shown(pin_id), "reason": reason, "value": _shown(value)}
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def check(self, n_read: int, max_share: float) -> None:
+        """Stop a build that would lose too much of its input.
+
+        Raises:
+            TooManyRejectsError: More than `max_share` of the `n_read` rows were rejected.
+        """
+        n_rejected = self.counts.total()
+        if n_rejected <= max_share * n_read:
+            return
+        self._file.flush()
+        raise TooManyRejectsError(
+            f"{n_rejected:,} of {n_read:,} rows ({n_rejected / n_read:.1%}) were rejected, "
+            f"more than the {max_share:.1%} allowed: {self._top_reasons()}. "
+            f"They are listed in {self.path}. Mend the data, or allow a larger share."
+        )
+
+    def _top_reasons(self) -> str:
+        return ", ".join(f"{n:,} x {reason}" for reason, n in self.counts.most_common(_TOP_REASONS))
+
+    def close(self) -> None:
+        """Write out what is still buffered."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _shown(value: str | float | None) -> str | float | None:
+    """The value as JSON can carry it, and a person can read it."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_VALUE_CHARACTERS else value[: MAX_VALUE_CHARACTERS - 1] + "…"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
