@@ -1,0 +1,1 @@
+"""The whole service on your screen: build, serve, ask, and say why each candidate is there."""
