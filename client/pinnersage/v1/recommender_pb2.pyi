@@ -178,7 +178,7 @@ class RecommendResponse(_message.Message):
     artefact_version: _builtins.str
     """The pin artefact that every part of this answer comes from."""
     request_id: _builtins.str
-    """Also in the trailing metadata `x-request-id` and in the server's log."""
+    """Also in the server's log. An error carries it in the trailing metadata `x-request-id`."""
     reason: Global___AnswerReason.ValueType
     """Why the answer is not an ordinary one; unspecified when it is."""
     @_builtins.property

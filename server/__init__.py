@@ -1,0 +1,1 @@
+"""The gRPC service: profile -> sample -> retrieve -> merge -> encode."""

@@ -1,0 +1,80 @@
+"""The one place where the server's objects are built and wired."""
+
+import time
+
+import numpy as np
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CollectorRegistry
+from storage.pins.artefact import PinArtefact
+from storage.profiles.opening import open_reader
+
+from server.candidate_cache import CandidateCache, CandidateList
+from server.metrics import Metrics
+from server.profiles import ProfileSource
+from server.recommending import Recommender, popular_list
+from server.retrieval import Retrieval
+from server.sampling import Sampler
+from server.servicer import Servicer
+from server.serving import RunningServer
+from server.settings import Fallback, ServerSettings
+from storage.pins.port import Pins
+from storage.profiles.store import ProfileReader
+
+MEGABYTE = 1_000_000
+
+
+def build_server(settings: ServerSettings) -> RunningServer:
+    """A server ready to start: artefact verified, store open, both of one embedding space.
+
+    Raises:
+        StorageError: The artefact or the store cannot be used.
+    """
+    pins = PinArtefact.open(settings.pins)
+    return wire_server(pins, open_reader(settings.profiles), settings)
+
+
+def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -> RunningServer:
+    """The same from parts already open: the artefact or its fake, any profile store."""
+    batch = profiles.describe()
+    pins.embedding_space.require(batch.embedding_space, ours="the pin artefact", theirs="the profile store")
+    metrics = _metrics(pins, profiles)
+    cache = CandidateCache(settings.cache_mb * MEGABYTE)
+    metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
+    source = ProfileSource(profiles, pins, metrics)
+    recommender = Recommender(
+        pins=pins,
+        profiles=source,
+        sampler=Sampler(np.random.default_rng()),
+        retrieval=Retrieval(pins, cache, ef_search=settings.ef_search, metrics=metrics),
+        metrics=metrics,
+        popular=_popular(pins, source, settings.fallback),
+        clock=now_s,
+    )
+    return RunningServer(
+        Servicer(recommender), metrics, threads=settings.threads, with_reflection=settings.reflection
+    )
+
+
+def now_s() -> int:
+    """Unix seconds UTC."""
+    return int(time.time())
+
+
+def _metrics(pins: Pins, profiles: ProfileReader) -> Metrics:
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    metrics = Metrics(registry)
+    batch = profiles.describe()
+    metrics.describe_artefacts(
+        pins_version=pins.version,
+        n_indexed=pins.n_indexed,
+        profiles_version=batch.version,
+        n_users=batch.n_users,
+    )
+    metrics.watch_profile_age(lambda: now_s() - batch.computed_at_s)
+    return metrics
+
+
+def _popular(pins: Pins, source: ProfileSource, fallback: Fallback) -> CandidateList | None:
+    return popular_list(pins, source.popular_rows()) if fallback is Fallback.POPULAR else None

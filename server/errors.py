@@ -1,0 +1,71 @@
+"""What the server refuses, and the status each refusal becomes.
+
+ServerError
+├── InvalidRequestError     a field breaks the contract            INVALID_ARGUMENT with google.rpc.BadRequest
+├── NotFoundError           no such user or pin                    NOT_FOUND
+├── DeadlineExpiredError    the caller's deadline passed           DEADLINE_EXCEEDED
+└── StartError              the server cannot start as configured  (exit status 1)
+"""
+
+from dataclasses import dataclass
+
+import grpc
+
+from storage.errors import (
+    DamagedRecordError,
+    EmbeddingSpaceMismatchError,
+    ProfileStoreError,
+    StoreUnavailableError,
+)
+
+
+class ServerError(Exception):
+    """Base of everything the server raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule of the contract: the request's field, and what would be right."""
+
+    field: str
+    description: str
+
+
+class InvalidRequestError(ServerError):
+    """The request breaks the contract; every violation found is told at once."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__("; ".join(f"{each.field}: {each.description}" for each in violations))
+        self.violations = violations
+
+
+class NotFoundError(ServerError):
+    """The user or pin asked for does not exist here."""
+
+
+class DeadlineExpiredError(ServerError):
+    """The caller's deadline passed before the stage named could begin."""
+
+
+class StartError(ServerError):
+    """The server cannot start with these settings, artefacts or ports."""
+
+
+# From error to gRPC status; the first class that fits decides. Anything else is a defect: INTERNAL.
+STATUS_BY_ERROR: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (NotFoundError, grpc.StatusCode.NOT_FOUND),
+    (DeadlineExpiredError, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (StoreUnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (DamagedRecordError, grpc.StatusCode.DATA_LOSS),
+    (ProfileStoreError, grpc.StatusCode.UNAVAILABLE),
+    (EmbeddingSpaceMismatchError, grpc.StatusCode.FAILED_PRECONDITION),
+)
+
+
+def status_of(error: Exception) -> grpc.StatusCode:
+    """The status a caller sees for `error`."""
+    for kind, status in STATUS_BY_ERROR:
+        if isinstance(error, kind):
+            return status
+    return grpc.StatusCode.INTERNAL

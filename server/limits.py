@@ -1,0 +1,23 @@
+"""The limits of the wire contract: one frozen record, the defaults of protos/pinnersage/v1."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may ask for. Sizes in bytes, everything else is a count."""
+
+    id_bytes: int = 128
+    request_bytes: int = 256 * 1024
+    stream_message_bytes: int = 1024 * 1024
+    max_candidates: int = 1_000
+    default_candidates: int = 400
+    max_interests: int = 20
+    default_interests: int = 3
+    exclude_pin_ids: int = 2_000
+    recent_pins: int = 200
+    batch_users: int = 1_000
+    described_pins: int = 1_000
+
+
+LIMITS = Limits()

@@ -1,0 +1,79 @@
+"""The merge stage: drop what the user must not see from each list, interleave the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.exclusion import not_excluded
+from model.merging import interleave
+from server.candidate_cache import CandidateList
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Which candidates make the answer, in order.
+
+    Attributes:
+        lists: int64 [n], the list each candidate comes from.
+        positions: int64 [n], its position in that list.
+    """
+
+    lists: NDArray[np.int64]
+    positions: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.lists)
+
+    def taken_from(self, n_lists: int) -> NDArray[np.int64]:
+        """int64 [n_lists]: how many candidates each list gave."""
+        return np.bincount(self.lists, minlength=n_lists)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Filters:
+    """What may not come back.
+
+    Attributes:
+        representatives: int32 [n_pins], of the artefact.
+        excluded: int64 [x], representative rows: a near-duplicate never returns as its twin.
+        min_score: Least cosine, None for no bound.
+    """
+
+    representatives: NDArray[np.int32]
+    excluded: NDArray[np.int64]
+    min_score: float | None
+
+    def allowed(self, candidates: CandidateList) -> NDArray[np.int64]:
+        """The positions of a list that may come back, in order."""
+        keep = not_excluded(candidates.rows, self.representatives, self.excluded)
+        if self.min_score is not None:
+            keep &= candidates.scores >= self.min_score
+        return np.flatnonzero(keep)
+
+    def may_find_more(self, candidates: CandidateList) -> bool:
+        """Whether a longer list could hold further candidates that pass."""
+        reaches_bound = self.min_score is not None and bool(candidates.scores[-1:] < self.min_score)
+        return not candidates.is_whole_pool and not reaches_bound
+
+
+def merge(lists: Sequence[CandidateList], filters: Filters, *, budget: int, max_candidates: int) -> Selection:
+    """Interleave what may come back by rank, lists in the order given, first occurrence wins.
+
+    Args:
+        lists: One per sampled interest, in order of importance.
+        filters: What may not come back.
+        budget: At most so many from one list.
+        max_candidates: At most so many in all.
+    """
+    allowed = [filters.allowed(each) for each in lists]
+    merged = interleave(
+        [each.rows[positions] for each, positions in zip(lists, allowed, strict=True)],
+        budget=budget,
+        max_candidates=max_candidates,
+    )
+    # From positions among the allowed back to positions in the lists.
+    starts = np.cumsum([0, *(len(each) for each in allowed)])
+    positions = np.concatenate(allowed)[starts[merged.lists] + merged.positions]
+    return Selection(merged.lists, positions)

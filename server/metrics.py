@@ -1,0 +1,174 @@
+"""Prometheus metrics: go-grpc-prometheus names for calls, `pinnersage_*` for what happens inside."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from server.limits import LIMITS
+
+SERVICE = "pinnersage.v1.Recommender"
+STAGES = ("profile", "sample", "retrieve", "search", "merge", "encode")
+
+_CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a call ended; OK until somebody says otherwise."""
+
+    code: grpc.StatusCode = grpc.StatusCode.OK
+
+
+class MethodMetrics:
+    """The call metrics of one method, their labels resolved once."""
+
+    def __init__(self, metrics: "Metrics", grpc_type: str, method: str) -> None:
+        labels = (grpc_type, SERVICE, method)
+        self._started = metrics.started.labels(*labels)
+        self._seconds = metrics.handling_seconds.labels(*labels)
+        self._handled = {code: metrics.handled.labels(*labels, _go_name(code)) for code in grpc.StatusCode}
+
+    @contextmanager
+    def call(self) -> Iterator[Outcome]:
+        """Count one call, its time and its outcome."""
+        outcome = Outcome()
+        self._started.inc()
+        began = time.perf_counter()
+        try:
+            yield outcome
+        finally:
+            self._seconds.observe(time.perf_counter() - began)
+            self._handled[outcome.code].inc()
+
+
+class Metrics:
+    """Everything the server exposes.
+
+    Args:
+        registry: Where the metrics are registered; one a server, never the global one.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._register_calls(registry)
+        self._register_stages(registry)
+
+    def _register_calls(self, registry: CollectorRegistry) -> None:
+        labels = ("grpc_type", "grpc_service", "grpc_method")
+        self.started = Counter("grpc_server_started", "Calls begun.", labels, registry=registry)
+        self.handled = Counter(
+            "grpc_server_handled", "Calls ended.", (*labels, "grpc_code"), registry=registry
+        )
+        self.handling_seconds = Histogram(
+            "grpc_server_handling_seconds",
+            "Time of a call.",
+            labels,
+            buckets=_CALL_BUCKETS_S,
+            registry=registry,
+        )
+
+    def _register_stages(self, registry: CollectorRegistry) -> None:
+        stages = Histogram(
+            "pinnersage_stage_seconds",
+            "Time of a stage.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS_S,
+            registry=registry,
+        )
+        self._stages = {stage: stages.labels(stage) for stage in STAGES}
+        lookups = Counter(
+            "pinnersage_candidate_cache_lookups", "Candidate lists asked for.", ("result",), registry=registry
+        )
+        self._hits, self._misses = lookups.labels("hit"), lookups.labels("miss")
+        self._joins = Counter(
+            "pinnersage_single_flight_joins",
+            "Misses that waited for another call's search.",
+            registry=registry,
+        )
+        self._unknown_users = Counter(
+            "pinnersage_unknown_users", "Calls for unknown users.", registry=registry
+        )
+        self._skipped = Counter(
+            "pinnersage_interests_skipped",
+            "Interests whose medoid the artefact does not hold.",
+            registry=registry,
+        )
+        self._candidates = Histogram(
+            "pinnersage_candidates",
+            "Candidates in an answer.",
+            buckets=(0, 1, 10, 50, 100, 200, 300, 400, LIMITS.max_candidates),
+            registry=registry,
+        )
+        self._short = Counter(
+            "pinnersage_short_answers", "Answers with fewer candidates than asked for.", registry=registry
+        )
+
+    def watch_cache(self, size_bytes: Callable[[], int], entries: Callable[[], int]) -> None:
+        """Expose the candidate cache's size; read when scraped."""
+        Gauge(
+            "pinnersage_candidate_cache_bytes", "Real bytes of the candidate cache.", registry=self.registry
+        ).set_function(size_bytes)
+        Gauge(
+            "pinnersage_candidate_cache_entries", "Lists in the candidate cache.", registry=self.registry
+        ).set_function(entries)
+
+    def describe_artefacts(
+        self, *, pins_version: str, n_indexed: int, profiles_version: str, n_users: int
+    ) -> None:
+        """Expose what is served."""
+        labels = ("pins_version", "profiles_version")
+        info = Gauge("pinnersage_artefact_info", "What is served; always 1.", labels, registry=self.registry)
+        info.labels(pins_version, profiles_version).set(1)
+        Gauge("pinnersage_indexed_pins", "Pins in the index.", registry=self.registry).set(n_indexed)
+        Gauge("pinnersage_profiles", "Users with a batch profile.", registry=self.registry).set(n_users)
+
+    def watch_profile_age(self, age_s: Callable[[], float]) -> None:
+        """Expose how old the batch profiles are; read when scraped."""
+        Gauge(
+            "pinnersage_profiles_age_seconds", "Age of the batch profiles' cut.", registry=self.registry
+        ).set_function(age_s)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[name].observe(time.perf_counter() - began)
+
+    def count_cache(self, *, hits: int, misses: int) -> None:
+        """Count look-ups in the candidate cache."""
+        self._hits.inc(hits)
+        self._misses.inc(misses)
+
+    def count_joins(self, joins: int) -> None:
+        """Count misses that waited for another call's search."""
+        self._joins.inc(joins)
+
+    def count_unknown_user(self) -> None:
+        """Count a call for a user the store does not know."""
+        self._unknown_users.inc()
+
+    def count_skipped(self, interests: int) -> None:
+        """Count interests whose medoid the artefact does not hold."""
+        self._skipped.inc(interests)
+
+    def count_candidates(self, found: int, wanted: int) -> None:
+        """Count an answer's candidates."""
+        self._candidates.observe(found)
+        if found < wanted:
+            self._short.inc()
+
+
+def _go_name(code: grpc.StatusCode) -> str:
+    """The code as go-grpc-prometheus spells it: DEADLINE_EXCEEDED becomes DeadlineExceeded."""
+    if code is grpc.StatusCode.OK:
+        return "OK"
+    # Go spells it with one l.
+    return "Canceled" if code is grpc.StatusCode.CANCELLED else code.name.title().replace("_", "")

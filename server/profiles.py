@@ -1,0 +1,172 @@
+"""The profile stage: what the store knows of a user, brought to this moment and to this artefact."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.combining import Origin, combine
+from model.exclusion import representative_rows
+from model.interests import Actions, Interests, no_interests
+from model.profile import build_interests, interests_at
+from pinnersage.v1 import recommender_pb2 as pb
+from server.metrics import Metrics
+from server.validation import RecentAction
+from storage.pins.port import NO_ROW, Pins
+from storage.profiles.records import OnlineProfile
+from storage.profiles.store import BatchDescription, ProfileReader
+
+_WIRE_ORIGIN = {
+    Origin.BATCH: pb.INTEREST_ORIGIN_BATCH,
+    Origin.ONLINE: pb.INTEREST_ORIGIN_ONLINE,
+    Origin.BATCH_AND_ONLINE: pb.INTEREST_ORIGIN_BATCH_AND_ONLINE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UserProfile:
+    """One user, now.
+
+    Attributes:
+        interests: Those whose medoid the artefact holds, importances now, most important first.
+        rows: int64 [c], the medoids' rows.
+        origins: Where each interest comes from.
+        skipped: Interests whose medoid the artefact does not hold.
+        seen: int64 [s], representative rows of the pins the user acted on.
+    """
+
+    interests: Interests
+    rows: NDArray[np.int64]
+    origins: tuple["pb.InterestOrigin.ValueType", ...]
+    skipped: Interests
+    seen: NDArray[np.int64]
+
+
+class ProfileSource:
+    """Reads users from the store as the recommender needs them.
+
+    Args:
+        reader: The profile store.
+        pins: The artefact the interests are used with; the same embedding space (checked at start).
+        metrics: Counts interests skipped.
+    """
+
+    def __init__(self, reader: ProfileReader, pins: Pins, metrics: Metrics) -> None:
+        self._reader = reader
+        self._pins = pins
+        self._metrics = metrics
+        self._batch: BatchDescription = reader.describe()
+
+    def load(self, user_id: str, now_s: int) -> UserProfile | None:
+        """The user's interests now, or None when the store knows nothing of them.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+            DamagedRecordError: What is stored cannot be trusted.
+        """
+        batch = self._reader.batch(user_id)
+        online = self._reader.online(user_id)
+        if batch is None and online is None:
+            return None
+        stored = no_interests(now_s) if batch is None else batch.interests
+        usable, rows, skipped = self._split(
+            interests_at(stored, now_s, self._batch.parameters.lambda_per_day)
+        )
+        origins = (Origin.BATCH,) * len(usable)
+        if online is not None:
+            usable, rows, origins = self._with_online(usable, rows, online, now_s)
+        self._metrics.count_skipped(len(skipped))
+        return UserProfile(
+            interests=usable,
+            rows=rows,
+            origins=tuple(_WIRE_ORIGIN[each] for each in origins),
+            skipped=skipped,
+            seen=self._seen(user_id, online),
+        )
+
+    def from_recent(self, actions: list[RecentAction], now_s: int) -> tuple[UserProfile, int]:
+        """Interests made by Algorithm 2 from a request's pins, and how many pins are unknown."""
+        rows = self._pins.rows([each.pin_id for each in actions])
+        known = [at for at in range(len(actions)) if rows[at] != NO_ROW]
+        times_s = [now_s if actions[at].time_s is None else int(actions[at].time_s or 0) for at in known]
+        interests = self._build(
+            tuple(actions[at].pin_id for at in known),
+            rows[known],
+            np.array(times_s, np.int64),
+            np.ones(len(known)),
+            now_s,
+        )
+        profile = UserProfile(
+            interests=interests,
+            rows=self._pins.rows(interests.medoid_pin_ids),
+            origins=(pb.INTEREST_ORIGIN_REQUEST,) * len(interests),
+            skipped=no_interests(now_s),
+            seen=representative_rows(rows[known], self._pins.representatives),
+        )
+        return profile, len(actions) - len(known)
+
+    def seen_count(self, user_id: str) -> int:
+        """How many pins of the window the store has for the user."""
+        return len(self._reader.seen(user_id))
+
+    def popular_rows(self) -> NDArray[np.int64]:
+        """int64 [p]: the indexed rows of the window's most acted-on pins, most acted-on first."""
+        rows = self._pins.rows(self._reader.popular())
+        return rows[(rows != NO_ROW) & (rows < self._pins.n_indexed)]
+
+    @property
+    def batch(self) -> BatchDescription:
+        """The live batch profiles."""
+        return self._batch
+
+    def _split(self, interests: Interests) -> tuple[Interests, NDArray[np.int64], Interests]:
+        rows = self._pins.rows(interests.medoid_pin_ids)
+        held = rows != NO_ROW
+        return interests.take(np.flatnonzero(held)), rows[held], interests.take(np.flatnonzero(~held))
+
+    def _with_online(
+        self, batch: Interests, batch_rows: NDArray[np.int64], online: OnlineProfile, now_s: int
+    ) -> tuple[Interests, NDArray[np.int64], tuple[Origin, ...]]:
+        newest, newest_rows, _ = self._split(self._online_interests(online, now_s))
+        vectors = self._pins.embeddings
+        combined = combine(
+            batch, vectors[batch_rows], newest, vectors[newest_rows], self._batch.parameters, now_s
+        )
+        return combined.interests, self._pins.rows(combined.interests.medoid_pin_ids), combined.origins
+
+    def _online_interests(self, online: OnlineProfile, now_s: int) -> Interests:
+        """The online interests after the batch's watermark: stored ones, or recomputed for another watermark.
+
+        A roll-back or a late swap of the batch moves the watermark; the raw actions make the answer exact.
+        """
+        watermark_s = self._batch.actions_until_s
+        if online.actions_after_s == watermark_s:
+            return online.interests
+        rows = self._pins.rows(online.pin_ids)
+        later = np.flatnonzero((online.times_s > watermark_s) & (rows != NO_ROW) & (online.weights > 0))
+        return self._build(
+            tuple(online.pin_ids[at] for at in later),
+            rows[later],
+            online.times_s[later],
+            online.weights[later],
+            now_s,
+        )
+
+    def _build(
+        self,
+        pin_ids: tuple[str, ...],
+        rows: NDArray[np.int64],
+        times_s: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        now_s: int,
+    ) -> Interests:
+        actions = Actions(
+            pin_ids=pin_ids, vectors=self._pins.embeddings[rows], times_s=times_s, weights=weights
+        )
+        return build_interests(actions, self._batch.parameters, now_s)
+
+    def _seen(self, user_id: str, online: OnlineProfile | None) -> NDArray[np.int64]:
+        rows = self._pins.rows_of_hashes(self._reader.seen(user_id))
+        if online is not None:
+            rows = np.concatenate([rows, self._pins.rows(online.pin_ids)])
+        return representative_rows(rows[rows != NO_ROW], self._pins.representatives)

@@ -1,0 +1,201 @@
+"""From a user to candidates: profile -> sample -> retrieve -> merge, each stage a line."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.budget import budget_per_interest
+from model.exclusion import representative_rows
+from model.sampling import probabilities
+from pinnersage.v1 import recommender_pb2 as pb
+from server.candidate_cache import CandidateList
+from server.deadlines import Deadline
+from server.encoding import encode_list
+from server.errors import NotFoundError
+from server.merging import Filters, Selection, merge
+from server.metrics import Metrics
+from server.profiles import ProfileSource, UserProfile
+from server.retrieval import TIERS, Retrieval, Retrieved
+from server.sampling import Sampler
+from server.validation import Options, RecentAction
+from storage.pins.port import NO_ROW, Pins
+
+_NOTHING = Selection(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recommendation:
+    """An answer before it is encoded.
+
+    Attributes:
+        interests: What was sampled, most important first.
+        lists: One per sampled interest.
+        selection: Which candidates of the lists make the answer.
+        reason: Why it is not an ordinary answer, if it is not.
+    """
+
+    interests: tuple[pb.SampledInterest, ...] = ()
+    lists: tuple[CandidateList, ...] = ()
+    selection: Selection = field(default=_NOTHING)
+    reason: "pb.AnswerReason.ValueType" = pb.ANSWER_REASON_UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recommender:
+    """Answers for one artefact version and one profile store.
+
+    Attributes:
+        pins: The artefact.
+        profiles: Where users come from.
+        sampler: Draws interests.
+        retrieval: Fetches candidate lists.
+        metrics: Times the stages.
+        popular: What unknown users get; None for nothing.
+        clock: Unix seconds UTC, now.
+    """
+
+    pins: Pins
+    profiles: ProfileSource
+    sampler: Sampler
+    retrieval: Retrieval
+    metrics: Metrics
+    popular: CandidateList | None
+    clock: Callable[[], int]
+
+    def for_user(self, user_id: str, options: Options, deadline: Deadline) -> Recommendation:
+        """Recommend for a stored user; an unknown one gets the fallback and the reason."""
+        deadline.check("profile")
+        with self.metrics.stage("profile"):
+            profile = self.profiles.load(user_id, self.clock())
+        if profile is None:
+            return self._fall_back(options)
+        return self._recommend(profile, options, deadline)
+
+    def for_pins(
+        self, actions: list[RecentAction], options: Options, deadline: Deadline
+    ) -> tuple[Recommendation, int]:
+        """Recommend from recent pins, and how many of them the artefact does not know."""
+        deadline.check("profile")
+        with self.metrics.stage("profile"):
+            profile, unknown_pins = self.profiles.from_recent(actions, self.clock())
+        return self._recommend(profile, options, deadline), unknown_pins
+
+    def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
+        """The pins nearest to one, and whether the list came from the cache.
+
+        Raises:
+            NotFoundError: The artefact does not hold the pin.
+        """
+        row = self.pins.row(pin_id)
+        if row == NO_ROW:
+            raise NotFoundError(f"pin_id: the artefact {self.pins.version} does not hold pin {pin_id!r}")
+        excluded = self._excluded(np.array([row]), np.empty(0, np.int64), options)
+        retrieved, selection = self._fill([(pin_id, row)], excluded, options, deadline)
+        return _answer((), retrieved, selection), retrieved[0].cache_hit
+
+    def _recommend(self, profile: UserProfile, options: Options, deadline: Deadline) -> Recommendation:
+        if not len(profile.interests):
+            return Recommendation(reason=pb.ANSWER_REASON_NO_USABLE_INTERESTS)
+        with self.metrics.stage("sample"):
+            sampled = self.sampler.sample(profile.interests.importances, options.max_interests, options.seed)
+        medoids = [(profile.interests.medoid_pin_ids[at], int(profile.rows[at])) for at in sampled.tolist()]
+        excluded = self._excluded(profile.rows, profile.seen, options)
+        retrieved, selection = self._fill(medoids, excluded, options, deadline)
+        return _answer(_describe(profile, sampled, retrieved), retrieved, selection)
+
+    def _fill(
+        self, medoids: list[tuple[str, int]], filters: Filters, options: Options, deadline: Deadline
+    ) -> tuple[list[Retrieved], Selection]:
+        """Fetch the medoids' lists and merge them; lists that exclusions left short are fetched wider."""
+        budget = budget_per_interest(options.max_candidates, len(medoids))
+        retrieved = self._retrieve(medoids, budget, deadline)
+        while True:
+            lists = [each.candidates for each in retrieved]
+            with self.metrics.stage("merge"):
+                selection = merge(lists, filters, budget=budget, max_candidates=options.max_candidates)
+            short = _short_lists(lists, selection, filters, budget, options.max_candidates)
+            if not short:
+                self.metrics.count_candidates(len(selection), options.max_candidates)
+                return retrieved, selection
+            at_least = 1 + max(lists[at].wanted for at in short)
+            wider = self._retrieve([medoids[at] for at in short], at_least, deadline)
+            for at, each in zip(short, wider, strict=True):
+                retrieved[at] = Retrieved(each.candidates, retrieved[at].cache_hit)
+
+    def _retrieve(self, medoids: list[tuple[str, int]], at_least: int, deadline: Deadline) -> list[Retrieved]:
+        with self.metrics.stage("retrieve"):
+            return self.retrieval.fetch(medoids, at_least=at_least, deadline=deadline)
+
+    def _excluded(self, medoid_rows: NDArray[np.int64], seen: NDArray[np.int64], options: Options) -> Filters:
+        """The user's seen pins, all their medoids and the caller's exclusions, by representative."""
+        named = self.pins.rows(options.exclude_pin_ids)
+        rows = np.concatenate([medoid_rows, named[named != NO_ROW]])
+        representatives = self.pins.representatives
+        excluded = np.union1d(seen, representative_rows(rows, representatives))
+        return Filters(representatives=representatives, excluded=excluded, min_score=options.min_score)
+
+    def _fall_back(self, options: Options) -> Recommendation:
+        self.metrics.count_unknown_user()
+        if self.popular is None or not len(self.popular):
+            return Recommendation(reason=pb.ANSWER_REASON_UNKNOWN_USER)
+        nothing = np.empty(0, np.int64)
+        # A popular pin has no cosine to anything: min_score does not apply.
+        filters = self._excluded(nothing, nothing, options)
+        selection = merge(
+            [self.popular], filters, budget=options.max_candidates, max_candidates=options.max_candidates
+        )
+        interest = pb.SampledInterest(probability=1.0, origin=pb.INTEREST_ORIGIN_FALLBACK, cache_hit=True)
+        return Recommendation(
+            interests=(interest,),
+            lists=(self.popular,),
+            selection=selection,
+            reason=pb.ANSWER_REASON_UNKNOWN_USER,
+        )
+
+
+def popular_list(pins: Pins, rows: NDArray[np.int64]) -> CandidateList:
+    """The fallback's candidates, encoded once at start."""
+    return encode_list(rows, pins.pin_ids(rows), None, medoid_pin_id="", wanted=len(rows))
+
+
+def _answer(
+    interests: tuple[pb.SampledInterest, ...], retrieved: Sequence[Retrieved], selection: Selection
+) -> Recommendation:
+    return Recommendation(
+        interests=interests,
+        lists=tuple(each.candidates for each in retrieved),
+        selection=selection,
+        reason=pb.ANSWER_REASON_UNSPECIFIED if len(selection) else pb.ANSWER_REASON_ALL_FILTERED,
+    )
+
+
+def _describe(
+    profile: UserProfile, sampled: NDArray[np.int64], retrieved: Sequence[Retrieved]
+) -> tuple[pb.SampledInterest, ...]:
+    shares = probabilities(profile.interests.importances)
+    return tuple(
+        pb.SampledInterest(
+            medoid_pin_id=profile.interests.medoid_pin_ids[at],
+            importance=profile.interests.importances[at],
+            probability=shares[at],
+            origin=profile.origins[at],
+            cache_hit=each.cache_hit,
+        )
+        for at, each in zip(sampled.tolist(), retrieved, strict=True)
+    )
+
+
+def _short_lists(
+    lists: Sequence[CandidateList], selection: Selection, filters: Filters, budget: int, max_candidates: int
+) -> list[int]:
+    """The lists that gave less than their budget to an answer that is not full, and may hold more."""
+    if len(selection) >= max_candidates:
+        return []
+    taken = selection.taken_from(len(lists)).tolist()
+    return [
+        at
+        for at, each in enumerate(lists)
+        if taken[at] < budget and each.wanted < TIERS[-1] and filters.may_find_more(each)
+    ]

@@ -1,0 +1,98 @@
+"""The methods of pinnersage.v1.Recommender: validate, recommend, encode. No try/except here."""
+
+from collections.abc import Iterator
+
+from pinnersage.v1 import recommender_pb2 as pb
+from server.answers import (
+    encode_recommendation,
+    encode_recommendation_for_pins,
+    encode_similar,
+    pins_message,
+    profile_message,
+)
+from server.calls import Call
+from server.encoding import batch_messages, encode_user_result
+from server.errors import NotFoundError
+from server.limits import LIMITS
+from server.recommending import Recommender
+from server.validation import (
+    Options,
+    validate_get_pins,
+    validate_get_profile,
+    validate_recommend,
+    validate_recommend_batch,
+    validate_recommend_for_pins,
+    validate_similar_pins,
+)
+
+
+class Servicer:
+    """Answers every method as serialised bytes.
+
+    Args:
+        recommender: The stages.
+    """
+
+    def __init__(self, recommender: Recommender) -> None:
+        self._recommender = recommender
+
+    def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
+        """Recommend for one user."""
+        user_id, options = validate_recommend(request)
+        return self._recommend(user_id, options, call)
+
+    def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
+        """Recommend from recent pins."""
+        actions, options = validate_recommend_for_pins(request)
+        recommendation, unknown_pins = self._recommender.for_pins(actions, options, call.deadline)
+        return encode_recommendation_for_pins(
+            recommendation, unknown_pins, version=self._version, request_id=call.request_id
+        )
+
+    def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
+        """Recommend for many users, streamed back in order; stops when nobody listens any more."""
+        user_ids, options = validate_recommend_batch(request)
+        results = (
+            encode_user_result(user_id, self._recommend(user_id, options, call))
+            for user_id in user_ids
+            if call.is_active()
+        )
+        yield from batch_messages(results, LIMITS.stream_message_bytes)
+
+    def similar_pins(self, request: pb.SimilarPinsRequest, call: Call) -> bytes:
+        """The neighbours of one pin."""
+        pin_id, options = validate_similar_pins(request)
+        recommendation, cache_hit = self._recommender.similar(pin_id, options, call.deadline)
+        return encode_similar(recommendation, cache_hit, version=self._version, request_id=call.request_id)
+
+    def get_profile(self, request: pb.GetProfileRequest, call: Call) -> bytes:
+        """All of a user's interests."""
+        user_id = validate_get_profile(request)
+        recommender = self._recommender
+        profile = recommender.profiles.load(user_id, recommender.clock())
+        if profile is None:
+            raise NotFoundError(f"user_id: the profile store knows no user {user_id!r}")
+        return profile_message(
+            user_id,
+            profile,
+            recommender.profiles.seen_count(user_id),
+            batch=recommender.profiles.batch,
+            pins=recommender.pins,
+            request_id=call.request_id,
+        ).SerializeToString()
+
+    def get_pins(self, request: pb.GetPinsRequest, call: Call) -> bytes:
+        """Titles and representatives."""
+        pin_ids = validate_get_pins(request)
+        return pins_message(
+            pin_ids, pins=self._recommender.pins, request_id=call.request_id
+        ).SerializeToString()
+
+    def _recommend(self, user_id: str, options: Options, call: Call) -> bytes:
+        recommendation = self._recommender.for_user(user_id, options, call.deadline)
+        with self._recommender.metrics.stage("encode"):
+            return encode_recommendation(recommendation, version=self._version, request_id=call.request_id)
+
+    @property
+    def _version(self) -> str:
+        return self._recommender.pins.version

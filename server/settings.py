@@ -1,0 +1,63 @@
+"""What the server can be told, by flag or by variable."""
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from process.commands import setting
+from process.logs import LogFormat
+from server.errors import StartError
+
+
+class Fallback(StrEnum):
+    """What an unknown user gets."""
+
+    NONE = "none"
+    POPULAR = "popular"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """Serve recommendations over gRPC from a pin artefact and a profile store."""
+
+    pins: Annotated[Path, setting("Folder of the pin artefact.", env="PINS", metavar="DIR")]
+    profiles: Annotated[str, setting("Profile store: a folder.", env="PROFILES", metavar="URL")]
+    host: Annotated[str, setting("Address to listen on.", env="HOST")] = "127.0.0.1"
+    port: Annotated[int, setting("gRPC port; 0 takes a free one.", env="PORT", low=0, high=65_535)] = 50051
+    metrics_port: Annotated[
+        int, setting("Prometheus port; 0 serves no metrics.", env="METRICS_PORT", low=0, high=65_535)
+    ] = 9464
+    ef_search: Annotated[
+        int, setting("HNSW efSearch of a cache miss.", env="EF_SEARCH", low=1, high=10_000)
+    ] = 256
+    cache_mb: Annotated[int, setting("Candidate cache, in MB of real bytes.", env="CACHE_MB", low=1)] = 256
+    threads: Annotated[int, setting("Threads that answer calls.", env="THREADS", low=1, high=256)] = 8
+    fallback: Annotated[Fallback, setting("What an unknown user gets.", env="FALLBACK")] = Fallback.NONE
+    reflection: Annotated[bool, setting("Let grpcurl list and describe the service.", env="REFLECTION")] = (
+        True
+    )
+    allow_insecure: Annotated[
+        bool, setting("Listen beyond loopback without TLS and credentials.", env="ALLOW_INSECURE")
+    ] = False
+    drain_s: Annotated[
+        float, setting("Seconds to go on serving after SIGTERM, as NOT_SERVING.", env="DRAIN_S", low=0)
+    ] = 5.0
+    grace_s: Annotated[float, setting("Seconds calls in flight have to finish.", env="GRACE_S", low=0)] = 10.0
+    log_format: Annotated[LogFormat, setting("auto, json or text.", env="LOG_FORMAT")] = "auto"
+
+    def __post_init__(self) -> None:
+        if not self.allow_insecure and not _is_loopback(self.host):
+            raise StartError(
+                f"--host {self.host} can be reached from other machines, and this server has no TLS or "
+                "credentials. Listen on 127.0.0.1, or say --allow-insecure (PINNERSAGE_ALLOW_INSECURE=1) if "
+                "the network protects it."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,173 @@
+"""From wire requests to valid values: every broken rule is found before any work begins."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pinnersage.v1 import recommender_pb2 as pb
+from server.errors import InvalidRequestError, Violation
+from server.limits import LIMITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What an answer should look like, defaults filled in.
+
+    Attributes:
+        max_candidates: At most so many candidates.
+        max_interests: How many interests are sampled.
+        exclude_pin_ids: Pins that must not come back, nor their near-duplicates.
+        seed: For a repeatable sample; None for a fresh one.
+        min_score: Least cosine of a candidate; None for no bound.
+    """
+
+    max_candidates: int = LIMITS.default_candidates
+    max_interests: int = LIMITS.default_interests
+    exclude_pin_ids: Sequence[str] = ()
+    seed: int | None = None
+    min_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecentAction:
+    """A pin of RecommendForPins and when it was acted on (Unix seconds UTC), None for now."""
+
+    pin_id: str
+    time_s: int | None
+
+
+_WithOptions = pb.RecommendRequest | pb.RecommendForPinsRequest | pb.RecommendBatchRequest
+
+
+class _Findings:
+    """Collects violations, so that a caller mends them all at once."""
+
+    def __init__(self) -> None:
+        self._violations: list[Violation] = []
+
+    def add(self, field: str, description: str) -> None:
+        self._violations.append(Violation(field, description))
+
+    def check_id(self, field: str, value: str) -> None:
+        if not value:
+            self.add(field, "must not be empty")
+        elif (size := len(value.encode())) > LIMITS.id_bytes:
+            self.add(field, f"is {size} bytes long; ids have at most {LIMITS.id_bytes}")
+
+    def check_ids(self, field: str, values: Sequence[str], *, at_least: int, at_most: int) -> None:
+        self.check_count(field, len(values), at_least=at_least, at_most=at_most)
+        for at, value in enumerate(values[: at_most + 1]):
+            self.check_id(f"{field}[{at}]", value)
+
+    def check_count(self, field: str, count: int, *, at_least: int, at_most: int) -> None:
+        if not at_least <= count <= at_most:
+            self.add(field, f"has {count} entries; allowed are {at_least:,} to {at_most:,}")
+
+    def check_range(self, field: str, value: int, *, at_most: int) -> None:
+        if not 1 <= value <= at_most:
+            self.add(field, f"is {value}; allowed are 1 to {at_most:,} (leave it out for the default)")
+
+    def check_score(self, field: str, value: float) -> None:
+        if math.isnan(value) or not -1.0 <= value <= 1.0:
+            self.add(field, f"is {value}; a cosine lies in -1 to 1")
+
+    def raise_if_any(self) -> None:
+        if self._violations:
+            raise InvalidRequestError(self._violations)
+
+
+def validate_recommend(request: pb.RecommendRequest) -> tuple[str, Options]:
+    """The user and the options of Recommend.
+
+    Raises:
+        InvalidRequestError: With every violation.
+    """
+    findings = _Findings()
+    findings.check_id("user_id", request.user_id)
+    options = _options(request, findings)
+    findings.raise_if_any()
+    return request.user_id, options
+
+
+def validate_recommend_for_pins(request: pb.RecommendForPinsRequest) -> tuple[list[RecentAction], Options]:
+    """The recent pins and the options of RecommendForPins."""
+    findings = _Findings()
+    findings.check_count("pins", len(request.pins), at_least=1, at_most=LIMITS.recent_pins)
+    for at, pin in enumerate(request.pins[: LIMITS.recent_pins + 1]):
+        findings.check_id(f"pins[{at}].pin_id", pin.pin_id)
+    options = _options(request, findings)
+    findings.raise_if_any()
+    return [
+        RecentAction(pin.pin_id, pin.action_time.seconds if pin.HasField("action_time") else None)
+        for pin in request.pins
+    ], options
+
+
+def validate_recommend_batch(request: pb.RecommendBatchRequest) -> tuple[list[str], Options]:
+    """The users and the options of RecommendBatch."""
+    findings = _Findings()
+    findings.check_ids("user_ids", request.user_ids, at_least=1, at_most=LIMITS.batch_users)
+    options = _options(request, findings)
+    findings.raise_if_any()
+    return list(request.user_ids), options
+
+
+def validate_similar_pins(request: pb.SimilarPinsRequest) -> tuple[str, Options]:
+    """The pin and the options of SimilarPins."""
+    findings = _Findings()
+    findings.check_id("pin_id", request.pin_id)
+    findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
+    max_candidates = _max_candidates(request, findings)
+    min_score = _min_score(request, findings)
+    findings.raise_if_any()
+    return request.pin_id, Options(
+        max_candidates=max_candidates,
+        max_interests=1,
+        exclude_pin_ids=request.exclude_pin_ids,
+        min_score=min_score,
+    )
+
+
+def validate_get_profile(request: pb.GetProfileRequest) -> str:
+    """The user of GetProfile."""
+    findings = _Findings()
+    findings.check_id("user_id", request.user_id)
+    findings.raise_if_any()
+    return request.user_id
+
+
+def validate_get_pins(request: pb.GetPinsRequest) -> list[str]:
+    """The pins of GetPins."""
+    findings = _Findings()
+    findings.check_ids("pin_ids", request.pin_ids, at_least=1, at_most=LIMITS.described_pins)
+    findings.raise_if_any()
+    return list(request.pin_ids)
+
+
+def _options(request: _WithOptions, findings: _Findings) -> Options:
+    findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
+    max_interests = LIMITS.default_interests
+    if request.HasField("max_interests"):
+        max_interests = request.max_interests
+        findings.check_range("max_interests", max_interests, at_most=LIMITS.max_interests)
+    return Options(
+        max_candidates=_max_candidates(request, findings),
+        max_interests=max_interests,
+        exclude_pin_ids=request.exclude_pin_ids,
+        seed=request.seed if request.HasField("seed") else None,
+        min_score=_min_score(request, findings),
+    )
+
+
+def _max_candidates(request: _WithOptions | pb.SimilarPinsRequest, findings: _Findings) -> int:
+    if not request.HasField("max_candidates"):
+        return LIMITS.default_candidates
+    findings.check_range("max_candidates", request.max_candidates, at_most=LIMITS.max_candidates)
+    return request.max_candidates
+
+
+def _min_score(request: _WithOptions | pb.SimilarPinsRequest, findings: _Findings) -> float | None:
+    if not request.HasField("min_score"):
+        return None
+    findings.check_score("min_score", request.min_score)
+    return request.min_score
