@@ -1,0 +1,87 @@
+"""dataset.toml: the file that names one data set's pins, actions, embedding space and action weights.
+
+name = "my-shop"
+pins = "pins.parquet"
+actions = "actions.parquet"           # a file or a folder; may be left out
+embedding_space = "my-model-2"
+
+[action_weights]                      # may be left out: then every action counts 1
+save = 1.0
+open = 0.0                            # 0: seen only
+hide = -1.0                           # negative: never show it again
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import DataError
+from storage.toml_files import TomlTable, read_toml
+
+DATASET_FILE = "dataset.toml"
+
+_KEYS = ("name", "pins", "actions", "embedding_space", "action_weights")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSet:
+    """What dataset.toml says.
+
+    Attributes:
+        name: For people.
+        pins: A parquet file, or a folder of them.
+        actions: A parquet file, or a folder of them.
+        embedding_space: Name and version of the pins' embeddings.
+        action_weights: Weight of each action that is read: positive counts towards interests, 0 is seen only,
+            negative is a hide. None: every action counts 1.
+    """
+
+    name: str
+    pins: Path
+    actions: Path | None
+    embedding_space: str
+    action_weights: Mapping[str, float] | None
+
+
+def read_dataset(folder: Path) -> DataSet:
+    """Read FOLDER/dataset.toml.
+
+    Raises:
+        DataError: It is missing or wrong; the message names the key and what to write.
+    """
+    table = read_toml(
+        folder / DATASET_FILE,
+        known=_KEYS,
+        missing=f"Write one that names the data set's files, at least: {_at_least()}",
+    )
+    return DataSet(
+        name=table.text("name", example="my-shop"),
+        pins=_data_path(table, folder, "pins", example="pins.parquet"),
+        actions=_data_path(table, folder, "actions", example="actions.parquet")
+        if "actions" in table
+        else None,
+        embedding_space=table.text("embedding_space", example="my-model-2"),
+        action_weights=_weights(table.table("action_weights")) if "action_weights" in table else None,
+    )
+
+
+def _at_least() -> str:
+    return 'name = "my-shop", pins = "pins.parquet", embedding_space = "my-model-2"'
+
+
+def _data_path(table: TomlTable, folder: Path, key: str, *, example: str) -> Path:
+    path = folder / table.text(key, example=example)
+    if not path.exists():
+        raise table.problem(key, f"names {path}, which does not exist")
+    return path
+
+
+def _weights(table: TomlTable) -> Mapping[str, float]:
+    weights = {action: table.number(action, example=1.0) for action in table}
+    if not weights:
+        raise _no_weights(table)
+    return weights
+
+
+def _no_weights(table: TomlTable) -> DataError:
+    return table.problem("*", "lists no action, so none would be read. List some, for example: save = 1.0")

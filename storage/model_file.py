@@ -1,0 +1,99 @@
+"""model.toml: the model's parameters for one embedding space, calibrated once and kept for years."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from model.errors import InvalidInputError
+from model.parameters import Parameters
+from storage.embedding_space import EmbeddingSpace
+from storage.errors import DataError, PublishError
+from storage.toml_files import TomlTable, read_toml, toml_text
+
+_TOP = ("version", "embedding_space", "parameters")
+_SPACE = ("name", "dimension")
+_PARAMETERS = ("alpha", "lambda_per_day", "window_days")
+_CALIBRATE = "Make one with: python -m profile_builder calibrate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """What model.toml says.
+
+    Attributes:
+        embedding_space: The space the parameters were calibrated in; they mean nothing in another.
+        parameters: What Algorithm 2 depends on besides the actions.
+    """
+
+    embedding_space: EmbeddingSpace
+    parameters: Parameters
+
+    @property
+    def version(self) -> str:
+        """Derived from the content alone, so equal calibrations share it and an edited file has its own."""
+        parameters = {name: float(value) for name, value in asdict(self.parameters).items()}
+        content = json.dumps([asdict(self.embedding_space), parameters], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read model.toml; the version written in it is for people and may be out of date after an edit.
+
+    Raises:
+        DataError: It is missing or wrong; the message names the key and what to write.
+    """
+    top = read_toml(path, known=_TOP, missing=_CALIBRATE)
+    space = top.table("embedding_space", known=_SPACE)
+    return ModelFile(
+        embedding_space=EmbeddingSpace(
+            space.text("name", example="my-model-2"), space.whole_number("dimension", example=256)
+        ),
+        parameters=_parameters(path, top.table("parameters", known=_PARAMETERS)),
+    )
+
+
+def _parameters(path: Path, table: TomlTable) -> Parameters:
+    try:
+        return Parameters(
+            alpha=table.number("alpha", example=1.5),
+            lambda_per_day=table.number("lambda_per_day", example=0.01),
+            window_days=table.whole_number("window_days", example=90),
+        )
+    except InvalidInputError as error:
+        raise DataError(f"{path}: parameters: {error}") from error
+
+
+def write_model_file(path: Path, model_file: ModelFile) -> None:
+    """Write model.toml, whole or not at all, in place of an earlier one.
+
+    Raises:
+        PublishError: It cannot be written; an earlier one is as it was.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(_written(model_file), encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise PublishError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _written(model_file: ModelFile) -> str:
+    space, parameters = model_file.embedding_space, model_file.parameters
+    return (
+        "# PinnerSage's parameters for one embedding space, written by `profile_builder calibrate`.\n"
+        "# They may be edited by hand; the version is computed anew from the lines below it.\n"
+        f"version = {toml_text(model_file.version)}\n\n"
+        "[embedding_space]\n"
+        f"name = {toml_text(space.name)}\n"
+        f"dimension = {space.dimension}\n\n"
+        "[parameters]\n"
+        "# Ward's threshold: clusters merge while their squared distance is at most this.\n"
+        f"alpha = {float(parameters.alpha)!r}\n"
+        "# Decay of an action's weight per day of age.\n"
+        f"lambda_per_day = {float(parameters.lambda_per_day)!r}\n"
+        "# Days of actions that count.\n"
+        f"window_days = {parameters.window_days}\n"
+    )

@@ -1,0 +1,193 @@
+"""Profile records to bytes and back: CRC32C (4 bytes, little endian), then the serialised protobuf.
+
+LMDB and disks flip bits silently, so every value carries its own checksum. Equal records give equal bytes.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import google_crc32c
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+from numpy.typing import NDArray
+
+from model.errors import InvalidInputError
+from model.interests import Interests
+from storage.embedding_space import EmbeddingSpace
+from storage.errors import DamagedRecordError
+from storage.profiles.records import OnlineProfile, Profile
+from storage.v1 import profile_pb2
+
+MessageT = TypeVar("MessageT", bound=Message)
+RecordT = TypeVar("RecordT")
+
+_CRC = struct.Struct("<I")
+_HASH = np.dtype("<u8")
+
+
+def encode_profile(profile: Profile) -> bytes:
+    """The value stored for a batch profile."""
+    return _sealed(_profile_message(profile))
+
+
+def decode_profile(value: bytes, user_id: str) -> Profile:
+    """The batch profile in `value`.
+
+    Raises:
+        DamagedRecordError: The value is damaged, or is another user's.
+    """
+    return _opened(value, profile_pb2.Profile, _profile, f"the batch profile of user {user_id!r}", user_id)
+
+
+def encode_seen(hashes: NDArray[np.uint64]) -> bytes:
+    """The value stored for a user's seen pins: sorted distinct hashes.
+
+    Args:
+        hashes: uint64 [n], xxh3-64 of pin ids, in any order.
+    """
+    return _sealed(profile_pb2.Seen(pin_id_hashes=np.unique(hashes).astype(_HASH).tobytes()))
+
+
+def decode_seen(value: bytes, user_id: str) -> NDArray[np.uint64]:
+    """The hashes in `value`, uint64 [n], sorted.
+
+    Raises:
+        DamagedRecordError: The value is damaged.
+    """
+    return _opened(value, profile_pb2.Seen, _seen_hashes, f"the seen pins of user {user_id!r}")
+
+
+def encode_popular(pin_ids: Sequence[str]) -> bytes:
+    """The value stored for the window's most acted-on pins, in the order given."""
+    return _sealed(profile_pb2.Popular(pin_ids=pin_ids))
+
+
+def decode_popular(value: bytes) -> tuple[str, ...]:
+    """The pins in `value`, most acted-on first.
+
+    Raises:
+        DamagedRecordError: The value is damaged.
+    """
+    return _opened(value, profile_pb2.Popular, lambda message: tuple(message.pin_ids), "the popular pins")
+
+
+def encode_online(profile: OnlineProfile) -> bytes:
+    """The value stored for a user's newest actions."""
+    return _sealed(
+        profile_pb2.OnlineProfile(
+            user_id=profile.user_id,
+            embedding_space=_space_message(profile.embedding_space),
+            parameters_version=profile.parameters_version,
+            pin_ids=profile.pin_ids,
+            times_s=profile.times_s.tolist(),
+            weights=profile.weights.tolist(),
+            actions_after_s=profile.actions_after_s,
+            interests=_interests_message(profile.interests),
+        )
+    )
+
+
+def decode_online(value: bytes, user_id: str) -> OnlineProfile:
+    """The online record in `value`.
+
+    Raises:
+        DamagedRecordError: The value is damaged, or is another user's.
+    """
+    what = f"the online record of user {user_id!r}"
+    return _opened(value, profile_pb2.OnlineProfile, _online_profile, what, user_id)
+
+
+def _sealed(message: Message) -> bytes:
+    record = message.SerializeToString(deterministic=True)
+    return _CRC.pack(google_crc32c.value(record)) + record
+
+
+def _opened(
+    value: bytes,
+    message_type: type[MessageT],
+    read: Callable[[MessageT], RecordT],
+    what: str,
+    user_id: str | None = None,
+) -> RecordT:
+    """Check the checksum, parse, check the owner, and turn the message into a record."""
+    record = value[_CRC.size :]
+    if value[: _CRC.size] != _CRC.pack(google_crc32c.value(record)):
+        raise DamagedRecordError(f"{what} is damaged: its checksum does not match")
+    try:
+        message = message_type.FromString(record)
+        owner = getattr(message, "user_id", None)
+        if owner != user_id:
+            raise DamagedRecordError(f"{what} is damaged: it holds the record of user {owner!r}")
+        return read(message)
+    except (DecodeError, InvalidInputError, ValueError) as error:
+        raise DamagedRecordError(f"{what} is damaged: {error}") from error
+
+
+def _space_message(space: EmbeddingSpace) -> profile_pb2.EmbeddingSpace:
+    return profile_pb2.EmbeddingSpace(name=space.name, dimension=space.dimension)
+
+
+def _space(message: profile_pb2.EmbeddingSpace) -> EmbeddingSpace:
+    return EmbeddingSpace(message.name, message.dimension)
+
+
+def _interests_message(interests: Interests) -> profile_pb2.Profile:
+    return profile_pb2.Profile(
+        medoid_pin_ids=interests.medoid_pin_ids,
+        importances=interests.importances.tolist(),
+        sizes=interests.sizes.tolist(),
+        last_action_times_s=interests.last_action_times_s.tolist(),
+        computed_at_s=interests.computed_at_s,
+    )
+
+
+def _interests(message: profile_pb2.Profile) -> Interests:
+    return Interests(
+        medoid_pin_ids=tuple(message.medoid_pin_ids),
+        importances=np.array(message.importances, np.float64),
+        sizes=np.array(message.sizes, np.int64),
+        last_action_times_s=np.array(message.last_action_times_s, np.int64),
+        computed_at_s=message.computed_at_s,
+    )
+
+
+def _profile_message(profile: Profile) -> profile_pb2.Profile:
+    message = _interests_message(profile.interests)
+    message.user_id = profile.user_id
+    message.embedding_space.CopyFrom(_space_message(profile.embedding_space))
+    message.parameters_version = profile.parameters_version
+    message.actions_until_s = profile.actions_until_s
+    return message
+
+
+def _profile(message: profile_pb2.Profile) -> Profile:
+    return Profile(
+        user_id=message.user_id,
+        embedding_space=_space(message.embedding_space),
+        parameters_version=message.parameters_version,
+        interests=_interests(message),
+        actions_until_s=message.actions_until_s,
+    )
+
+
+def _online_profile(message: profile_pb2.OnlineProfile) -> OnlineProfile:
+    n_actions = len(message.pin_ids)
+    if not (len(message.times_s) == len(message.weights) == n_actions):
+        raise ValueError(
+            f"it has {n_actions} pins, {len(message.times_s)} times and {len(message.weights)} weights"
+        )
+    return OnlineProfile(
+        user_id=message.user_id,
+        embedding_space=_space(message.embedding_space),
+        parameters_version=message.parameters_version,
+        pin_ids=tuple(message.pin_ids),
+        times_s=np.array(message.times_s, np.int64),
+        weights=np.array(message.weights, np.float64),
+        actions_after_s=message.actions_after_s,
+        interests=_interests(message.interests),
+    )
+
+
+def _seen_hashes(message: profile_pb2.Seen) -> NDArray[np.uint64]:
+    return np.frombuffer(message.pin_id_hashes, _HASH).astype(np.uint64, copy=False)

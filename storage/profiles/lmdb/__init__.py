@@ -1,0 +1,1 @@
+"""The embedded profile store: LMDB files in one folder, PROFILES/batch/<version>/ and PROFILES/online/."""

@@ -1,0 +1,143 @@
+"""LMDB files held open: each at most once a process, however many readers and writers ask for it.
+
+LMDB's locks belong to the process, so opening one file twice in a process breaks both; what is open is
+shared here and closed with its last holder.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import lmdb
+
+_Inode = tuple[int, int]
+
+# LMDB's own default of 126 reader slots is few for workers times threads.
+_MAX_READERS = 1_024
+
+
+class Environment:
+    """One LMDB file held open. Any number of threads may get; one at a time may put.
+
+    Args:
+        env: The open environment.
+        unlocked: It was opened without LMDB's locks although another process may write: reads are repeated
+            when a commit came in between, because their pages may have been reused.
+    """
+
+    def __init__(self, env: lmdb.Environment, *, unlocked: bool = False) -> None:
+        self._env = env
+        self._unlocked = unlocked
+        self._n_holders = 0
+
+    def get(self, key: bytes) -> bytes | None:
+        """The stored value, or None."""
+        if len(key) > self._env.max_key_size():
+            return None
+        while True:
+            with self._env.begin() as txn:
+                value: bytes | None = txn.get(key)
+                snapshot = txn.id()
+            if not self._unlocked or self._env.info()["last_txnid"] == snapshot:
+                return value
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Store the value; durable when this returns."""
+        with self._env.begin(write=True) as txn:
+            txn.put(key, value)
+
+    def hold(self) -> None:
+        """Count one more holder."""
+        self._n_holders += 1
+
+    def let_go(self) -> bool:
+        """Count one holder less and close with the last; says whether it did."""
+        self._n_holders -= 1
+        if self._n_holders == 0:
+            self._env.close()
+        return self._n_holders == 0
+
+
+# LMDB's rule is one open a process, so this is the process's, too.
+_open_files: dict[_Inode, Environment] = {}
+_guard = threading.Lock()
+
+
+class Hold:
+    """A share in an open file, given back by `close`."""
+
+    def __init__(self, path: Path, open_file: Callable[[Path], Environment]) -> None:
+        with _guard:
+            environment = _open_files.get(_inode(path)) if path.exists() else None
+            self.environment = environment or open_file(path)
+            self._inode = _inode(path)
+            _open_files[self._inode] = self.environment
+            self.environment.hold()
+
+    def close(self) -> None:
+        """Give the share back; the file is closed with the last one."""
+        with _guard:
+            if self.environment.let_go():
+                del _open_files[self._inode]
+
+
+def open_sealed(path: Path) -> Environment:
+    """Open a file that never changes again: read-only and without locks."""
+    return Environment(_opened(path, map_bytes=path.stat().st_size, locked=False))
+
+
+def open_shared(path: Path, *, map_bytes: int) -> Environment:
+    """Open a file that one process writes and any number read; it is made if it is missing.
+
+    It is opened for writing even to be read, because LMDB cannot open it a second time should this process
+    become the writer. Where the folder is read-only it is read without locks.
+
+    Args:
+        path: The data file; its lock file lies beside it.
+        map_bytes: Address space reserved: the size that the file can grow to.
+
+    Raises:
+        lmdb.Error: It cannot be opened.
+    """
+    try:
+        return Environment(_opened(path, map_bytes=map_bytes, locked=True))
+    except lmdb.Error as error:
+        if not (is_read_only(error) and path.exists()):
+            raise
+    return Environment(_opened(path, map_bytes=map_bytes, locked=False), unlocked=True)
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the system refused to write there."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
+    return isinstance(error, lmdb.ReadonlyError) or os.strerror(errno.EROFS) in str(error)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether no room is left: in the map, on the disk, or in what the process may write."""
+    if isinstance(error, lmdb.MapFullError | lmdb.DiskError):
+        return True
+    # LMDB has no exception of its own for the others, only the system's words.
+    return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+def _opened(path: Path, *, map_bytes: int, locked: bool) -> lmdb.Environment:
+    """Open for reading and writing with LMDB's locks, or for reading only without any."""
+    return lmdb.open(
+        str(path),
+        subdir=False,
+        mode=0o644,
+        map_size=map_bytes,
+        readonly=not locked,
+        lock=locked,
+        readahead=False,
+        max_readers=_MAX_READERS,
+    )
+
+
+def _inode(path: Path) -> _Inode:
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -1,0 +1,170 @@
+"""Online records in one LMDB environment: one writer at a time, any number of readers beside it.
+
+PROFILES/online/profiles.lmdb   user id -> storage.profiles.encoding.encode_online
+PROFILES/online/writer.lock     held (flock) by the one writer; says who that is
+"""
+
+import fcntl
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import lmdb
+
+from storage.errors import (
+    ProfileStoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    StoreUnavailableError,
+)
+from storage.profiles.encoding import decode_online, encode_online
+from storage.profiles.lmdb import meta_page
+from storage.profiles.lmdb.environments import Hold, is_full, is_read_only, open_shared
+from storage.profiles.records import OnlineProfile
+
+ONLINE_FOLDER = "online"
+FILE = "profiles.lmdb"
+WRITER_LOCK = "writer.lock"
+
+# Address space, not disk: the file grows as records come. About 50 million users at 20 actions each.
+MAP_BYTES = 1 << 36
+
+
+class OnlineRecords:
+    """Reads online records; where no writer has ever been there simply are none.
+
+    Args:
+        profiles: The profile folder.
+        map_bytes: The address space reserved, at least the writer's.
+    """
+
+    def __init__(self, profiles: Path, *, map_bytes: int = MAP_BYTES) -> None:
+        self._path = profiles / ONLINE_FOLDER / FILE
+        self._map_bytes = map_bytes
+        self._opening = threading.Lock()
+        self._hold: Hold | None = None
+
+    def get(self, user_id: str) -> OnlineProfile | None:
+        """The user's newest actions, or None.
+
+        Raises:
+            StoreUnavailableError: The file is there but cannot be read.
+            DamagedRecordError: The record is damaged.
+        """
+        with _plainly(self._path, "read"):
+            hold = self._hold or self._try_to_open()
+            value = hold.environment.get(user_id.encode()) if hold else None
+        return None if value is None else decode_online(value, user_id)
+
+    def _try_to_open(self) -> Hold | None:
+        """Open the file once there is one: a first writer is noticed without a restart."""
+        with self._opening:
+            if self._hold is None and _exists(self._path):
+                self._hold = _hold(self._path, self._map_bytes)
+            return self._hold
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._hold is not None:
+            self._hold.close()
+
+
+class LmdbOnlineWriter:
+    """The one writer of online records (an OnlineWriter); a second one is refused.
+
+    Args:
+        profiles: The profile folder.
+        map_bytes: The size that the file may grow to.
+
+    Raises:
+        StoreUnavailableError: Another process is the writer, or the file cannot be used.
+        StoreReadOnlyError: The folder cannot be written to.
+        StoreFullError: No room is left for even an empty file.
+    """
+
+    def __init__(self, profiles: Path, *, map_bytes: int = MAP_BYTES) -> None:
+        self._path = profiles / ONLINE_FOLDER / FILE
+        with _plainly(self._path, "opened for writing"):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _writer_lock(self._path.parent / WRITER_LOCK)
+            try:
+                self._hold = _hold(self._path, map_bytes)
+            except BaseException:
+                self._lock.close()
+                raise
+
+    def put(self, profile: OnlineProfile) -> None:
+        """Store the record; it survives a crash once this returns."""
+        with _plainly(self._path, "written"):
+            self._hold.environment.put(profile.user_id.encode(), encode_online(profile))
+
+    def get(self, user_id: str) -> OnlineProfile | None:
+        """The stored record, or None."""
+        with _plainly(self._path, "read"):
+            value = self._hold.environment.get(user_id.encode())
+        return None if value is None else decode_online(value, user_id)
+
+    def close(self) -> None:
+        """Give the file back and let another writer in."""
+        self._hold.close()
+        self._lock.close()
+
+
+def _exists(path: Path) -> bool:
+    """Whether a writer has made the file; it is empty for an instant."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _hold(path: Path, map_bytes: int) -> Hold:
+    if _exists(path) and (problem := meta_page.problem_of(path)):
+        raise StoreUnavailableError(
+            f"{path} cannot be used: {problem}. Restore a copy, or remove it to start without records."
+        )
+    return Hold(path, partial(open_shared, map_bytes=map_bytes))
+
+
+def _writer_lock(path: Path) -> TextIO:
+    """Become the writer, for as long as the file returned stays open."""
+    lock = path.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        holder = lock.read().strip() or "another process"
+        lock.close()
+        raise StoreUnavailableError(
+            f"{path.parent} has a writer already: {holder}. Only one may write online records; stop it first."
+        ) from error
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    lock.flush()
+    return lock
+
+
+@contextmanager
+def _plainly(path: Path, what: str) -> Iterator[None]:
+    """Turn what LMDB and the system raise into the store's own errors."""
+    try:
+        yield
+    except (lmdb.Error, OSError) as error:
+        raise _as_store_error(path, what, error) from error
+
+
+def _as_store_error(path: Path, what: str, error: Exception) -> ProfileStoreError:
+    if is_read_only(error):
+        return StoreReadOnlyError(
+            f"{path} cannot be {what}: its folder or file is read-only for this process"
+        )
+    if is_full(error):
+        return StoreFullError(
+            f"{path} cannot be {what}: no room is left ({error}). What was stored before stays."
+        )
+    return StoreUnavailableError(f"{path} cannot be {what}: {error}")

@@ -1,0 +1,55 @@
+"""The embedded ProfileReader: one published batch and the online records beside it."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.profiles.lmdb.batch import BatchProfiles
+from storage.profiles.lmdb.online import OnlineRecords
+from storage.profiles.records import OnlineProfile, Profile
+from storage.profiles.store import BatchDescription
+
+
+class LmdbProfiles:
+    """Reads a profile folder (a ProfileReader); open it after spawning, never before.
+
+    The batch is the version that was live when this was opened; online records are seen as they come.
+
+    Args:
+        profiles: The profile folder.
+        version: A batch version's name; default the live one.
+        checksums: Compare the batch's file with its SHA-256 first; its size is always compared.
+
+    Raises:
+        ArtefactError: The batch cannot be used; see BatchProfiles.
+    """
+
+    def __init__(self, profiles: Path, version: str | None = None, *, checksums: bool = True) -> None:
+        self._batch = BatchProfiles(profiles, version, checksums=checksums)
+        self._online = OnlineRecords(profiles)
+
+    def describe(self) -> BatchDescription:
+        """The batch profiles read here."""
+        return self._batch.description
+
+    def batch(self, user_id: str) -> Profile | None:
+        """The user's batch profile, or None for an unknown user."""
+        return self._batch.profile(user_id)
+
+    def seen(self, user_id: str) -> NDArray[np.uint64]:
+        """uint64 [n], sorted; empty for an unknown user."""
+        return self._batch.seen(user_id)
+
+    def online(self, user_id: str) -> OnlineProfile | None:
+        """The user's newest actions, or None."""
+        return self._online.get(user_id)
+
+    def popular(self) -> tuple[str, ...]:
+        """The window's most acted-on pins, most acted-on first."""
+        return self._batch.popular()
+
+    def close(self) -> None:
+        """Give both files back."""
+        self._batch.close()
+        self._online.close()

@@ -1,0 +1,48 @@
+"""The one URL setting of every program that touches profiles, turned into a store."""
+
+from pathlib import Path
+
+from storage.errors import StoreUnavailableError
+from storage.profiles.lmdb.online import LmdbOnlineWriter
+from storage.profiles.lmdb.reader import LmdbProfiles
+from storage.profiles.store import OnlineWriter, ProfileReader
+
+
+def profiles_folder(url: str) -> Path:
+    """The folder that a URL names: a plain path, or file://.
+
+    Raises:
+        StoreUnavailableError: It names a store that this version does not have.
+    """
+    scheme, separator, path = url.partition("://")
+    if not separator:
+        return Path(url)
+    if scheme != "file":
+        # Not the whole URL: it may carry a password.
+        raise StoreUnavailableError(
+            f"profiles at {scheme}://: this version has the embedded store only. Give a folder instead."
+        )
+    return Path(path)
+
+
+def open_reader(url: str, *, checksums: bool = True) -> ProfileReader:
+    """Open the profiles at `url` to read; call it after spawning, never before.
+
+    Args:
+        url: A folder.
+        checksums: Compare the batch's file with its SHA-256 first.
+
+    Raises:
+        StoreUnavailableError: The URL names a store that this version does not have.
+        ArtefactError: No batch was published there, or it cannot be used.
+    """
+    return LmdbProfiles(profiles_folder(url), checksums=checksums)
+
+
+def open_online_writer(url: str) -> OnlineWriter:
+    """Become the one writer of online records at `url`.
+
+    Raises:
+        ProfileStoreError: Another process is the writer, or the store is read-only, full or damaged.
+    """
+    return LmdbOnlineWriter(profiles_folder(url))
