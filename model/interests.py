@@ -1,5 +1,6 @@
 """What goes into Algorithm 2 and what comes out of it: a user's actions, a user's interests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +65,25 @@ class Interests:
 
     def __len__(self) -> int:
         return len(self.medoid_pin_ids)
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Interests":
+        """These interests only, in the order given."""
+        return Interests(
+            medoid_pin_ids=tuple(self.medoid_pin_ids[i] for i in indices),
+            importances=self.importances[indices],
+            sizes=self.sizes[indices],
+            last_action_times_s=self.last_action_times_s[indices],
+            computed_at_s=self.computed_at_s,
+        )
+
+
+def order_of_importance(interests: Interests) -> NDArray[np.int64]:
+    """int64 [c]: the indices from the most important interest to the least, ties by medoid id."""
+    ids, values = interests.medoid_pin_ids, interests.importances.tolist()
+    order = sorted(range(len(interests)), key=lambda i: (-values[i], ids[i]))
+    return np.array(order, np.int64)
+
+
+def in_order_of_importance(interests: Interests) -> Interests:
+    """The same interests, most important first, ties by medoid id."""
+    return interests.take(order_of_importance(interests))

@@ -1,5 +1,6 @@
 """The model's parameters: one frozen record, fixed once for an embedding space."""
 
+import math
 from dataclasses import dataclass
 
 from model.errors import InvalidInputError
@@ -24,10 +25,10 @@ class Parameters:
     window_days: int = 90
 
     def __post_init__(self) -> None:
-        if not self.alpha > 0:
+        if not 0 < self.alpha < math.inf:
             raise InvalidInputError(f"alpha must be a positive squared distance, got {self.alpha}")
-        if not self.lambda_per_day >= 0:
-            raise InvalidInputError(f"lambda_per_day must be 0 or more, got {self.lambda_per_day}")
+        if not 0 <= self.lambda_per_day < math.inf:
+            raise InvalidInputError(f"lambda_per_day must be a number, 0 or more, got {self.lambda_per_day}")
         if not self.window_days > 0:
             raise InvalidInputError(f"window_days must be positive, got {self.window_days}")
 

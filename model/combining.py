@@ -1,0 +1,125 @@
+"""The daily batch's interests and those of the newest actions, as one list (Section 4)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.distances import squared_distances_between
+from model.errors import InvalidInputError
+from model.interests import Interests, order_of_importance
+from model.parameters import Parameters
+from model.profile import interests_at
+
+_ALONE = -1
+
+
+class Origin(Enum):
+    """Where an interest comes from."""
+
+    BATCH = "batch"
+    ONLINE = "online"
+    BATCH_AND_ONLINE = "batch and online"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """A user's interests from both sources.
+
+    Attributes:
+        interests: Most important first.
+        origins: Where each comes from.
+    """
+
+    interests: Interests
+    origins: tuple[Origin, ...]
+
+
+def combine(  # noqa: PLR0917 - two lists of interests, each with its vectors
+    batch: Interests,
+    batch_vectors: NDArray[np.float16],
+    online: Interests,
+    online_vectors: NDArray[np.float16],
+    parameters: Parameters,
+    now_s: int,
+) -> Combined:
+    """Let the newest actions strengthen the interests they belong to, and stand as new ones otherwise.
+
+    An online cluster O joins the batch interest B that is nearest to it by Ward's distance, with the medoids
+    in place of the means, 2 n_O n_B / (n_O + n_B) |m_O - m_B|^2, when that is at most alpha: Ward would have
+    merged them. B keeps its medoid; importances and sizes add (a pin acted on before and after the watermark
+    counts in both sizes). Of equally near interests the more important one is joined.
+
+    Args:
+        batch: Interests up to the watermark.
+        batch_vectors: float16 [b, d], unit vectors of its medoids.
+        online: Interests after the watermark.
+        online_vectors: float16 [o, d], unit vectors of its medoids.
+        parameters: The model's parameters.
+        now_s: Unix seconds UTC; both decay to this time, or to the later `computed_at_s` if a clock is off.
+
+    Raises:
+        InvalidInputError: Vectors that do not fit the interests, or are not unit vectors of one dimension.
+    """
+    _check(batch, batch_vectors)
+    _check(online, online_vectors)
+    at_s = max(now_s, batch.computed_at_s, online.computed_at_s)
+    batch = interests_at(batch, at_s, parameters.lambda_per_day)
+    online = interests_at(online, at_s, parameters.lambda_per_day)
+    joins = _nearest_within(parameters.alpha, batch, batch_vectors, online, online_vectors)
+    return _ranked(_strengthened(batch, online, joins), online.take(np.flatnonzero(joins == _ALONE)), joins)
+
+
+def _nearest_within(
+    alpha: float,
+    batch: Interests,
+    batch_vectors: NDArray[np.float16],
+    online: Interests,
+    online_vectors: NDArray[np.float16],
+) -> NDArray[np.int64]:
+    """int64 [o]: the batch interest that each online cluster joins, or _ALONE."""
+    if not len(batch) or not len(online):
+        return np.full(len(online), _ALONE)
+    n_o, n_b = online.sizes[:, None], batch.sizes
+    distances = 2 * n_o * n_b / (n_o + n_b) * squared_distances_between(online_vectors, batch_vectors)
+    nearest = np.argmin(distances, axis=1)
+    return np.where(np.min(distances, axis=1) <= alpha, nearest, _ALONE)
+
+
+def _strengthened(batch: Interests, online: Interests, joins: NDArray[np.int64]) -> Interests:
+    """The batch interests with what joined them."""
+    joined = joins != _ALONE
+    to, sizes, newest_s = joins[joined], batch.sizes.copy(), batch.last_action_times_s.copy()
+    importances = batch.importances.copy()
+    np.add.at(importances, to, online.importances[joined])
+    np.add.at(sizes, to, online.sizes[joined])
+    np.maximum.at(newest_s, to, online.last_action_times_s[joined])
+    return Interests(
+        medoid_pin_ids=batch.medoid_pin_ids,
+        importances=importances,
+        sizes=sizes,
+        last_action_times_s=newest_s,
+        computed_at_s=batch.computed_at_s,
+    )
+
+
+def _ranked(batch: Interests, alone: Interests, joins: NDArray[np.int64]) -> Combined:
+    """Both together, most important first."""
+    joined = set(joins.tolist())
+    origins = [Origin.BATCH_AND_ONLINE if b in joined else Origin.BATCH for b in range(len(batch))]
+    origins += [Origin.ONLINE] * len(alone)
+    both = Interests(
+        medoid_pin_ids=batch.medoid_pin_ids + alone.medoid_pin_ids,
+        importances=np.concatenate([batch.importances, alone.importances]),
+        sizes=np.concatenate([batch.sizes, alone.sizes]),
+        last_action_times_s=np.concatenate([batch.last_action_times_s, alone.last_action_times_s]),
+        computed_at_s=batch.computed_at_s,
+    )
+    order = order_of_importance(both)
+    return Combined(interests=both.take(order), origins=tuple(origins[i] for i in order))
+
+
+def _check(interests: Interests, vectors: NDArray[np.float16]) -> None:
+    if len(interests) != len(vectors):
+        raise InvalidInputError(f"{len(interests)} interests and {len(vectors)} vectors do not fit together")

@@ -1,0 +1,67 @@
+"""Algorithm 2 of the paper: a user's actions in, a user's interests out."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.distinct import distinct_pins
+from model.importance import decay_factor, importances
+from model.interests import Actions, Interests, in_order_of_importance
+from model.medoid import medoids
+from model.parameters import Parameters
+from model.ward import cut, ward_dendrogram
+
+
+def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Interests:
+    """Cluster a user's pins and describe each cluster by its medoid and its importance (Algorithm 2).
+
+    A pin acted on twice is one point for Ward and the medoid; both actions count in its cluster's
+    importance. Medoid ties go to the pin with the newest action, then to the smallest id. The result does
+    not depend on the order of the actions, to the bit.
+
+    Args:
+        actions: All of the user's actions that count: choosing those of the window is the caller's part.
+        parameters: The model's parameters.
+        now_s: Unix seconds UTC; the importances are those at this time.
+
+    Raises:
+        InvalidInputError: Vectors that are not unit vectors, a weight that is not positive, one pin with two
+            vectors, or a cluster too large for exact costs (model.medoid).
+    """
+    pins = distinct_pins(actions)
+    labels = cut(ward_dendrogram(pins.vectors), parameters.alpha)
+    medoid_of = medoids(pins.vectors, labels, pins.preference)
+    return in_order_of_importance(
+        Interests(
+            medoid_pin_ids=tuple(pins.pin_ids[i] for i in medoid_of),
+            importances=importances(
+                labels[pins.pin_of_action],
+                pins.times_s,
+                pins.weights,
+                n_clusters=len(medoid_of),
+                now_s=now_s,
+                lambda_per_day=parameters.lambda_per_day,
+            ),
+            sizes=np.bincount(labels),
+            last_action_times_s=_newest_of_each(labels, pins.newest_s, len(medoid_of)),
+            computed_at_s=now_s,
+        )
+    )
+
+
+def interests_at(interests: Interests, now_s: int, lambda_per_day: float) -> Interests:
+    """The same interests at a later time: every importance decays by the same factor, exactly (eq. 3).
+
+    At an earlier time (a clock that is off) they are what they were.
+    """
+    if now_s <= interests.computed_at_s:
+        return interests
+    factor = decay_factor(interests.computed_at_s, now_s, lambda_per_day)
+    return replace(interests, importances=interests.importances * factor, computed_at_s=now_s)
+
+
+def _newest_of_each(labels: NDArray[np.int64], newest_s: NDArray[np.int64], c: int) -> NDArray[np.int64]:
+    newest = np.full(c, np.iinfo(np.int64).min)
+    np.maximum.at(newest, labels, newest_s)
+    return newest

@@ -1,0 +1,96 @@
+"""Ward's clustering of one user's pins with a distance threshold (Algorithm 1)."""
+
+from dataclasses import dataclass
+
+import fastcluster
+import numpy as np
+from numpy.typing import NDArray
+
+from model.distances import squared_distances
+
+_ROUNDING = 1e-12
+"""Relative. The square of a rounded root can miss the paper's d by an ulp: 2.0000000000000004 for 2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dendrogram:
+    """The merges that turn m points into one cluster.
+
+    Attributes:
+        n_points: m.
+        merges: float64 [m - 1, 4], ascending in column 2. As in scipy, row i makes cluster m + i: the two
+            clusters merged, their distance d, the points in the new cluster. d is the paper's, a **squared**
+            Euclidean distance under the recurrence of eq. 1; scipy's column 2 is its root.
+    """
+
+    n_points: int
+    merges: NDArray[np.float64]
+
+    @property
+    def heights(self) -> NDArray[np.float64]:
+        """float64 [m - 1]: the squared distances at which clusters merge, ascending."""
+        return self.merges[:, 2]
+
+
+def ward_dendrogram(points: NDArray[np.float16]) -> Dendrogram:
+    """Merge the closest two clusters until one is left (Algorithm 1 up to its last loop; eq. 1).
+
+    Takes O(m^2) time and memory: 8 m (m - 1) / 2 bytes, 100 MB for 5,000 points.
+
+    Args:
+        points: float16 [m, d], unit vectors. The order decides between tied distances.
+
+    Raises:
+        InvalidInputError: No point, or not a float16 matrix of unit vectors.
+    """
+    distances = squared_distances(points)
+    if len(points) < 2:
+        return Dendrogram(n_points=len(points), merges=np.empty((0, 4)))
+    # fastcluster takes and gives roots, and squares them again for Ward.
+    np.sqrt(distances, out=distances)
+    merges: NDArray[np.float64] = fastcluster.linkage(distances, method="ward", preserve_input=False)
+    merges[:, 2] **= 2
+    return Dendrogram(n_points=len(points), merges=merges)
+
+
+def threshold(alpha: float) -> float:
+    """The largest computed height that counts as at most alpha."""
+    return alpha * (1 + _ROUNDING)
+
+
+def n_merges_at(heights: NDArray[np.float64], alpha: float) -> int:
+    """How many of the ascending squared heights are at most alpha: m minus the number of clusters."""
+    return int(np.searchsorted(heights, threshold(alpha), side="right"))
+
+
+def cut(dendrogram: Dendrogram, alpha: float) -> NDArray[np.int64]:
+    """The clusters left when only merges with d <= alpha happen.
+
+    Algorithm 1's last loop emits merged clusters only; a point that no merge reached is a cluster of one
+    here.
+
+    Returns:
+        int64 [m]: each point's cluster, numbered 0 to c - 1 in the order of their first points.
+    """
+    m, n_merges = dendrogram.n_points, n_merges_at(dendrogram.heights, alpha)
+    root = np.arange(m + n_merges)
+    made = np.arange(m, m + n_merges)
+    for side in (0, 1):
+        root[dendrogram.merges[:n_merges, side].astype(np.int64)] = made
+    return _numbered_by_first(_followed_to_the_end(root)[:m])
+
+
+def _followed_to_the_end(parent: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each node's topmost ancestor, in as many steps as the depth has binary digits."""
+    while True:
+        ancestor = parent[parent]
+        if np.array_equal(ancestor, parent):
+            return ancestor
+        parent = ancestor
+
+
+def _numbered_by_first(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    number = np.empty_like(first)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse]
