@@ -77,6 +77,17 @@ class Interests:
         )
 
 
+def no_interests(computed_at_s: int) -> Interests:
+    """The interests of someone without actions."""
+    return Interests(
+        medoid_pin_ids=(),
+        importances=np.empty(0),
+        sizes=np.empty(0, np.int64),
+        last_action_times_s=np.empty(0, np.int64),
+        computed_at_s=computed_at_s,
+    )
+
+
 def order_of_importance(interests: Interests) -> NDArray[np.int64]:
     """int64 [c]: the indices from the most important interest to the least, ties by medoid id."""
     ids, values = interests.medoid_pin_ids, interests.importances.tolist()
