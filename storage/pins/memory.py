@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
 from storage.pins.port import NO_ROW
-from storage.pins.scoring import best_first, cosines
+from storage.pins.scoring import exact_search
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -80,11 +80,7 @@ class InMemoryPins:
         ef_search: int,  # noqa: ARG002 - the port's; exact search has no such knob
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k indexed pins nearest to each query, exactly; see storage.pins.port."""
-        k = min(k, self.n_indexed)
-        pool, rows = self.embeddings[: self.n_indexed], np.arange(self.n_indexed)
-        found = [best_first(cosines(query, pool), rows, k) for query in queries]
-        scores = np.array([scores for scores, _ in found], np.float32).reshape(len(queries), k)
-        return scores, np.array([rows for _, rows in found], np.int64).reshape(len(queries), k)
+        return exact_search(queries, self.embeddings[: self.n_indexed], min(k, self.n_indexed))
 
 
 def _read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:

@@ -1,22 +1,55 @@
-"""Exact cosines of stored unit vectors, the same on every machine and in any batching."""
+"""Exact cosines of stored unit vectors, and exact search: the same on every machine and in any batching.
+
+A product of two float16 numbers is exact in float64, and so is the sum of a vector's products in any order
+(up to d in the thousands): rounding happens once, at the end.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
+_BLOCK_ROWS = 8_192
 
-def cosines(query: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArray[np.float32]:
-    """float32 [n]: the inner product of a unit vector [d] with unit vectors [n, d], clipped to [-1, 1].
+Ranked = tuple[NDArray[np.float32], NDArray[np.int64]]
 
-    A product of two float16 numbers is exact in float64, and so is their sum in any order (up to d in the
-    thousands): rounding happens once, at the end.
-    """
-    products = vectors.astype(np.float64) @ query.astype(np.float64)
+
+def cosines(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    """float32 [..., n]: inner products of unit vectors [..., d] with unit vectors [n, d], within [-1, 1]."""
+    products = queries.astype(np.float64) @ vectors.astype(np.float64).T
     return np.clip(products, -1.0, 1.0).astype(np.float32)
 
 
-def best_first(
-    scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def best_first(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Ranked:
     """The k highest scores, descending, and their rows; ties by row."""
     order = np.lexsort((rows, -scores))[:k]
     return scores[order], rows[order]
+
+
+def exact_search(queries: NDArray[np.float16], pool: NDArray[np.float16], k: int) -> Ranked:
+    """The k rows of the pool nearest to each query, by comparing all of them.
+
+    Args:
+        queries: float16 [nq, d], unit norm.
+        pool: float16 [n, d], unit norm; read in blocks.
+        k: At most n.
+
+    Returns:
+        Cosines float32 [nq, k], descending, and rows int64 [nq, k]; ties by row.
+    """
+    nothing = np.empty(0, np.float32), np.empty(0, np.int64)
+    best: list[Ranked] = [nothing] * len(queries)
+    for start in range(0, len(pool), _BLOCK_ROWS):
+        block = cosines(queries, pool[start : start + _BLOCK_ROWS])
+        best = [_merged(ranked, scores, start, k) for ranked, scores in zip(best, block, strict=True)]
+    return _stacked(best, k)
+
+
+def _merged(ranked: Ranked, scores: NDArray[np.float32], start: int, k: int) -> Ranked:
+    """The k best of those so far and of a block of later rows, which lose ties."""
+    best, rows = ranked
+    better = np.flatnonzero(scores > best[-1]) if len(best) == k else np.arange(len(scores))
+    return best_first(np.concatenate([best, scores[better]]), np.concatenate([rows, better + start]), k)
+
+
+def _stacked(answers: list[Ranked], k: int) -> Ranked:
+    scores = np.array([scores for scores, _ in answers], np.float32).reshape(len(answers), k)
+    return scores, np.array([rows for _, rows in answers], np.int64).reshape(len(answers), k)

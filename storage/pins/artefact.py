@@ -1,0 +1,144 @@
+"""The pin artefact on disk: opened step by step, refused at the first doubt, then only mapped into memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from storage.errors import DamagedArtefactError
+from storage.pins.golden import check_golden
+from storage.pins.hnsw import Hnsw, HnswSearch
+from storage.pins.ids import IdLookup
+from storage.pins.layout import EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
+from storage.pins.manifest import FORMAT, PinManifest
+from storage.publishing import VersionedFolder, read_manifest, verify_files
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def pin_versions(root: Path) -> VersionedFolder:
+    """The versions of the pins under `root`."""
+    return VersionedFolder(root, made_by=f"python -m index_builder build --data FOLDER --out {root}")
+
+
+class PinArtefact:
+    """Implements storage.pins.port.Pins over one published version; get one from `open`.
+
+    Immutable and safe for any number of threads.
+
+    Args:
+        folder: The version's folder.
+        manifest: Its manifest.
+
+    Raises:
+        DamagedArtefactError: A file does not hold what the manifest says, or the golden queries fail.
+    """
+
+    def __init__(self, folder: Path, manifest: PinManifest) -> None:
+        n, d = manifest.counts.pins, manifest.embedding_space.dimension
+        self.manifest = manifest
+        self.version = folder.name
+        self.embedding_space = manifest.embedding_space
+        self.n_pins = n
+        self.n_indexed = manifest.counts.indexed
+        self.embeddings: NDArray[np.float16] = _mapped(folder / EMBEDDINGS, np.float16, (n, d))
+        self.representatives: NDArray[np.int32] = _mapped(folder / REPRESENTATIVE, np.int32, (n,))
+        self._source, texts = _mapped_texts(folder / PINS, n)
+        self._pin_ids = texts["pin_id"]
+        self._titles = texts["title"] if "title" in texts.schema.names else None
+        self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), self.pin_ids)
+        index = _index(folder / INDEX, self.n_indexed, d)
+        self._search = HnswSearch(index, self.embeddings)
+        check_golden(manifest.golden, self.search, self.embeddings, where=folder)
+
+    @classmethod
+    def open(cls, root: Path, version: str | None = None, *, checksums: bool = True) -> "PinArtefact":
+        """Open the live version under `root`, or the one named.
+
+        Args:
+            root: The folder of the versions.
+            version: A version's name.
+            checksums: Compare every file's SHA-256. Leave it out only where another process just did: FAISS
+                loads nearly half of all damaged files without a word.
+
+        Raises:
+            NoVersionError: There is no such version; the message says what to run.
+            DamagedArtefactError: The version is not what was published.
+            UnknownFormatError: It was written by a newer version of this software.
+        """
+        folder = pin_versions(root).folder(version)
+        content = read_manifest(folder, newest_format=FORMAT)
+        manifest = PinManifest.from_json(content, where=folder)
+        verify_files(folder, content, checksums=checksums)
+        return cls(folder, manifest)
+
+    def close(self) -> None:
+        """Close the open file; memory is unmapped when the last array of this version is dropped."""
+        self._source.close()
+
+    def row(self, pin_id: str) -> int:
+        """The pin's row, or NO_ROW when this version does not hold it."""
+        return int(self.rows([pin_id])[0])
+
+    def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int64]:
+        """int64 [n]: the row of each pin, NO_ROW for unknown ones."""
+        return self._lookup.rows(pin_ids)
+
+    def rows_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """int64 [n]: the row of each xxh3-64 of a pin id, NO_ROW for unknown ones (collisions accepted)."""
+        return self._lookup.rows_of_hashes(hashes)
+
+    def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
+        """The ids of rows, in order."""
+        return _texts(self._pin_ids, rows)
+
+    def titles(self, rows: NDArray[np.integer]) -> list[str]:
+        """The titles of rows, in order; empty strings where the data had none."""
+        return [""] * len(rows) if self._titles is None else _texts(self._titles, rows)
+
+    def search(
+        self, queries: NDArray[np.float16], k: int, *, ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k indexed pins nearest to each query; see storage.pins.port."""
+        return self._search.search(queries, k, ef_search=ef_search)
+
+
+def _texts(column: "pa.Array[Any]", rows: NDArray[np.integer]) -> list[str]:
+    return cast(list[str], column.take(pa.array(rows)).to_pylist())
+
+
+def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
+    """The array of an .npy file, read-only and in the page cache."""
+    try:
+        array = np.asarray(np.load(path, mmap_mode="r"))
+    except (OSError, ValueError) as error:
+        raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
+    if array.dtype != dtype or array.shape != shape:
+        found, expected = f"{array.dtype} {array.shape}", f"{np.dtype(dtype)} {shape}"
+        raise DamagedArtefactError(f"{path} holds {found}, its manifest says {expected}. Build again.")
+    return array
+
+
+def _mapped_texts(path: Path, n: int) -> tuple[pa.MemoryMappedFile, pa.RecordBatch]:
+    """The one batch of an Arrow IPC file, and the open file."""
+    source = pa.memory_map(str(path))
+    try:
+        texts = pa.ipc.open_file(source).get_batch(0)
+    except pa.ArrowException as error:
+        raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
+    if len(texts) != n:
+        raise DamagedArtefactError(f"{path} holds {len(texts):,} pins, its manifest says {n:,}. Build again.")
+    return source, texts
+
+
+def _index(path: Path, n: int, d: int) -> Hnsw:
+    index = Hnsw.open(path)
+    if (len(index), index.dimension) != (n, d):
+        raise DamagedArtefactError(
+            f"{path} holds {len(index):,} vectors of {index.dimension} dimensions, "
+            f"its manifest says {n:,} of {d}. Build again."
+        )
+    return index

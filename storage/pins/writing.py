@@ -1,0 +1,63 @@
+"""Writes the files of one version of the pins, in blocks, so that a full disk is an error, no crash."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from storage.pins.hnsw import Hnsw
+from storage.pins.ids import id_table
+from storage.pins.layout import EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
+
+_BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinRows:
+    """All valid pins in the order of their rows, the refined pool first.
+
+    Attributes:
+        pin_ids: n distinct ids.
+        titles: n titles, or None when the data has none.
+        embeddings: float16 [n, d], unit norm.
+        representatives: int32 [n]: the refined row that stands for each, or NO_ROW.
+    """
+
+    pin_ids: Sequence[str]
+    titles: Sequence[str] | None
+    embeddings: NDArray[np.float16]
+    representatives: NDArray[np.int32]
+
+
+def write_pins(folder: Path, pins: PinRows, index: Hnsw) -> None:
+    """Write every file of the version into the folder.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written to.
+    """
+    _write_arrow(folder / PINS, pins)
+    _write_array(folder / IDS, id_table(pins.pin_ids))
+    _write_array(folder / REPRESENTATIVE, pins.representatives)
+    _write_array(folder / EMBEDDINGS, pins.embeddings)
+    index.save(folder / INDEX)
+
+
+def _write_arrow(path: Path, pins: PinRows) -> None:
+    columns = {"pin_id": pa.array(pins.pin_ids, pa.large_string())}
+    if pins.titles is not None:
+        columns["title"] = pa.array(pins.titles, pa.large_string())
+    table = pa.table(columns)
+    with path.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _write_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write an .npy file. Not numpy.save, which hides why it failed; not a map, which a full disk kills."""
+    header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(array), _BLOCK_ROWS):
+            file.write(np.ascontiguousarray(array[start : start + _BLOCK_ROWS]).data)
