@@ -5,8 +5,6 @@ import time
 import numpy as np
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CollectorRegistry
-from storage.pins.artefact import PinArtefact
-from storage.profiles.opening import open_reader
 
 from server.candidate_cache import CandidateCache, CandidateList
 from server.metrics import Metrics
@@ -17,7 +15,9 @@ from server.sampling import Sampler
 from server.servicer import Servicer
 from server.serving import RunningServer
 from server.settings import Fallback, ServerSettings
+from storage.pins.artefact import PinArtefact
 from storage.pins.port import Pins
+from storage.profiles.opening import open_reader
 from storage.profiles.store import ProfileReader
 
 MEGABYTE = 1_000_000

@@ -9,7 +9,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.calls import answer_streaming, answer_unary
@@ -72,6 +72,11 @@ class RunningServer:
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
         log.info("serving", address=f"{ports.host}:{port}", metrics_port=ports.metrics_port or None)
         return port
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What the metrics port serves."""
+        return self._metrics.registry
 
     def drain(self) -> None:
         """Tell health checks to send no new calls here; calls are still answered."""

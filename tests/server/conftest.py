@@ -1,0 +1,64 @@
+"""A real gRPC server on a free loopback port, over the test world in memory."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from server.bootstrap import wire_server
+from server.serving import Ports
+from server.settings import Fallback, ServerSettings
+from storage.pins.port import Pins
+from storage.profiles.store import ProfileReader
+from tests.server.world import default_people, make_pins
+
+Serve = Callable[..., RecommenderStub]
+
+
+def settings(**changes: object) -> ServerSettings:
+    """Settings for a server of parts in memory; the folders are never opened."""
+    values: dict[str, object] = {
+        "pins": Path("in-memory"),
+        "profiles": "in-memory",
+        "port": 0,
+        "metrics_port": 0,
+    }
+    return ServerSettings(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a server of the parts given (default: the test world) and return a stub; ends them all after."""
+    running, channels = [], []
+
+    def start(
+        pins: Pins | None = None,
+        profiles: ProfileReader | None = None,
+        *,
+        fallback: Fallback = Fallback.NONE,
+        threads: int = 4,
+    ) -> RecommenderStub:
+        server = wire_server(
+            pins or make_pins(),
+            profiles or default_people().store(),
+            settings(fallback=fallback, threads=threads),
+        )
+        port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        running.append(server)
+        channels.append(channel)
+        return RecommenderStub(channel)
+
+    yield start
+    for channel in channels:
+        channel.close()
+    for server in running:
+        server.stop(grace_s=1)
+
+
+@pytest.fixture
+def stub(serve: Serve) -> RecommenderStub:
+    """A stub of a server over the test world."""
+    return serve()

@@ -1,0 +1,70 @@
+"""The candidate cache: least recently used goes first, and the budget is in real bytes."""
+
+import tracemalloc
+
+import numpy as np
+
+from server.candidate_cache import CandidateCache, CandidateList
+from server.encoding import encode_list
+
+
+def a_list(medoid: str, k: int = 200, wanted: int | None = None) -> CandidateList:
+    pin_ids = [f"pin-{i:08d}" for i in range(k)]
+    rows, scores = np.arange(k), np.linspace(1, 0, k, dtype=np.float32)
+    return encode_list(rows, pin_ids, scores, medoid_pin_id=medoid, wanted=wanted or k)
+
+
+def test_the_least_recently_used_list_goes_first() -> None:
+    """A list that was asked for stays; the one nobody asked for makes room."""
+    one = a_list("a").size_bytes
+    cache = CandidateCache(2 * one + 100)
+    cache.put(("v", "a"), a_list("a"))
+    cache.put(("v", "b"), a_list("b"))
+    cache.get(("v", "a"), 200)
+    cache.put(("v", "c"), a_list("c"))
+
+    assert [cache.get(("v", each), 200) is not None for each in "abc"] == [True, False, True]
+    assert cache.size_bytes <= 2 * one + 100
+
+
+def test_a_narrower_list_never_replaces_a_wider_one() -> None:
+    """Whoever comes last, the wider list stays."""
+    cache = CandidateCache(1_000_000)
+    cache.put(("v", "a"), a_list("a", 400))
+    cache.put(("v", "a"), a_list("a", 200))
+
+    kept = cache.get(("v", "a"), 400)
+    assert kept is not None
+    assert len(kept) == 400
+
+
+def test_a_list_larger_than_the_budget_is_not_kept() -> None:
+    """An oversized list is served by its caller and not kept; nothing is thrown out for it."""
+    cache = CandidateCache(a_list("a").size_bytes + 10)
+    cache.put(("v", "a"), a_list("a"))
+    cache.put(("v", "b"), a_list("b", 400))
+
+    assert cache.get(("v", "a"), 200) is not None
+    assert len(cache) == 1
+
+
+def test_another_version_of_the_artefact_is_another_key() -> None:
+    """A list of one artefact version is never served for another."""
+    cache = CandidateCache(1_000_000)
+    cache.put(("v1", "a"), a_list("a"))
+
+    assert cache.get(("v2", "a"), 200) is None
+
+
+def test_the_size_is_what_the_memory_really_costs() -> None:
+    """The accounted bytes are within 10 % of what the interpreter allocates for the lists."""
+    cache = CandidateCache(100_000_000)
+    tracemalloc.start()
+    before = tracemalloc.take_snapshot()
+    for i in range(200):
+        cache.put(("version", f"medoid-{i}"), a_list(f"medoid-{i}"))
+    after = tracemalloc.take_snapshot()
+    tracemalloc.stop()
+    allocated = sum(change.size_diff for change in after.compare_to(before, "filename"))
+
+    assert 0.9 <= cache.size_bytes / allocated <= 1.1

@@ -1,0 +1,138 @@
+"""Every limit of the wire contract, at and beyond: refused before any work, each violation named."""
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from pinnersage.v1 import recommender_pb2 as pb
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+
+Ask = Callable[[RecommenderStub], object]
+
+
+def recommend(**fields: object) -> Ask:
+    return lambda stub: stub.Recommend(pb.RecommendRequest(**({"user_id": "ann"} | fields)))  # type: ignore[arg-type]
+
+
+def for_pins(n: int) -> Ask:
+    pins = [pb.RecentPin(pin_id="cat-0")] * n
+    return lambda stub: stub.RecommendForPins(pb.RecommendForPinsRequest(pins=pins))
+
+
+def batch(n: int) -> Ask:
+    return lambda stub: list(
+        stub.RecommendBatch(pb.RecommendBatchRequest(user_ids=["ann"] * n, max_candidates=1))
+    )
+
+
+def get_pins(n: int) -> Ask:
+    return lambda stub: stub.GetPins(pb.GetPinsRequest(pin_ids=["cat-0"] * n))
+
+
+ALLOWED = {
+    "max_candidates at 1": recommend(max_candidates=1),
+    "max_candidates at 1,000": recommend(max_candidates=1_000),
+    "max_interests at 1": recommend(max_interests=1),
+    "max_interests at 20": recommend(max_interests=20),
+    "2,000 exclusions": recommend(exclude_pin_ids=["cat-1"] * 2_000),
+    "an id of 128 bytes": recommend(user_id="ü" * 64),
+    "min_score at -1": recommend(min_score=-1.0),
+    "min_score at 1": recommend(min_score=1.0),
+    "200 recent pins": for_pins(200),
+    "1,000 users": batch(1_000),
+    "1,000 described pins": get_pins(1_000),
+}
+
+
+@pytest.mark.parametrize("ask", ALLOWED.values(), ids=ALLOWED.keys())
+def test_at_the_limit_a_request_is_answered(stub: RecommenderStub, ask: Ask) -> None:
+    """The largest and the smallest allowed values are allowed."""
+    ask(stub)
+
+
+REFUSED = {
+    "max_candidates at 0": (
+        recommend(max_candidates=0),
+        "max_candidates: is 0; allowed are 1 to 1,000 (leave it out for the default)",
+    ),
+    "max_candidates at 1,001": (
+        recommend(max_candidates=1_001),
+        "max_candidates: is 1001; allowed are 1 to 1,000 (leave it out for the default)",
+    ),
+    "max_interests at 0": (
+        recommend(max_interests=0),
+        "max_interests: is 0; allowed are 1 to 20 (leave it out for the default)",
+    ),
+    "max_interests at 21": (
+        recommend(max_interests=21),
+        "max_interests: is 21; allowed are 1 to 20 (leave it out for the default)",
+    ),
+    "2,001 exclusions": (
+        recommend(exclude_pin_ids=["cat-1"] * 2_001),
+        "exclude_pin_ids: has 2001 entries; allowed are 0 to 2,000",
+    ),
+    "an exclusion without id": (
+        recommend(exclude_pin_ids=["cat-1", ""]),
+        "exclude_pin_ids[1]: must not be empty",
+    ),
+    "no user": (recommend(user_id=""), "user_id: must not be empty"),
+    "a user id of 129 bytes": (
+        recommend(user_id="x" * 129),
+        "user_id: is 129 bytes long; ids have at most 128",
+    ),
+    "min_score above 1": (recommend(min_score=1.5), "min_score: is 1.5; a cosine lies in -1 to 1"),
+    "min_score not a number": (
+        recommend(min_score=float("nan")),
+        "min_score: is nan; a cosine lies in -1 to 1",
+    ),
+    "no recent pins": (for_pins(0), "pins: has 0 entries; allowed are 1 to 200"),
+    "201 recent pins": (for_pins(201), "pins: has 201 entries; allowed are 1 to 200"),
+    "no users": (batch(0), "user_ids: has 0 entries; allowed are 1 to 1,000"),
+    "1,001 users": (batch(1_001), "user_ids: has 1001 entries; allowed are 1 to 1,000"),
+    "1,001 described pins": (get_pins(1_001), "pin_ids: has 1001 entries; allowed are 1 to 1,000"),
+    "no profile's user": (
+        lambda stub: stub.GetProfile(pb.GetProfileRequest()),
+        "user_id: must not be empty",
+    ),
+    "no similar pin": (
+        lambda stub: stub.SimilarPins(pb.SimilarPinsRequest()),
+        "pin_id: must not be empty",
+    ),
+    "a nameless recent pin": (
+        lambda stub: stub.RecommendForPins(pb.RecommendForPinsRequest(pins=[pb.RecentPin()])),
+        "pins[0].pin_id: must not be empty",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_beyond_the_limit_the_field_is_named(stub: RecommenderStub, ask: Ask, message: str) -> None:
+    """One step further is INVALID_ARGUMENT, and the message alone tells what to mend."""
+    with pytest.raises(grpc.RpcError) as refusal:
+        ask(stub)
+
+    assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.value.details() == message
+
+
+def test_all_violations_are_told_at_once(stub: RecommenderStub) -> None:
+    """google.rpc.BadRequest carries every field that is wrong, and the request id travels along."""
+    with pytest.raises(grpc.RpcError) as refusal:
+        stub.Recommend(pb.RecommendRequest(max_candidates=0, max_interests=21))
+
+    status = rpc_status.from_call(refusal.value)
+    details = error_details_pb2.BadRequest()
+    assert status.details[0].Unpack(details)
+    assert [each.field for each in details.field_violations] == ["user_id", "max_interests", "max_candidates"]
+    assert len(dict(refusal.value.trailing_metadata())["x-request-id"]) == 32
+
+
+def test_a_request_over_256_kib_is_refused_unread(stub: RecommenderStub) -> None:
+    """The transport refuses an over-long message before it is parsed."""
+    with pytest.raises(grpc.RpcError) as refusal:
+        stub.Recommend(pb.RecommendRequest(user_id="x" * 300_000))
+
+    assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

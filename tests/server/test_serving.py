@@ -1,0 +1,146 @@
+"""The running server: health, reflection, metrics, ports, and an end that loses no call."""
+
+import socket
+import threading
+import urllib.request
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from numpy.typing import NDArray
+
+from pinnersage.v1 import recommender_pb2 as pb
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from server.bootstrap import wire_server
+from server.errors import StartError
+from server.serving import Ports, RunningServer
+from storage.pins.memory import InMemoryPins
+from tests.server.conftest import settings
+from tests.server.world import SPACE, default_people, fan, make_pins
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def build(**changes: object) -> RunningServer:
+    return wire_server(make_pins(), default_people().store(), settings(**changes))
+
+
+def start(server: RunningServer, *, port: int = 0, metrics_port: int = 0) -> int:
+    return server.start(Ports(host="127.0.0.1", port=port, metrics_port=metrics_port))
+
+
+def health(channel: grpc.Channel, service: str = "") -> int:
+    stub = health_pb2_grpc.HealthStub(channel)
+    return int(stub.Check(health_pb2.HealthCheckRequest(service=service)).status)
+
+
+def test_health_says_serving_and_then_draining() -> None:
+    """Health is SERVING for the whole server and the service; a draining one says so and still answers."""
+    server = build()
+    port = start(server)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert health(channel) == health(channel, "pinnersage.v1.Recommender") == SERVING
+        server.drain()
+        assert health(channel) == NOT_SERVING
+        assert RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="ben")).candidates
+    server.stop(grace_s=1)
+
+
+def test_stop_lets_calls_in_flight_finish() -> None:
+    """A call that is being answered when the server stops gets its answer."""
+
+    class HeldPins(InMemoryPins):
+        def search(
+            self, queries: NDArray[np.float16], k: int, *, ef_search: int
+        ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+            begun.set()
+            assert let_go.wait(10)
+            return super().search(queries, k, ef_search=ef_search)
+
+    begun, let_go = threading.Event(), threading.Event()
+    pins = HeldPins([f"cat-{i}" for i in range(60)], fan(0, 60), embedding_space=SPACE)
+    server = wire_server(pins, default_people().store(), settings())
+    port = start(server)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = RecommenderStub(channel).Recommend.future(pb.RecommendRequest(user_id="ben"))
+        assert begun.wait(10)
+        stopping = threading.Thread(target=server.stop, kwargs={"grace_s": 10})
+        stopping.start()
+        let_go.set()
+        answer = call.result(10)
+        stopping.join(10)
+
+    assert len(answer.candidates) == 59
+    assert not stopping.is_alive()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_reflection_is_a_setting(wanted: bool) -> None:
+    """With reflection the service can be listed; without it the method does not exist."""
+    server = build(reflection=wanted)
+    port = start(server)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        ask = reflection_pb2.ServerReflectionRequest(list_services="")
+        stream = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([ask]))
+        if wanted:
+            names = {each.name for each in next(stream).list_services_response.service}
+            assert "pinnersage.v1.Recommender" in names
+        else:
+            with pytest.raises(grpc.RpcError) as refusal:
+                next(stream)
+            assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    server.stop(grace_s=1)
+
+
+def test_metrics_can_be_scraped() -> None:
+    """The Prometheus port tells calls, stages, the cache's real bytes and what is served."""
+    server, metrics_port = build(), free_port()
+    port = start(server, metrics_port=metrics_port)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="ben"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as page:
+        text = page.read().decode()
+    server.stop(grace_s=1)
+
+    for line in (
+        'grpc_method="Recommend",grpc_service="pinnersage.v1.Recommender",grpc_type="unary"} 1.0',
+        'pinnersage_stage_seconds_count{stage="search"} 1.0',
+        'pinnersage_candidate_cache_lookups_total{result="miss"} 2.0',
+        "pinnersage_candidate_cache_entries 2.0",
+        'pinnersage_artefact_info{pins_version="000001-test",profiles_version="000007-test"} 1.0',
+    ):
+        assert line in text
+
+
+def test_a_port_in_use_is_said() -> None:
+    """A second server on the same port does not share it in silence: it says what to do."""
+    first, second = build(), build()
+    port = start(first)
+    with pytest.raises(StartError) as refusal:
+        start(second, port=port)
+    first.stop(grace_s=0)
+    second.stop(grace_s=0)
+
+    assert str(refusal.value) == (
+        f"cannot listen on 127.0.0.1:{port}: the port is in use or the address is not this machine's. "
+        "Choose another with --port (PINNERSAGE_PORT)."
+    )
+
+
+def test_a_metrics_port_in_use_is_said() -> None:
+    """The same for the Prometheus port, and nothing is served."""
+    server = build()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        metrics_port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=f"cannot serve metrics on 127.0.0.1:{metrics_port}"):
+            start(server, metrics_port=metrics_port)
+    server.stop(grace_s=0)
