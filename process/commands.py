@@ -16,7 +16,7 @@ import typer
 SettingsT = TypeVar("SettingsT")
 Run = Callable[[SettingsT], int | None]
 
-FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
+FAILED, BAD_USAGE = 1, 2
 
 
 def setting(
@@ -72,9 +72,6 @@ class Program:
             status = self._app(args=arguments, prog_name=f"python -m {self._name}", standalone_mode=False)
         except typer.TyperException as error:
             return self._refuse(error, arguments)
-        except (KeyboardInterrupt, typer.Abort):
-            print(f"{self._name}: interrupted", file=sys.stderr)
-            return INTERRUPTED
         except self._expected as error:
             print(f"{self._name}: {error}", file=sys.stderr)
             return FAILED
