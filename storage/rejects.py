@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,24 +48,27 @@ class Rejects:
         line = {"file": file, "row": row, "id": _shown(pin_id), "reason": reason, "value": _shown(value)}
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def check(self, n_read: int, max_share: float) -> None:
+    def check(self, n_read: int, max_share: float, *, tolerated: Collection[str] = ()) -> None:
         """Stop a build that would lose too much of its input.
+
+        Args:
+            n_read: Rows that could have been rejected.
+            max_share: Of those.
+            tolerated: Reasons that are ordinary and do not count.
 
         Raises:
             TooManyRejectsError: More than `max_share` of the `n_read` rows were rejected.
         """
-        n_rejected = self.counts.total()
+        counted = Counter({reason: n for reason, n in self.counts.items() if reason not in tolerated})
+        n_rejected = counted.total()
         if n_rejected <= max_share * n_read:
             return
         self._file.flush()
         raise TooManyRejectsError(
             f"{n_rejected:,} of {n_read:,} rows ({n_rejected / n_read:.1%}) were rejected, "
-            f"more than the {max_share:.1%} allowed: {self._top_reasons()}. "
+            f"more than the {max_share:.1%} allowed: {_top_reasons(counted)}. "
             f"They are listed in {self.path}. Mend the data, or allow a larger share."
         )
-
-    def _top_reasons(self) -> str:
-        return ", ".join(f"{n:,} x {reason}" for reason, n in self.counts.most_common(_TOP_REASONS))
 
     def close(self) -> None:
         """Write out what is still buffered."""
@@ -77,6 +81,10 @@ class Rejects:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _top_reasons(counts: Counter[str]) -> str:
+    return ", ".join(f"{n:,} x {reason}" for reason, n in counts.most_common(_TOP_REASONS))
 
 
 def _shown(value: str | float | None) -> str | float | None:
