@@ -6,6 +6,8 @@ VENV := .venv
 STUBS_VENV := .venv-stubs
 BIN := $(VENV)/bin
 DATA ?=
+GRPCURL := v1.9.4
+GHZ := v0.121.0
 PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help
@@ -67,6 +69,17 @@ stubs: $(STUBS_VENV)/.installed ## Generate the gRPC stubs from protos/
 .PHONY: check-stubs
 check-stubs: $(STUBS_VENV)/.installed ## Fail when the committed stubs are not those of protos/
 	@protos/check.sh $(STUBS_VENV)/bin
+
+.PHONY: tools
+tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) ## Build grpcurl and ghz into build/tools (needs Go)
+
+build/tools/.grpcurl-$(GRPCURL): GO_PACKAGE := github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL)
+build/tools/.ghz-$(GHZ): GO_PACKAGE := github.com/bojand/ghz/cmd/ghz@$(GHZ)
+# A machine without Go goes on without: the tests that need a tool skip, and say so.
+build/tools/.%:
+	@if command -v go >/dev/null; then \
+	  echo "Building $(GO_PACKAGE) ..." && mkdir -p $(@D)/bin && GOBIN=$(CURDIR)/$(@D)/bin go install $(GO_PACKAGE) && touch $@; \
+	else echo "Skipping $(GO_PACKAGE): it is built with Go, and there is no Go here."; fi
 
 .PHONY: lock
 lock: ## Resolve the dependencies anew (needs uv)

@@ -105,7 +105,7 @@ def _ids(name: str, flaw: str | None) -> Iterator[str]:
 
 
 def _typed(name: str) -> str:
-    """The name in lower-case ASCII words joined by hyphens: "Côte d'Ivoire" is "cote-d-ivoire"."""
+    """The name in lower-case ASCII words joined by hyphens: "Côte d’Ivoire" is "cote-divoire"."""
     for sign, word in _SPELT_OUT.items():
         name = name.replace(sign, word)
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
