@@ -23,7 +23,7 @@ class Origin(Enum):
     BATCH_AND_ONLINE = "batch and online"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Combined:
     """A user's interests from both sources.
 

@@ -9,7 +9,7 @@ from model.errors import InvalidInputError
 from model.interests import Actions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DistinctPins:
     """A user's m distinct pins in the order of their first actions, and which action was on which pin.
 

@@ -1,6 +1,5 @@
 """What goes into Algorithm 2 and what comes out of it: a user's actions, a user's interests."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +65,7 @@ class Interests:
     def __len__(self) -> int:
         return len(self.medoid_pin_ids)
 
-    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Interests":
+    def take(self, indices: NDArray[np.int64]) -> "Interests":
         """These interests only, in the order given."""
         return Interests(
             medoid_pin_ids=tuple(self.medoid_pin_ids[i] for i in indices),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model.errors import InvalidInputError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Merged:
     """Where each of the n merged candidates comes from, best first.
 

@@ -54,6 +54,7 @@ def sample_interests(
     weights = probabilities(importances)
     if k >= len(weights):
         return np.arange(len(weights))
-    with np.errstate(divide="ignore"):
+    # The key of an importance of 0, or of next to 0, is infinite: it comes last.
+    with np.errstate(divide="ignore", over="ignore"):
         keys = generator.standard_exponential(len(weights)) / weights
     return np.sort(np.argsort(keys, kind="stable")[:k])

@@ -12,7 +12,7 @@ _ROUNDING = 1e-12
 """Relative. The square of a rounded root can miss the paper's d by an ulp: 2.0000000000000004 for 2."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dendrogram:
     """The merges that turn m points into one cluster.
 

@@ -1,0 +1,62 @@
+"""Actions and interests are parallel arrays: what does not fit together is refused at once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.errors import InvalidInputError
+from model.interests import Interests, in_order_of_importance, no_interests, order_of_importance
+from tests.model.people import NOW_S, Action, actions_of
+from tests.model.vectors import TIED
+
+ACTIONS = actions_of(Action("a", TIED[0]), Action("b", TIED[1]))
+INTERESTS = Interests(
+    medoid_pin_ids=("b", "c", "a"),
+    importances=np.array([1.0, 5.0, 1.0]),
+    sizes=np.array([1, 2, 3]),
+    last_action_times_s=np.array([10, 20, 30]),
+    computed_at_s=NOW_S,
+)
+
+
+def test_the_most_important_comes_first_and_ids_break_ties() -> None:
+    """All of an interest travels with it."""
+    assert order_of_importance(INTERESTS).tolist() == [1, 2, 0]
+    ordered = in_order_of_importance(INTERESTS)
+    assert ordered.medoid_pin_ids == ("c", "a", "b")
+    assert ordered.importances.tolist() == [5, 1, 1]
+    assert ordered.sizes.tolist() == [2, 3, 1]
+    assert ordered.last_action_times_s.tolist() == [20, 30, 10]
+    assert ordered.computed_at_s == NOW_S
+
+
+def test_some_of_the_interests_can_be_taken() -> None:
+    """None of them included."""
+    assert INTERESTS.take(np.array([2])).medoid_pin_ids == ("a",)
+    assert len(INTERESTS.take(np.array([], np.int64))) == 0
+
+
+def test_no_interests_are_interests() -> None:
+    """The empty value keeps the types of the others."""
+    none = no_interests(NOW_S)
+    assert len(none) == 0
+    assert none.sizes.dtype == none.last_action_times_s.dtype == np.int64
+    assert none.computed_at_s == NOW_S
+
+
+def test_actions_that_do_not_fit_together_are_refused() -> None:
+    """The message gives every length."""
+    message = r"2 pin ids, vectors \(1, 3\), 2 times, 2 weights"
+    with pytest.raises(InvalidInputError, match=message):
+        replace(ACTIONS, vectors=ACTIONS.vectors[:1])
+    with pytest.raises(InvalidInputError, match="actions do not fit together"):
+        replace(ACTIONS, vectors=ACTIONS.vectors[0])
+    with pytest.raises(InvalidInputError, match="3 times"):
+        replace(ACTIONS, times_s=np.zeros(3, np.int64))
+
+
+def test_interests_that_do_not_fit_together_are_refused() -> None:
+    """The message gives every length."""
+    with pytest.raises(InvalidInputError, match="3 medoids, 1 importances, 3 sizes, 3 times"):
+        replace(INTERESTS, importances=np.ones(1))
