@@ -3,7 +3,8 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,20 +18,15 @@ _TOP_REASONS = 3
 class Rejects:
     """Writes newline-JSON lines {"file", "row", "id", "reason", "value"}; `row` counts from 0 in its file.
 
-    Raises:
-        PublishError: The rejects file cannot be created.
+    Its methods raise PublishError when the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.counts: Counter[str] = Counter()
-        try:
+        with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise PublishError(
-                f"cannot write the rejected rows to {path}: {error.strerror or error}"
-            ) from error
 
     def add(
         self, *, file: str, row: int, reason: str, pin_id: str | None = None, value: str | float | None = None
@@ -46,7 +42,8 @@ class Rejects:
         """
         self.counts[reason] += 1
         line = {"file": file, "row": row, "id": _shown(pin_id), "reason": reason, "value": _shown(value)}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        with self._writing():
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def check(self, n_read: int, max_share: float, *, tolerated: Collection[str] = ()) -> None:
         """Stop a build that would lose too much of its input.
@@ -63,7 +60,7 @@ class Rejects:
         n_rejected = counted.total()
         if n_rejected <= max_share * n_read:
             return
-        self._file.flush()
+        self.close()
         raise TooManyRejectsError(
             f"{n_rejected:,} of {n_read:,} rows ({n_rejected / n_read:.1%}) were rejected, "
             f"more than the {max_share:.1%} allowed: {_top_reasons(counted)}. "
@@ -72,7 +69,15 @@ class Rejects:
 
     def close(self) -> None:
         """Write out what is still buffered."""
-        self._file.close()
+        with self._writing():
+            self._file.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise PublishError(f"cannot write the rejected rows to {self.path}: {error.strerror}") from error
 
     def __enter__(self) -> Self:
         return self

@@ -124,10 +124,10 @@ def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[
 
 def _mapped_texts(path: Path, n: int) -> tuple[pa.MemoryMappedFile, pa.RecordBatch]:
     """The one batch of an Arrow IPC file, and the open file."""
-    source = pa.memory_map(str(path))
     try:
+        source = pa.memory_map(str(path))
         texts = pa.ipc.open_file(source).get_batch(0)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
     if len(texts) != n:
         raise DamagedArtefactError(f"{path} holds {len(texts):,} pins, its manifest says {n:,}. Build again.")

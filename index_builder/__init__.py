@@ -1,0 +1,1 @@
+"""From pins to a published artefact: validated, refined, indexed, measured."""

@@ -1,0 +1,80 @@
+"""Wires the index builder: from settings to the objects that do the work."""
+
+import os
+from pathlib import Path
+
+from index_builder.build import BuildPolicy, build
+from index_builder.errors import UsageError
+from index_builder.hnsw import HnswParameters
+from index_builder.refining import Refinement
+from index_builder.settings import BuildSettings, ListSettings, RollbackSettings, VerifySettings
+from index_builder.showing import summary, verified, version_table
+from process.progress import Reporter
+from storage.dataset import read_dataset
+from storage.pins.artefact import pin_versions
+from storage.pins.verifying import verify_version
+
+REJECTS_FILE = "rejects.jsonl"
+
+
+def run_build(settings: BuildSettings) -> None:
+    """Build and publish a version, and say what came of it."""
+    pins, embedding_space = _source(settings)
+    built = build(
+        pins,
+        embedding_space,
+        pin_versions(settings.out),
+        rejects_path=settings.rejects or settings.out / REJECTS_FILE,
+        policy=_policy(settings),
+        reporter=Reporter(),
+    )
+    print(summary(built))
+
+
+def run_verify(settings: VerifySettings) -> None:
+    """Check a version and say that it is good; what is wrong is raised."""
+    print(verified(verify_version(settings.pins, settings.version)))
+
+
+def run_list(settings: ListSettings) -> None:
+    """Print the table of versions."""
+    folder = pin_versions(settings.pins)
+    versions = folder.versions()
+    if not versions:
+        # Says why there is none.
+        folder.current()
+    print(version_table(versions))
+
+
+def run_rollback(settings: RollbackSettings) -> None:
+    """Make another version live."""
+    pin_versions(settings.pins).make_current(settings.version)
+    print(f"{settings.version} is live in {settings.pins}.")
+
+
+def _source(settings: BuildSettings) -> tuple[Path, str]:
+    """The pins and the name of their embedding space."""
+    if settings.data is not None and settings.pins is None and settings.embedding_space is None:
+        data = read_dataset(settings.data)
+        return data.pins, data.embedding_space
+    if settings.pins is not None and settings.embedding_space and settings.data is None:
+        return settings.pins, settings.embedding_space
+    raise UsageError(
+        "give either --data FOLDER (its dataset.toml names pins and embedding space), or "
+        "--pins FILE and --embedding-space NAME (what the owner of the embeddings calls them)"
+    )
+
+
+def _policy(settings: BuildSettings) -> BuildPolicy:
+    return BuildPolicy(
+        refinement=Refinement(
+            quality_threshold=settings.quality_threshold,
+            near_duplicate_cosine=settings.near_duplicate_cosine,
+        ),
+        hnsw=HnswParameters(
+            m=settings.m,
+            ef_construction=settings.ef_construction,
+            threads=settings.threads or os.cpu_count() or 1,
+        ),
+        max_reject_share=settings.max_reject_share,
+    )

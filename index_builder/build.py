@@ -1,0 +1,111 @@
+"""The build: from pins to a published version, step by step."""
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from index_builder.hnsw import HnswParameters, build_hnsw
+from index_builder.measuring import measure
+from index_builder.reading import ValidPins, read_pins
+from index_builder.refining import RefinedPins, Refinement, refine
+from process.progress import Reporter
+from storage.embedding_space import EmbeddingSpace
+from storage.pins.artefact import PinArtefact
+from storage.pins.golden import ask_golden
+from storage.pins.hnsw import STORAGE, Hnsw, HnswSearch
+from storage.pins.manifest import BuildParameters, Counts, PinManifest
+from storage.pins.writing import write_pins
+from storage.publishing import Manifest, Published, VersionedFolder
+from storage.rejects import Rejects
+
+_LIBRARIES = ("faiss-cpu", "numpy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPolicy:
+    """What a build is told besides its input.
+
+    Attributes:
+        refinement: Which pins are not indexed.
+        hnsw: How the graph is built.
+        max_reject_share: The build stops when more than this share of the rows is bad.
+    """
+
+    refinement: Refinement = field(default_factory=Refinement)
+    hnsw: HnswParameters = field(default_factory=HnswParameters)
+    max_reject_share: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What came of a build.
+
+    Attributes:
+        published: The live version.
+        manifest: Of this build; the live version's own where `already_live`.
+        rejects_path: Where the bad rows are listed.
+    """
+
+    published: Published
+    manifest: PinManifest
+    rejects_path: Path
+
+
+def build(
+    pins_path: Path,
+    embedding_space: str,
+    folder: VersionedFolder,
+    *,
+    rejects_path: Path,
+    policy: BuildPolicy,
+    reporter: Reporter,
+) -> Built:
+    """Read, refine, index, measure and publish the pins at `pins_path`.
+
+    Raises:
+        StorageError: The input is bad, or the version cannot be written; what was live still is.
+    """
+    with Rejects(rejects_path) as rejects:
+        valid = read_pins(pins_path, rejects, reporter, max_reject_share=policy.max_reject_share)
+    refined = refine(valid, policy.refinement, reporter)
+    pool = refined.rows.embeddings[: refined.indexed]
+    index = build_hnsw(pool, policy.hnsw, reporter)
+    search = HnswSearch(index, pool)
+    manifest = PinManifest(
+        embedding_space=EmbeddingSpace(embedding_space, pool.shape[1]),
+        counts=_counts(valid, rejects, refined),
+        parameters=_parameters(policy),
+        libraries={name: version(name) for name in _LIBRARIES},
+        golden=ask_golden(search.search, pool),
+        measured=measure(search, pool, reporter),
+    )
+    with reporter.step("Publish"):
+        published = folder.publish(lambda draft: _write(draft, refined, index, manifest))
+    return Built(published=published, manifest=manifest, rejects_path=rejects_path)
+
+
+def _write(draft: Path, refined: RefinedPins, index: Hnsw, manifest: PinManifest) -> Manifest:
+    write_pins(draft, refined.rows, index)
+    # Read back what was written: golden queries that fail here fail before anything is live.
+    PinArtefact(draft, manifest).close()
+    return manifest.to_json()
+
+
+def _counts(valid: ValidPins, rejects: Rejects, refined: RefinedPins) -> Counts:
+    return Counts(
+        read=valid.n_read,
+        rejected=dict(sorted(rejects.counts.items())),
+        low_quality=refined.low_quality,
+        near_duplicates=refined.near_duplicates,
+        indexed=refined.indexed,
+    )
+
+
+def _parameters(policy: BuildPolicy) -> BuildParameters:
+    return BuildParameters(
+        quality_threshold=policy.refinement.quality_threshold,
+        near_duplicate_cosine=policy.refinement.near_duplicate_cosine,
+        storage=STORAGE,
+        m=policy.hnsw.m,
+        ef_construction=policy.hnsw.ef_construction,
+    )

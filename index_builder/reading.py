@@ -1,0 +1,178 @@
+"""Reads pins in batches, keeps the valid ones, and counts and writes out the others."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from index_builder.columns import PinFile, PinFiles, find_pin_files
+from index_builder.validating import check_batch
+from process.progress import Reporter
+from storage.errors import DataError
+from storage.parquet_files import readable
+from storage.rejects import Rejects
+
+_BATCH_ROWS = 8_192
+UNKNOWN_TIME_S = np.iinfo(np.int64).max
+
+Reject = Callable[[int, str, float | None], None]
+Column: TypeAlias = "pa.Array[Any]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidPins:
+    """The valid pins of an input, in its order: n of `n_read` rows.
+
+    Attributes:
+        n_read: Rows read.
+        pin_ids: n distinct ids.
+        embeddings: float16 [n, d], unit norm.
+        titles: n titles, empty where one is missing; None when the data has none.
+        quality: float64 [n] in [0, 1]; None when the data has none.
+        created_at_s: int64 [n], Unix seconds, UNKNOWN_TIME_S where one is missing; None when the data has
+            none.
+    """
+
+    n_read: int
+    pin_ids: list[str]
+    embeddings: NDArray[np.float16]
+    titles: list[str] | None
+    quality: NDArray[np.float64] | None
+    created_at_s: NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.pin_ids)
+
+
+def read_pins(path: Path, rejects: Rejects, reporter: Reporter, *, max_reject_share: float) -> ValidPins:
+    """Read a parquet file of pins, or a folder of them. The first pin of an id wins.
+
+    Raises:
+        DataError: The input cannot be read as pins, or holds no valid one.
+        TooManyRejectsError: More than `max_reject_share` of the rows are bad.
+    """
+    files = find_pin_files(path)
+    collected = _Collected(files)
+    with reporter.step("Read pins", files.n_rows) as step:
+        for file, first_row, batch in _batches(files):
+            collected.add(batch, _rejecter(rejects, file.path, first_row, batch))
+            step.advance(len(batch))
+    rejects.check(files.n_rows, max_reject_share)
+    if not len(collected):
+        raise DataError(
+            f"{path} holds no valid pin: every row was rejected. They are listed in {rejects.path}"
+        )
+    return collected.as_pins()
+
+
+def _batches(files: PinFiles) -> Iterator[tuple[PinFile, int, pa.RecordBatch]]:
+    """The rows of all files in order, some thousands at a time, with the first one's number in its file."""
+    for file in files.files:
+        first_row = 0
+        with readable(file.path), pq.ParquetFile(file.path) as parquet:
+            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=sorted(files.columns)):
+                batch.validate(full=True)
+                yield file, first_row, _plain(batch)
+                first_row += len(batch)
+
+
+def _rejecter(rejects: Rejects, path: Path, first_row: int, batch: pa.RecordBatch) -> Reject:
+    """Rejects rows of one batch by their number within it."""
+
+    def reject(row: int, reason: str, value: float | None) -> None:
+        pin_id = batch["pin_id"][row].as_py()
+        rejects.add(file=str(path), row=first_row + row, reason=reason, pin_id=pin_id, value=value)
+
+    return reject
+
+
+class _Collected:
+    """The valid pins so far. Vectors go straight to their place: there is never a second copy of the pool."""
+
+    def __init__(self, files: PinFiles) -> None:
+        self._embeddings = np.empty((files.n_rows, files.dimension), np.float16)
+        self._n_read = files.n_rows
+        self._columns = files.columns
+        self._pin_ids: dict[str, None] = {}
+        self._titles: list[str] = []
+        self._quality: list[float] = []
+        self._created_at_s: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._pin_ids)
+
+    def add(self, batch: pa.RecordBatch, reject: Reject) -> None:
+        """Keep the batch's valid pins; say of every other row why not."""
+        checked = check_batch(batch, self._embeddings.shape[1])
+        for row in np.flatnonzero(~checked.valid).tolist():
+            fault = next(fault for fault in checked.faults if fault.where[row])
+            reject(row, fault.reason, fault.value(row))
+        rows = np.flatnonzero(checked.valid)
+        is_new = self._claim_ids(_values(batch["pin_id"]), rows.tolist(), reject)
+        self._keep(batch.take(rows[is_new]), checked.vectors[is_new])
+
+    def _claim_ids(self, pin_ids: list[str], rows: list[int], reject: Reject) -> list[bool]:
+        """For each row: its id was not there before."""
+        is_new = []
+        for row in rows:
+            is_new.append(pin_ids[row] not in self._pin_ids)
+            if is_new[-1]:
+                self._pin_ids[pin_ids[row]] = None
+            else:
+                reject(row, "duplicate id", None)
+        return is_new
+
+    def _keep(self, batch: pa.RecordBatch, vectors: NDArray[np.float16]) -> None:
+        last = len(self._pin_ids)
+        self._embeddings[last - len(batch) : last] = vectors
+        if "title" in self._columns:
+            self._titles += _values(batch["title"].fill_null(""))
+        if "quality" in self._columns:
+            self._quality += _values(batch["quality"])
+        if "created_at" in self._columns:
+            self._created_at_s += _values(batch["created_at"].fill_null(UNKNOWN_TIME_S))
+
+    def as_pins(self) -> ValidPins:
+        return ValidPins(
+            n_read=self._n_read,
+            pin_ids=list(self._pin_ids),
+            embeddings=self._embeddings[: len(self)],
+            titles=self._titles if "title" in self._columns else None,
+            quality=np.array(self._quality) if "quality" in self._columns else None,
+            created_at_s=np.array(self._created_at_s) if "created_at" in self._columns else None,
+        )
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its texts as large_string, its times as int64 seconds and its quality as float64."""
+    return pa.record_batch({name: _PLAIN.get(name, _same)(batch[name]) for name in batch.schema.names})
+
+
+def _values(column: Column) -> list[Any]:
+    return column.to_pylist()
+
+
+def _same(column: Column) -> Column:
+    return column
+
+
+def _text(column: Column) -> Column:
+    return column.cast(pa.large_string())
+
+
+def _seconds(column: Column) -> Column:
+    if pa.types.is_int64(column.type):
+        return column
+    return column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+
+
+def _number(column: Column) -> Column:
+    return column.cast(pa.float64())
+
+
+_PLAIN = {"pin_id": _text, "title": _text, "created_at": _seconds, "quality": _number}

@@ -1,0 +1,108 @@
+"""The refined pool: low-quality pins and near-duplicates are no candidates, but keep their vectors."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from index_builder.near_duplicates import keepers, nearest_keepers
+from index_builder.reading import ValidPins
+from process.progress import Reporter
+from storage.errors import DataError
+from storage.pins.writing import PinRows
+
+_ORDER: tuple[tuple[str, Literal["ascending", "descending"]], ...] = (
+    ("quality", "descending"),
+    ("created_at", "ascending"),
+    ("pin_id", "ascending"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """Which valid pins are not indexed.
+
+    Attributes:
+        quality_threshold: Those of lower quality, where the data has a quality.
+        near_duplicate_cosine: Those at this cosine or above to a better pin; it belongs to the embedding
+            space.
+    """
+
+    quality_threshold: float = 0.5
+    near_duplicate_cosine: float = 0.98
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefinedPins:
+    """All valid pins in the order of the artefact's rows: the pool best first, then the others best first.
+
+    Attributes:
+        rows: The artefact's rows.
+        indexed: The refined pool, its first rows.
+        low_quality: Pins below the quality threshold.
+        near_duplicates: Pins that a better one stands for.
+    """
+
+    rows: PinRows
+    indexed: int
+    low_quality: int
+    near_duplicates: int
+
+
+def refine(pins: ValidPins, refinement: Refinement, reporter: Reporter) -> RefinedPins:
+    """Choose the pool, and who stands for each pin outside it: the nearest near-duplicate within, if any.
+
+    Raises:
+        DataError: No pin is left.
+    """
+    ranked = rank(pins)
+    is_good = _is_good(pins, refinement.quality_threshold)[ranked]
+    if not is_good.any():
+        raise DataError(
+            f"no pin is left to index: the quality of all {len(pins):,} valid pins is below "
+            f"{refinement.quality_threshold}. Lower --quality-threshold, or mend the quality column."
+        )
+    is_kept = np.zeros(len(ranked), np.bool_)
+    with reporter.step("Find near-duplicates", len(ranked)) as step:
+        cosine = refinement.near_duplicate_cosine
+        is_kept[is_good] = keepers(pins.embeddings, ranked[is_good], cosine, step)
+        kept, others = ranked[is_kept], ranked[~is_kept]
+        stand_ins = nearest_keepers(pins.embeddings, others, kept, cosine, step)
+    return RefinedPins(
+        rows=_in_order(pins, np.concatenate([kept, others]), len(kept), stand_ins),
+        indexed=len(kept),
+        low_quality=int((~is_good).sum()),
+        near_duplicates=int(is_good.sum()) - len(kept),
+    )
+
+
+def rank(pins: ValidPins) -> NDArray[np.int64]:
+    """int64 [n]: places in the input, best first: by quality, then the earlier `created_at`, then the id."""
+    table = pa.table({"pin_id": pa.array(pins.pin_ids, pa.large_string())})
+    if pins.created_at_s is not None:
+        table = table.append_column("created_at", pa.array(pins.created_at_s))
+    if pins.quality is not None:
+        table = table.append_column("quality", pa.array(pins.quality))
+    order = [key for key in _ORDER if key[0] in table.column_names]
+    return pc.sort_indices(table, sort_keys=order).to_numpy().astype(np.int64)
+
+
+def _is_good(pins: ValidPins, quality_threshold: float) -> NDArray[np.bool_]:
+    if pins.quality is None:
+        return np.ones(len(pins), np.bool_)
+    return pins.quality >= quality_threshold
+
+
+def _in_order(
+    pins: ValidPins, order: NDArray[np.int64], n_kept: int, stand_ins: NDArray[np.int32]
+) -> PinRows:
+    places = order.tolist()
+    return PinRows(
+        pin_ids=[pins.pin_ids[place] for place in places],
+        titles=None if pins.titles is None else [pins.titles[place] for place in places],
+        embeddings=pins.embeddings[order],
+        representatives=np.concatenate([np.arange(n_kept, dtype=np.int32), stand_ins]),
+    )
