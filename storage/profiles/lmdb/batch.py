@@ -50,12 +50,12 @@ class EncodedUser:
     Attributes:
         user_id: Opaque, at most 128 bytes of UTF-8.
         profile: None for a user who acted, but in no way that makes an interest.
-        seen: The pins never to be recommended to them.
+        seen: The pins never to be recommended to them; None for a user without any.
     """
 
     user_id: str
     profile: bytes | None
-    seen: bytes
+    seen: bytes | None
 
 
 def batch_folder(profiles: Path) -> VersionedFolder:
@@ -80,7 +80,8 @@ def write_users(folder: Path, users: Iterable[EncodedUser], popular: bytes) -> N
         for user in users:
             if user.profile is not None:
                 appender.append(profile_key(user.user_id), user.profile)
-            _spool(spool, seen_key(user.user_id), user.seen)
+            if user.seen is not None:
+                _spool(spool, seen_key(user.user_id), user.seen)
         appender.append(_POPULAR, popular)
         for key, value in _spooled(spool):
             appender.append(key, value)

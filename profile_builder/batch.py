@@ -1,0 +1,191 @@
+"""The daily batch, step by step: actions in, one published version of everybody's profiles out."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from process.progress import Reporter, Step
+from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, read_window
+from profile_builder.local import OpenPins, build_users
+from profile_builder.popular import popular_pins
+from profile_builder.users import BuiltUser, Rules
+from profile_builder.window import Window
+from storage.errors import DataError
+from storage.model_file import ModelFile
+from storage.pins.port import Pins
+from storage.profiles.encoding import encode_popular
+from storage.profiles.lmdb.batch import EncodedUser, manifest_of, write_users
+from storage.profiles.store import BatchDescription
+from storage.publishing import Manifest, Published, VersionedFolder
+from storage.rejects import Rejects
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchParts:
+    """What a batch works with.
+
+    Attributes:
+        source: The actions.
+        pins: The artefact.
+        open_pins: Opens the same artefact in a worker process.
+        model_file: The parameters, of the artefact's embedding space.
+        versions: Where profiles are published.
+        rejects: Where bad rows go.
+        reporter: Who hears of the progress.
+    """
+
+    source: ActionInput
+    pins: Pins
+    open_pins: OpenPins
+    model_file: ModelFile
+    versions: VersionedFolder
+    rejects: Rejects
+    reporter: Reporter
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPolicy:
+    """How a batch works.
+
+    Attributes:
+        read: How actions are read.
+        max_actions: The newest so many of a user's actions make their interests.
+        n_popular: How many pins to keep for users without a profile.
+        processes: How many build users.
+    """
+
+    read: ReadPolicy
+    max_actions: int
+    n_popular: int
+    processes: int
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What is counted while users go by.
+
+    Attributes:
+        n_interests: How many users have so many interests.
+        n_without: Users without a usable action.
+        n_capped: Users with more actions than the cap.
+    """
+
+    n_interests: Counter[int] = field(default_factory=Counter)
+    n_without: int = 0
+    n_capped: int = 0
+
+    @property
+    def n_users(self) -> int:
+        """Users with a profile."""
+        return self.n_interests.total()
+
+    def count(self, user: BuiltUser) -> None:
+        """Count one user."""
+        if user.n_interests:
+            self.n_interests[user.n_interests] += 1
+        else:
+            self.n_without += 1
+        self.n_capped += user.is_capped
+
+    def quantiles(self) -> dict[str, int]:
+        """Interests a user: the least number that so many users stay within."""
+        each = np.repeat(
+            *(np.array(column) for column in zip(*sorted(self.n_interests.items()), strict=True))
+        )
+        p50, p90, p99, most = np.quantile(each, [0.5, 0.9, 0.99, 1.0], method="inverted_cdf")
+        return {"p50": int(p50), "p90": int(p90), "p99": int(p99), "max": int(most)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchResult:
+    """What a batch did, for its summary."""
+
+    published: Published
+    actions: WindowActions
+    tally: Tally
+
+
+def run_batch(parts: BatchParts, policy: BatchPolicy) -> BatchResult:
+    """Read the window, build every user, publish.
+
+    Nothing changes for readers until all is written; whatever fails leaves the live version as it was.
+
+    Raises:
+        StorageError: Bad data, a store that cannot be written; see the steps.
+        WorkerError: A worker process died.
+    """
+    actions = read_window(
+        parts.source, parts.pins, policy.read, rejects=parts.rejects, reporter=parts.reporter
+    )
+    tally = Tally()
+
+    def write(folder: Path) -> Manifest:
+        _write_profiles(folder, parts, policy, actions, tally)
+        return _manifest(parts, policy, actions, tally)
+
+    return BatchResult(published=parts.versions.publish(write), actions=actions, tally=tally)
+
+
+def _write_profiles(
+    folder: Path, parts: BatchParts, policy: BatchPolicy, actions: WindowActions, tally: Tally
+) -> None:
+    table = actions.selected.actions
+    users = build_users(
+        table,
+        parts.pins,
+        _rules(parts, policy, actions.window),
+        open_pins=parts.open_pins,
+        processes=policy.processes,
+    )
+    popular = popular_pins(table, parts.pins, policy.n_popular)
+    with parts.reporter.step("Build profiles", len(table)) as step:
+        write_users(folder, _counted(users, tally, step), encode_popular(popular))
+    if not tally.n_users:
+        raise DataError(
+            "no user has a usable action: every action in the window has weight 0 or less, or is on a pin "
+            f"that the artefact does not hold. Rejected rows are listed in {parts.rejects.path}"
+        )
+
+
+def _rules(parts: BatchParts, policy: BatchPolicy, window: Window) -> Rules:
+    return Rules(
+        embedding_space=parts.pins.embedding_space,
+        parameters=parts.model_file.parameters,
+        parameters_version=parts.model_file.version,
+        cut_s=window.cut_s,
+        watermark_s=window.watermark_s,
+        max_actions=policy.max_actions,
+    )
+
+
+def _counted(users: Iterable[BuiltUser], tally: Tally, step: Step) -> Iterator[EncodedUser]:
+    for user in users:
+        tally.count(user)
+        step.advance()
+        yield user.encoded
+
+
+def _manifest(parts: BatchParts, policy: BatchPolicy, actions: WindowActions, tally: Tally) -> Manifest:
+    window = actions.window
+    description = BatchDescription(
+        version="",
+        embedding_space=parts.pins.embedding_space,
+        parameters=parts.model_file.parameters,
+        parameters_version=parts.model_file.version,
+        computed_at_s=window.cut_s,
+        actions_until_s=window.watermark_s,
+        n_users=tally.n_users,
+    )
+    return {
+        **manifest_of(description),
+        "pins_version": parts.pins.version,
+        "window": {"after_s": window.after_s, "until_s": window.watermark_s},
+        "max_actions": policy.max_actions,
+        "rows": asdict(actions.selected.counts),
+        "rejected": dict(sorted(parts.rejects.counts.items())),
+        "users": {"with_profile": tally.n_users, "without": tally.n_without, "capped": tally.n_capped},
+        "interests_a_user": tally.quantiles(),
+    }

@@ -1,0 +1,81 @@
+"""The one place where the profile builder's objects are built and wired."""
+
+import os
+from contextlib import ExitStack, closing
+from functools import partial
+
+from process.progress import Reporter
+from profile_builder.batch import BatchParts, BatchPolicy, run_batch
+from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_calibration
+from profile_builder.inputs import ReadPolicy, open_input
+from profile_builder.settings import BatchSettings, CalibrateSettings
+from profile_builder.summary import describe_batch, describe_calibration
+from profile_builder.times import parse_time
+from storage.model_file import read_model_file
+from storage.pins.artefact import PinArtefact
+from storage.profiles.lmdb.batch import batch_folder
+from storage.profiles.opening import profiles_folder
+from storage.rejects import Rejects
+
+
+def calibrate(settings: CalibrateSettings, reporter: Reporter) -> list[str]:
+    """Run a calibration as the settings say; returns its summary.
+
+    Raises:
+        ProfileBuilderError, StorageError, ModelError: Each says what to do.
+    """
+    policy = CalibratePolicy(
+        read=_read_policy(settings, settings.window_days),
+        lambda_per_day=settings.lambda_per_day,
+        max_actions=settings.max_actions,
+        replace=settings.replace,
+    )
+    rejects_path = settings.rejects or settings.out.with_name("calibrate-rejects.jsonl")
+    with ExitStack() as open_things:
+        pins = open_things.enter_context(closing(PinArtefact.open(settings.pins)))
+        source = open_input(settings.data, settings.actions, pins.embedding_space)
+        rejects = open_things.enter_context(Rejects(rejects_path))
+        parts = CalibrateParts(source=source, pins=pins, out=settings.out, rejects=rejects, reporter=reporter)
+        return describe_calibration(run_calibration(parts, policy), settings.out, rejects)
+
+
+def batch(settings: BatchSettings, reporter: Reporter) -> list[str]:
+    """Run a batch as the settings say; returns its summary.
+
+    Raises:
+        ProfileBuilderError, StorageError, ModelError: Each says what to do.
+    """
+    profiles, model_file = profiles_folder(settings.profiles), read_model_file(settings.model)
+    policy = BatchPolicy(
+        read=_read_policy(settings, model_file.parameters.window_days),
+        max_actions=settings.max_actions,
+        n_popular=settings.popular,
+        processes=settings.processes or len(os.sched_getaffinity(0)),
+    )
+    with ExitStack() as open_things:
+        pins = open_things.enter_context(closing(PinArtefact.open(settings.pins)))
+        pins.embedding_space.require(
+            model_file.embedding_space, ours="the pin artefact", theirs=f"the model file {settings.model}"
+        )
+        source = open_input(settings.data, settings.actions, pins.embedding_space)
+        rejects = open_things.enter_context(Rejects(settings.rejects or profiles / "batch-rejects.jsonl"))
+        parts = BatchParts(
+            source=source,
+            pins=pins,
+            # This process has just compared the checksums.
+            open_pins=partial(PinArtefact.open, settings.pins, pins.version, checksums=False),
+            model_file=model_file,
+            versions=batch_folder(profiles),
+            rejects=rejects,
+            reporter=reporter,
+        )
+        return describe_batch(run_batch(parts, policy), model_file, settings.max_actions, rejects)
+
+
+def _read_policy(settings: CalibrateSettings | BatchSettings, window_days: int) -> ReadPolicy:
+    return ReadPolicy(
+        now_s=None if settings.now is None else parse_time(settings.now),
+        allowed_lateness_s=settings.allowed_lateness_s,
+        window_days=window_days,
+        max_reject_share=settings.max_reject_share,
+    )

@@ -1,0 +1,23 @@
+"""What the profile builder itself refuses; bad data and stores raise storage.errors, the model model.errors.
+
+ProfileBuilderError
+├── UsageError         flags that do not go together, or ask for what this version does not have
+├── WorkerError        a worker process died
+└── ModelExistsError   calibrate would replace another model
+"""
+
+
+class ProfileBuilderError(Exception):
+    """Base of everything the profile builder raises on purpose."""
+
+
+class UsageError(ProfileBuilderError):
+    """Flags that do not go together, or ask for what this version does not have."""
+
+
+class WorkerError(ProfileBuilderError):
+    """A worker process died; nothing was published."""
+
+
+class ModelExistsError(ProfileBuilderError):
+    """The model file is there already and says something else."""

@@ -1,0 +1,125 @@
+"""What both commands read: a data set's actions, seen through one window."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from process.progress import Reporter, Step
+from profile_builder.errors import UsageError
+from profile_builder.reading import ACTION, ActionBatch, ActionFile, find_action_files, read_batches
+from profile_builder.selecting import TEXTS, Selected, select
+from profile_builder.survey import survey
+from profile_builder.window import Window, choose_window, empty_window
+from storage.dataset import read_dataset
+from storage.embedding_space import EmbeddingSpace
+from storage.errors import DataError
+from storage.pins.port import Pins
+from storage.rejects import Rejects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionInput:
+    """Which actions are read, and what each weighs.
+
+    Attributes:
+        files: Checked files, in order.
+        weights: Weight of each action that is read; None reads all and weighs them 1.
+    """
+
+    files: list[ActionFile]
+    weights: Mapping[str, float] | None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all files."""
+        return sum(file.n_rows for file in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPolicy:
+    """How actions are read.
+
+    Attributes:
+        now_s: The time to look back from, Unix seconds UTC; None: the newest action.
+        allowed_lateness_s: With now_s: how long after its time an action may arrive.
+        window_days: How far to look back.
+        max_reject_share: The largest share of bad rows; unknown pins do not count.
+    """
+
+    now_s: int | None
+    allowed_lateness_s: int
+    window_days: int
+    max_reject_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowActions:
+    """The window, and what lies in it."""
+
+    window: Window
+    selected: Selected
+
+
+def open_input(data: Path | None, actions: Path | None, space: EmbeddingSpace) -> ActionInput:
+    """Find the actions of a data set, or those given in their place.
+
+    Args:
+        data: Folder with a dataset.toml; None reads all actions and weighs them 1.
+        actions: A parquet file or a folder of them; None takes the data set's.
+        space: Of the pin artefact: the data set's must be the same.
+
+    Raises:
+        UsageError: Neither is given.
+        DataError: Something is wrong with the data set or its actions' columns.
+        EmbeddingSpaceMismatchError: The data set is of another space.
+    """
+    if data is None:
+        if actions is None:
+            raise UsageError("no actions are given: say --data FOLDER or --actions PATH")
+        return ActionInput(files=find_action_files(actions), weights=None)
+    dataset = read_dataset(data)
+    path = actions or dataset.actions
+    if path is None:
+        raise DataError(f'{data} names no actions: add actions = "actions.parquet" to its dataset.toml')
+    EmbeddingSpace(dataset.embedding_space, space.dimension).require(
+        space, ours=f"the data set {data}", theirs="the pin artefact"
+    )
+    return ActionInput(files=find_action_files(path), weights=dataset.action_weights)
+
+
+def read_window(
+    source: ActionInput, pins: Pins, policy: ReadPolicy, *, rejects: Rejects, reporter: Reporter
+) -> WindowActions:
+    """Look at all times, choose the window, and keep its actions by user.
+
+    Raises:
+        DataError: The times are not in seconds, or the window is empty.
+        TooManyRejectsError: Too many rows are bad.
+    """
+    with reporter.step("Look at times", source.n_rows) as step:
+        seen = survey(_watched(read_batches(source.files, [ACTION]), step), source.weights)
+    window = choose_window(
+        seen,
+        now_s=policy.now_s,
+        days=policy.window_days,
+        allowed_lateness_s=policy.allowed_lateness_s,
+    )
+    with reporter.step("Read actions", source.n_rows) as step:
+        selected = select(
+            _watched(read_batches(source.files, TEXTS), step),
+            source.files,
+            pins=pins,
+            window=window,
+            weights=source.weights,
+            rejects=rejects,
+            max_reject_share=policy.max_reject_share,
+        )
+    if not len(selected.actions):
+        raise empty_window(seen, window)
+    return WindowActions(window=window, selected=selected)
+
+
+def _watched(batches: Iterable[ActionBatch], step: Step) -> Iterator[ActionBatch]:
+    for batch in batches:
+        yield batch
+        step.advance(len(batch))

@@ -1,0 +1,107 @@
+"""The local engine: users in parts over spawned processes, results in order whatever their number."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from profile_builder.actions import ActionTable
+from profile_builder.errors import WorkerError
+from profile_builder.users import BuiltUser, Rules, build_user
+from storage.pins.port import Pins
+
+OpenPins = Callable[[], Pins]
+
+# Enough work to be worth sending, little enough for many parts in flight to fit into memory.
+_ACTIONS_A_PART = 20_000
+_PARTS_IN_FLIGHT = 3
+
+# numpy's threads would only fight over the cores that the processes share.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def build_users(
+    actions: ActionTable, pins: Pins, rules: Rules, *, open_pins: OpenPins, processes: int
+) -> Iterator[BuiltUser]:
+    """Every user, in the table's order.
+
+    Args:
+        actions: The window's.
+        pins: The artefact, for this process.
+        rules: The same for all users.
+        open_pins: Opens the same artefact in a worker, which maps it into memory rather than being sent it.
+        processes: 1 works in this process; more are spawned when there is work for them.
+
+    Raises:
+        WorkerError: A worker process died.
+    """
+    parts = list(actions.parts(_ACTIONS_A_PART))
+    processes = min(processes, len(parts))
+    if processes == 1:
+        for part in parts:
+            yield from _build_part(part, pins, rules)
+    else:
+        yield from _build_in_pool(parts, rules, open_pins, processes)
+
+
+def _build_part(part: ActionTable, pins: Pins, rules: Rules) -> list[BuiltUser]:
+    return [build_user(actions, pins, rules) for actions in part]
+
+
+def _build_in_pool(
+    parts: list[ActionTable], rules: Rules, open_pins: OpenPins, processes: int
+) -> Iterator[BuiltUser]:
+    # Spawned, not forked: a fork would copy locks that FAISS and Arrow hold.
+    context = multiprocessing.get_context("spawn")
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(processes, context, _start_worker, (open_pins, rules)) as pool,
+    ):
+        waiting: deque[Future[list[BuiltUser]]] = deque()
+        try:
+            for part in parts:
+                waiting.append(pool.submit(_work, part))
+                if len(waiting) == _PARTS_IN_FLIGHT * processes:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "a worker process died, most likely for want of memory. Nothing was published. "
+                f"Try fewer than --processes {processes}."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Have processes spawned meanwhile keep numpy to one thread."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class _Worker:
+    """What a worker process holds from its start on."""
+
+    pins: Pins
+    rules: Rules
+
+
+def _start_worker(open_pins: OpenPins, rules: Rules) -> None:
+    _Worker.pins, _Worker.rules = open_pins(), rules
+
+
+def _work(part: ActionTable) -> list[BuiltUser]:
+    return _build_part(part, _Worker.pins, _Worker.rules)

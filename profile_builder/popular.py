@@ -1,0 +1,21 @@
+"""The window's most acted-on pins: what a user without a profile may be shown."""
+
+import numpy as np
+
+from profile_builder.actions import ActionTable
+from storage.pins.port import NO_ROW, Pins
+
+
+def popular_pins(actions: ActionTable, pins: Pins, n: int) -> list[str]:
+    """The n representatives with the most positive actions on their groups; ties go to the smaller id.
+
+    Near-duplicates count for the pin that stands for them: only it can be a candidate.
+    """
+    representatives = pins.representatives[actions.rows[actions.weights > 0]]
+    rows, counts = np.unique(representatives[representatives != NO_ROW], return_counts=True)
+    if len(rows) > n:
+        # All that could be among the first n, ties at the border included.
+        least = np.partition(counts, -n)[-n] if n else counts.max() + 1
+        rows, counts = rows[counts >= least], counts[counts >= least]
+    ranked = sorted(zip(-counts, pins.pin_ids(rows), strict=True))
+    return [pin_id for _, pin_id in ranked[:n]]

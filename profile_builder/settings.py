@@ -1,0 +1,92 @@
+"""What the profile builder can be told, by flag or by variable."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from process.commands import setting
+
+_DATA = setting(
+    "Folder with a dataset.toml, which names the actions and their weights.", env="DATA", metavar="FOLDER"
+)
+_ACTIONS = setting(
+    "Actions to read in place of the data set's: a parquet file, or a folder of them.",
+    env="ACTIONS",
+    metavar="PATH",
+)
+_PINS = setting("Folder of the pin artefact.", env="PINS", metavar="DIR")
+_NOW = setting(
+    "The time to look back from: Unix seconds or ISO 8601. Default: the newest action.",
+    env="NOW",
+    metavar="TIME",
+)
+_LATENESS = setting(
+    "With --now: how late an action may arrive, in seconds. Newer ones are left to the online profiles.",
+    env="ALLOWED_LATENESS_S",
+    low=0,
+)
+_MAX_ACTIONS = setting(
+    "The newest so many of a user's actions make their interests.", env="MAX_ACTIONS", low=1, high=8_000
+)
+_REJECTS = setting(
+    "Where bad rows are written. Default: rejects.jsonl beside what is built.", env="REJECTS", metavar="FILE"
+)
+_MAX_REJECT_SHARE = setting(
+    "Stop when more than this share of the rows is bad; unknown pins do not count.",
+    env="MAX_REJECT_SHARE",
+    low=0,
+    high=1,
+)
+
+
+class Engine(StrEnum):
+    """What builds the users."""
+
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateSettings:
+    """Choose alpha for an embedding space from what users did, once, and write model.toml."""
+
+    pins: Annotated[Path, _PINS]
+    out: Annotated[Path, setting("The model file to write.", env="MODEL", metavar="FILE")]
+    data: Annotated[Path | None, _DATA] = None
+    actions: Annotated[Path | None, _ACTIONS] = None
+    now: Annotated[str | None, _NOW] = None
+    allowed_lateness_s: Annotated[int, _LATENESS] = 3_600
+    lambda_per_day: Annotated[
+        float, setting("Decay of an action's weight, per day of age.", env="LAMBDA_PER_DAY", low=0)
+    ] = 0.01
+    window_days: Annotated[int, setting("Days of actions that count.", env="WINDOW_DAYS", low=1)] = 90
+    max_actions: Annotated[int, _MAX_ACTIONS] = 2_000
+    max_reject_share: Annotated[float, _MAX_REJECT_SHARE] = 0.05
+    rejects: Annotated[Path | None, _REJECTS] = None
+    replace: Annotated[bool, setting("Write over a model file that says something else.", env="REPLACE")] = (
+        False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings:
+    """Build every user's profile from the window's actions and publish them as one version."""
+
+    pins: Annotated[Path, _PINS]
+    model: Annotated[Path, setting("The model file, made by calibrate.", env="MODEL", metavar="FILE")]
+    profiles: Annotated[str, setting("Profile store: a folder.", env="PROFILES", metavar="URL")]
+    data: Annotated[Path | None, _DATA] = None
+    actions: Annotated[Path | None, _ACTIONS] = None
+    now: Annotated[str | None, _NOW] = None
+    allowed_lateness_s: Annotated[int, _LATENESS] = 3_600
+    max_actions: Annotated[int, _MAX_ACTIONS] = 2_000
+    popular: Annotated[
+        int,
+        setting(
+            "How many of the window's most acted-on pins to keep for unknown users.", env="POPULAR", low=0
+        ),
+    ] = 400
+    engine: Annotated[Engine, setting("What builds the users.", env="ENGINE")] = Engine.LOCAL
+    processes: Annotated[int, setting("Worker processes; 0 is one a core.", env="PROCESSES", low=0)] = 0
+    max_reject_share: Annotated[float, _MAX_REJECT_SHARE] = 0.05
+    rejects: Annotated[Path | None, _REJECTS] = None

@@ -1,0 +1,107 @@
+"""What a person reads when a command is done: the numbers, in sentences."""
+
+from pathlib import Path
+
+from model.calibration import (
+    MAX_CLUSTERS,
+    MAX_LIGHT_PINS,
+    MIN_LIGHT_PINS,
+    MIN_LIGHT_USERS,
+    TARGET_CLUSTERS,
+    Calibration,
+)
+from profile_builder.batch import BatchResult
+from profile_builder.calibrating import CalibrateResult
+from profile_builder.inputs import WindowActions
+from storage.model_file import ModelFile
+from storage.rejects import Rejects
+
+_AGAIN = " (the same as before: nothing was written)"
+
+
+def describe_batch(
+    result: BatchResult, model_file: ModelFile, max_actions: int, rejects: Rejects
+) -> list[str]:
+    """The summary of a batch, one thing a line."""
+    published, tally = result.published, result.tally
+    of = tally.quantiles()
+    lines = {
+        "users": f"{tally.n_users:,}",
+        "interests a user": f"median {of['p50']}, p90 {of['p90']}, p99 {of['p99']}, most {of['max']}",
+        "no usable action": f"{tally.n_without:,} users",
+        "capped": f"{tally.n_capped:,} users, at their newest {max_actions:,} actions",
+        "window": _describe_window(result.actions),
+        "rows left out": _left_out(result.actions, rejects),
+        "model": f"{model_file.version}, alpha {model_file.parameters.alpha:.4g}",
+        "version": published.version + (_AGAIN if published.already_live else ""),
+        "in": str(published.folder),
+    }
+    return [f"  {title:<18}{text}" for title, text in lines.items()]
+
+
+def describe_calibration(result: CalibrateResult, out: Path, rejects: Rejects) -> list[str]:
+    """The summary of a calibration."""
+    model_file, calibration = result.model_file, result.calibration
+    return [
+        f"Alpha is {calibration.alpha:.4g} for {model_file.embedding_space}.",
+        _by_random_pairs(calibration) if calibration.interval is None else _by_light_users(calibration),
+        _of_the_heaviest(calibration),
+        *_warnings(calibration),
+        f"Written to {out} as version {model_file.version}.",
+        f"Window {_describe_window(result.actions)}.",
+        f"Rows left out: {_left_out(result.actions, rejects)}.",
+    ]
+
+
+def _by_light_users(calibration: Calibration) -> str:
+    low, high = calibration.interval or (calibration.alpha, calibration.alpha)
+    return (
+        f"{_light_users(calibration)} have a median of {calibration.median_clusters:g} interests at any "
+        f"alpha from {low:.4g} to {high:.4g}; the target is {TARGET_CLUSTERS}."
+    )
+
+
+def _by_random_pairs(calibration: Calibration) -> str:
+    return (
+        f"There are only {_light_users(calibration)}, calibration needs {MIN_LIGHT_USERS}. So alpha is the "
+        "squared distance that 0.5 % of random pairs of pins stay within, a cosine of "
+        f"{1 - calibration.alpha / 2:.3f}. Calibrate again when there are more users."
+    )
+
+
+def _light_users(calibration: Calibration) -> str:
+    return f"{calibration.n_light_users:,} light users ({MIN_LIGHT_PINS} to {MAX_LIGHT_PINS} pins)"
+
+
+def _of_the_heaviest(calibration: Calibration) -> str:
+    return (
+        f"Of the {calibration.n_users:,} users clustered, the 1 % with the most pins have at most "
+        f"{calibration.heaviest_clusters} interests."
+    )
+
+
+def _warnings(calibration: Calibration) -> list[str]:
+    lines = []
+    if calibration.interval is not None and not calibration.reached_target:
+        lines.append(f"Warning: no alpha gives a median of {TARGET_CLUSTERS}; this one is nearest.")
+    if calibration.too_many_for_heaviest:
+        lines.append(f"Warning: more than {MAX_CLUSTERS} interests are beyond the paper's 75 to 100.")
+    return lines
+
+
+def _describe_window(actions: WindowActions) -> str:
+    counts = actions.selected.counts
+    return f"{actions.window}: {counts.used:,} actions of {counts.read:,} rows"
+
+
+def _left_out(actions: WindowActions, rejects: Rejects) -> str:
+    """The rows that were not used, by why: only what there was, bad rows last."""
+    counts = actions.selected.counts
+    left_out = {
+        "of actions not listed": counts.not_listed,
+        "before the window": counts.before_window,
+        "after the window": counts.after_watermark,
+        **rejects.counts,
+    }
+    why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items() if n) or "none"
+    return f"{why} (bad rows and unknown pins: {rejects.path})" if rejects.counts else why

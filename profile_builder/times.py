@@ -1,0 +1,41 @@
+"""Times as people write and read them, and the units that a column of integers may be in."""
+
+from datetime import UTC, datetime
+
+from profile_builder.errors import UsageError
+
+LATEST_S = 4_102_444_800
+"""2100-01-01: a later time is impossible. Times from 1970 on are possible."""
+
+UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+"""How many of each make a second."""
+
+
+def show_time(time_s: int) -> str:
+    """Unix seconds as a person reads them, for example 2013-11-06 20:15:00 UTC."""
+    return f"{datetime.fromtimestamp(time_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def parse_time(text: str) -> int:
+    """Unix seconds from Unix seconds or ISO 8601; a time without an offset is UTC.
+
+    Raises:
+        UsageError: It is neither, or not between 1970 and 2100.
+    """
+    try:
+        time_s = int(text)
+    except ValueError:
+        time_s = _parse_iso(text)
+    if not 0 <= time_s <= LATEST_S:
+        raise UsageError(f"--now {text}: a time must lie between 1970 and 2100, in seconds")
+    return time_s
+
+
+def _parse_iso(text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--now {text}: write Unix seconds (1383768900) or ISO 8601 (2013-11-06T20:15:00Z)"
+        ) from error
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())

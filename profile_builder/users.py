@@ -1,0 +1,115 @@
+"""One user's part of the batch: actions in, stored records out. Pure, and the same for every engine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.interests import Actions
+from model.parameters import Parameters
+from model.profile import build_interests
+from profile_builder.actions import UserActions
+from storage.embedding_space import EmbeddingSpace
+from storage.hashes import hash_ids
+from storage.pins.port import Pins
+from storage.profiles.encoding import encode_profile, encode_seen
+from storage.profiles.lmdb.batch import EncodedUser
+from storage.profiles.records import Profile
+
+MAX_SEEN_PINS = 2_000
+"""The newest ones are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What is the same for all users of one batch.
+
+    Attributes:
+        embedding_space: Of the artefact and the model file.
+        parameters: What Algorithm 2 depends on.
+        parameters_version: `version` of the model file.
+        cut_s: Importances are those at this time, Unix seconds UTC.
+        watermark_s: W, Unix seconds UTC.
+        max_actions: The newest so many of a user's actions make their interests.
+    """
+
+    embedding_space: EmbeddingSpace
+    parameters: Parameters
+    parameters_version: str
+    cut_s: int
+    watermark_s: int
+    max_actions: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltUser:
+    """One user's records, and what the summary counts of them.
+
+    Attributes:
+        encoded: What is stored.
+        n_interests: 0 for a user without a usable action.
+        is_capped: They had more actions than the cap.
+    """
+
+    encoded: EncodedUser
+    n_interests: int
+    is_capped: bool
+
+
+def build_user(actions: UserActions, pins: Pins, rules: Rules) -> BuiltUser:
+    """Turn one user's actions into records; their order does not matter.
+
+    Positive actions make interests. All actions, also those of weight 0 and hides, keep their pin from being
+    recommended again.
+    """
+    usable = newest(positive(actions), pins, rules.max_actions)
+    seen = encode_seen(_seen_hashes(actions, pins)) if len(actions) else None
+    if not len(usable):
+        return BuiltUser(EncodedUser(user_id=actions.user_id, profile=None, seen=seen), 0, is_capped=False)
+    interests = build_interests(model_actions(usable, pins), rules.parameters, rules.cut_s)
+    profile = Profile(
+        user_id=actions.user_id,
+        embedding_space=rules.embedding_space,
+        parameters_version=rules.parameters_version,
+        interests=interests,
+        actions_until_s=rules.watermark_s,
+    )
+    encoded = EncodedUser(user_id=actions.user_id, profile=encode_profile(profile), seen=seen)
+    is_capped = np.count_nonzero(actions.weights > 0) > rules.max_actions
+    return BuiltUser(encoded, len(interests), bool(is_capped))
+
+
+def positive(actions: UserActions) -> UserActions:
+    """Those that make interests."""
+    return actions.take(np.flatnonzero(actions.weights > 0))
+
+
+def newest(actions: UserActions, pins: Pins, n: int) -> UserActions:
+    """The newest n actions; of equally old ones the smallest pin ids, then the heaviest."""
+    if len(actions) <= n:
+        return actions
+    ids = pins.pin_ids(actions.rows)
+    order = sorted(range(len(actions)), key=lambda i: (-actions.times_s[i], ids[i], -actions.weights[i]))
+    return actions.take(np.array(order[:n]))
+
+
+def model_actions(actions: UserActions, pins: Pins) -> Actions:
+    """The actions with their pins' ids and vectors, as the model takes them."""
+    return Actions(
+        pin_ids=tuple(pins.pin_ids(actions.rows)),
+        vectors=pins.embeddings[actions.rows],
+        times_s=actions.times_s,
+        weights=actions.weights,
+    )
+
+
+def _seen_hashes(actions: UserActions, pins: Pins) -> NDArray[np.uint64]:
+    """uint64 [at most 2,000]: the pins of the user's newest actions."""
+    rows, newest_first = np.unique(actions.rows, return_inverse=True)
+    last_s = np.full(len(rows), np.iinfo(np.int64).min)
+    np.maximum.at(last_s, newest_first, actions.times_s)
+    ids = pins.pin_ids(rows)
+    if len(ids) > MAX_SEEN_PINS:
+        order = sorted(range(len(ids)), key=lambda i: (-last_s[i], ids[i]))
+        ids = [ids[i] for i in order[:MAX_SEEN_PINS]]
+    return hash_ids(ids)

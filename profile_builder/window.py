@@ -1,0 +1,51 @@
+"""Which actions count: those later than the window's beginning and not later than the watermark."""
+
+from dataclasses import dataclass
+
+from model.parameters import SECONDS_PER_DAY
+from profile_builder.survey import Survey
+from profile_builder.times import show_time
+from storage.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The times (after_s, watermark_s], and the cut they are seen from. All Unix seconds UTC.
+
+    Attributes:
+        after_s: The cut less the window's days: actions at this time or before are too old.
+        watermark_s: W: later actions are the online profile's, because they may not all have arrived.
+        cut_s: The batch's `now`: importance is computed at this time.
+    """
+
+    after_s: int
+    watermark_s: int
+    cut_s: int
+
+    def __str__(self) -> str:
+        return f"{show_time(self.after_s)} to {show_time(self.watermark_s)}"
+
+
+def choose_window(survey: Survey, *, now_s: int | None, days: int, allowed_lateness_s: int) -> Window:
+    """The window seen from `now_s`; from the newest action, all of which have then arrived, when it is None.
+
+    Raises:
+        DataError: The data's actions all lie outside.
+    """
+    cut_s = survey.newest_s if now_s is None else now_s
+    window = Window(
+        after_s=cut_s - days * SECONDS_PER_DAY,
+        watermark_s=cut_s if now_s is None else cut_s - allowed_lateness_s,
+        cut_s=cut_s,
+    )
+    if survey.newest_s <= window.after_s or survey.oldest_s > window.watermark_s:
+        raise empty_window(survey, window)
+    return window
+
+
+def empty_window(survey: Survey, window: Window) -> DataError:
+    """The error of a window without actions; it says when the data's were."""
+    return DataError(
+        f"no action lies in the window {window}: the data's run from {show_time(survey.oldest_s)} "
+        f"to {show_time(survey.newest_s)}. Give a --now near the latter, or leave it out."
+    )
