@@ -1,0 +1,472 @@
+"""A version is published whole or not at all, and whoever reads meets a whole one."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from storage import publishing
+from storage.errors import (
+    DamagedArtefactError,
+    NoVersionError,
+    PublishError,
+    PublishLockedError,
+    UnknownFormatError,
+)
+from storage.manifests import encode_manifest, identity
+from storage.publishing import Manifest, VersionedFolder, read_manifest, verify_files
+
+Write = Callable[[Path], Manifest]
+STEPS = [*publishing.PREPARE, *publishing.COMMIT]
+
+
+def writing(text: str, **manifest: object) -> Write:
+    """Writes a version of one file."""
+
+    def write(folder: Path) -> Manifest:
+        (folder / "data.txt").write_text(text)
+        return {"kind": "test", **manifest}
+
+    return write
+
+
+def live_text(root: Path) -> str:
+    """What a reader reads, after checking it in full."""
+    folder = VersionedFolder(root).folder()
+    verify_files(folder, read_manifest(folder), checksums=True)
+    return (folder / "data.txt").read_text()
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir())
+
+
+class TestPublish:
+    """Publishing a version."""
+
+    def test_the_first_version_is_live_and_described(self, tmp_path: Path) -> None:
+        """CURRENT names it; its manifest has the size and SHA-256 of each file; nothing can be written to."""
+        published = VersionedFolder(tmp_path / "new" / "root").publish(writing("hello", d=3))
+        assert (published.folder.parent / "CURRENT").read_text() == f"{published.version}\n"
+        manifest = read_manifest(published.folder)
+        assert manifest["d"] == 3
+        assert manifest["format"] == 1
+        sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        assert manifest["files"] == {"data.txt": {"bytes": 5, "sha256": sha256}}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in published.folder.iterdir()} == {0o444}
+        assert not published.already_live
+
+    def test_versions_are_numbered_and_named_by_what_they_are(self, tmp_path: Path) -> None:
+        """No clock: the same two publishes in two places give the same names."""
+        first, second = VersionedFolder(tmp_path / "1"), VersionedFolder(tmp_path / "2")
+        for folder in (first, second):
+            folder.publish(writing("a"))
+            folder.publish(writing("b"))
+        assert [info.name for info in first.versions()] == [info.name for info in second.versions()]
+        assert [info.name[:7] for info in first.versions()] == ["000001-", "000002-"]
+        assert [info.is_current for info in first.versions()] == [False, True]
+
+    def test_the_tenth_version_comes_after_the_ninth(self, tmp_path: Path) -> None:
+        """Order is by number, to any number of digits."""
+        folder = VersionedFolder(tmp_path)
+        folder.publish(writing("a"))
+        (tmp_path / folder.current()).rename(tmp_path / "999999-00000000")
+        (tmp_path / "CURRENT").write_text("999999-00000000")
+        assert folder.publish(writing("b")).version.startswith("1000000-")
+        assert [info.name[:7] for info in folder.versions()] == ["999999-", "1000000"]
+
+    def test_what_is_live_already_is_not_written_again(self, tmp_path: Path) -> None:
+        """A night without news leaves the folder as it was."""
+        folder = VersionedFolder(tmp_path)
+        first = folder.publish(writing("a"))
+        before = names(tmp_path)
+        again = folder.publish(writing("a"))
+        assert again.already_live
+        assert (again.version, again.folder) == (first.version, first.folder)
+        assert names(tmp_path) == before
+
+    def test_what_was_only_observed_makes_no_new_version(self, tmp_path: Path) -> None:
+        """Measured times, and files whose bytes depend on threads, may differ between two equal builds."""
+
+        def measured(graph: str, seconds: float) -> Write:
+            def write(folder: Path) -> Manifest:
+                (folder / "graph").write_text(graph)
+                (folder / "data.txt").write_text("a")
+                return {"observed": {"files": ["graph"], "seconds": seconds}}
+
+            return write
+
+        folder = VersionedFolder(tmp_path)
+        folder.publish(measured("x", 1.0))
+        assert folder.publish(measured("another", 2.0)).already_live
+
+    def test_a_damaged_twin_is_replaced(self, tmp_path: Path) -> None:
+        """Publishing the same thing again mends it."""
+        folder = VersionedFolder(tmp_path)
+        damaged = folder.publish(writing("a")).folder / "data.txt"
+        damaged.chmod(0o644)
+        damaged.write_text("b")
+        assert not folder.publish(writing("a")).already_live
+        assert live_text(tmp_path) == "a"
+
+    def test_a_lost_twin_is_replaced(self, tmp_path: Path) -> None:
+        """CURRENT may name a version that somebody removed."""
+        folder = VersionedFolder(tmp_path)
+        shutil.rmtree(folder.publish(writing("a")).folder)
+        assert not folder.publish(writing("a")).already_live
+        assert live_text(tmp_path) == "a"
+
+    def test_only_one_publishes_at_a_time(self, tmp_path: Path) -> None:
+        """The second is told so at once and harms nobody."""
+        folder = VersionedFolder(tmp_path)
+
+        def publish_meanwhile(draft: Path) -> Manifest:
+            with pytest.raises(
+                PublishLockedError, match=f"another process is publishing into {tmp_path}: wait"
+            ):
+                VersionedFolder(tmp_path).publish(writing("second"))
+            with pytest.raises(PublishLockedError):
+                VersionedFolder(tmp_path).make_current(live)
+            return writing("first")(draft)
+
+        live = folder.publish(writing("zeroth")).version
+        folder.publish(publish_meanwhile)
+        assert live_text(tmp_path) == "first"
+
+    def test_a_reader_meets_a_whole_version_at_any_instant(self, tmp_path: Path) -> None:
+        """Forty publishes and rollbacks under a reader that checks everything it reads."""
+        folder = VersionedFolder(tmp_path)
+        first = folder.publish(writing("0")).version
+        done, met, failures = threading.Event(), set(), []
+
+        def read() -> None:
+            while not done.is_set():
+                try:
+                    met.add(live_text(tmp_path))
+                except Exception as error:
+                    failures.append(error)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for number in range(1, 21):
+            folder.publish(writing(str(number)))
+            folder.make_current(first)
+        done.set()
+        reader.join()
+        assert failures == []
+        assert "0" in met
+
+
+class TestFailure:
+    """A publish that fails or is killed."""
+
+    def test_what_writing_raises_is_passed_on_and_changes_nothing(self, tmp_path: Path) -> None:
+        """A bug in the caller is not disguised."""
+        folder = VersionedFolder(tmp_path)
+        folder.publish(writing("old"))
+        before = names(tmp_path)
+
+        def fail(_: Path) -> Manifest:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            folder.publish(fail)
+        assert names(tmp_path) == before
+        assert live_text(tmp_path) == "old"
+
+    def test_a_full_disk_names_the_folder_and_what_is_live(self, tmp_path: Path) -> None:
+        """/dev/full answers as a full disk does."""
+        folder = VersionedFolder(tmp_path)
+
+        def fill(_: Path) -> Manifest:
+            Path("/dev/full").write_text("x")
+            return {}
+
+        with pytest.raises(PublishError) as first:
+            folder.publish(fill)
+        assert str(first.value) == (
+            f"cannot publish into {tmp_path}: No space left on device. The live version there: none."
+        )
+        live = folder.publish(writing("old")).version
+        with pytest.raises(PublishError, match=f"The live version there: {live}"):
+            folder.publish(fill)
+        assert live_text(tmp_path) == "old"
+
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
+        """With what the system says about it."""
+        (tmp_path / "file").touch()
+        with pytest.raises(
+            PublishError, match=r"cannot publish into .*/file/pins: Not a directory \(.*/file"
+        ):
+            VersionedFolder(tmp_path / "file" / "pins").publish(writing("a"))
+
+    @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
+    @pytest.mark.parametrize("at", range(len(STEPS)), ids=[step.__name__ for step in STEPS])
+    def test_an_error_before_any_step_leaves_a_whole_version(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, number: int
+    ) -> None:
+        """The old one, or the new one where CURRENT was replaced already; and no draft."""
+
+        def fail(_: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        folder = VersionedFolder(tmp_path)
+        folder.publish(writing("old"))
+        with monkeypatch.context() as patched:
+            _insert_step(patched, at, fail)
+            with pytest.raises(PublishError, match=os.strerror(number)):
+                folder.publish(writing("new"))
+        assert ".draft" not in names(tmp_path)
+        assert live_text(tmp_path) == ("new" if at == len(STEPS) - 1 else "old")
+        folder.publish(writing("newer"))
+        assert live_text(tmp_path) == "newer"
+
+    @pytest.mark.parametrize("at", range(len(STEPS)), ids=[step.__name__ for step in STEPS])
+    def test_a_kill_before_any_step_leaves_a_whole_version(self, tmp_path: Path, at: int) -> None:
+        """No clean-up runs at kill -9. The next publisher collects what was left."""
+        folder = VersionedFolder(tmp_path)
+        folder.publish(writing("old"))
+        killed = subprocess.run([sys.executable, "-c", _KILLED_PUBLISH, str(tmp_path), str(at)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert live_text(tmp_path) == ("new" if at == len(STEPS) - 1 else "old")
+        folder.publish(writing("newer"))
+        assert live_text(tmp_path) == "newer"
+        assert not {".draft", ".CURRENT"} & set(names(tmp_path))
+
+    def test_everything_is_on_disk_before_it_is_shown(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Files and their folder are synced before the rename, the root before and after CURRENT changes."""
+        events: list[str] = []
+        sync, rename, replace = os.fsync, Path.rename, os.replace
+
+        def spy_sync(descriptor: int) -> None:
+            events.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+            sync(descriptor)
+
+        def spy_rename(path: Path, target: Path) -> Path:
+            events.append("rename")
+            return rename(path, target)
+
+        def spy_replace(source: Path, target: Path) -> None:
+            events.append("replace")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "fsync", spy_sync)
+        monkeypatch.setattr(Path, "rename", spy_rename)
+        monkeypatch.setattr(os, "replace", spy_replace)
+        root = tmp_path / "root"
+        VersionedFolder(root).publish(writing("a"))
+        assert events == [
+            *("sync data.txt", "sync manifest.json", "sync .draft", "rename", "sync root"),
+            *("sync .CURRENT", "replace", "sync root"),
+        ]
+
+
+_KILLED_PUBLISH = """
+import os, signal, sys
+from pathlib import Path
+from storage import publishing
+
+def write(folder):
+    (folder / "data.txt").write_text("new")
+    return {"kind": "test"}
+
+def die(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+root, at = Path(sys.argv[1]), int(sys.argv[2])
+n = len(publishing.PREPARE)
+steps = [*publishing.PREPARE, *publishing.COMMIT]
+steps.insert(at, die)
+publishing.PREPARE, publishing.COMMIT = tuple(steps[:n]), tuple(steps[n:])
+publishing.VersionedFolder(root).publish(write)
+"""
+
+
+def _insert_step(monkeypatch: pytest.MonkeyPatch, at: int, step: Callable[[object], None]) -> None:
+    prepare, commit = list(publishing.PREPARE), list(publishing.COMMIT)
+    if at < len(prepare):
+        prepare.insert(at, step)
+    else:
+        commit.insert(at - len(prepare), step)
+    monkeypatch.setattr(publishing, "PREPARE", tuple(prepare))
+    monkeypatch.setattr(publishing, "COMMIT", tuple(commit))
+
+
+class TestReaders:
+    """What a reader without a version is told."""
+
+    def test_a_missing_folder(self, tmp_path: Path) -> None:
+        """It says what to run."""
+        folder = VersionedFolder(tmp_path / "no", made_by="python -m index_builder build")
+        with pytest.raises(NoVersionError) as caught:
+            folder.current()
+        assert str(caught.value) == (
+            f"{tmp_path}/no is not a folder that exists. Run: python -m index_builder build"
+        )
+        assert folder.versions() == []
+
+    def test_an_empty_folder(self, tmp_path: Path) -> None:
+        """An empty folder is not a missing one."""
+        with pytest.raises(NoVersionError, match="is empty: nothing was published there"):
+            VersionedFolder(tmp_path).folder()
+
+    def test_a_half_written_version(self, tmp_path: Path) -> None:
+        """Files of a publisher that died before its first version was whole are never taken for one."""
+        (tmp_path / ".draft").mkdir()
+        (tmp_path / ".draft" / "data.txt").touch()
+        with pytest.raises(
+            NoVersionError, match="holds no readable CURRENT: nothing was published there whole"
+        ):
+            VersionedFolder(tmp_path).current()
+
+    def test_a_current_that_names_a_missing_version(self, tmp_path: Path) -> None:
+        """The versions that are there are named: one can be made live."""
+        folder = VersionedFolder(tmp_path)
+        kept = folder.publish(writing("a")).version
+        shutil.rmtree(folder.publish(writing("b")).folder)
+        with pytest.raises(
+            NoVersionError, match=rf"names version '000002-\w+', which is missing. .*: {kept}\.$"
+        ):
+            folder.current()
+
+    def test_an_unknown_version(self, tmp_path: Path) -> None:
+        """Names that are no versions' cannot lead out of the folder."""
+        folder = VersionedFolder(tmp_path, made_by="build")
+        with pytest.raises(
+            NoVersionError, match=r"holds no version '\.\./x'\. No version is there\. Run: build"
+        ):
+            folder.folder("../x")
+        with pytest.raises(NoVersionError, match="holds no version '000009-00000000'"):
+            folder.make_current("000009-00000000")
+
+    def test_a_list_with_a_damaged_version(self, tmp_path: Path) -> None:
+        """The others are listed, and the damaged one says what is wrong with it."""
+        folder = VersionedFolder(tmp_path)
+        broken = folder.publish(writing("a")).folder
+        folder.publish(writing("b"))
+        (broken / "manifest.json").unlink()
+        first, second = folder.versions()
+        assert first.manifest == {}
+        assert "manifest.json is missing: the version was never finished" in first.problem
+        assert second.manifest["kind"] == "test"
+        assert second.problem == ""
+
+
+class TestRollback:
+    """Making a version live that is there already."""
+
+    def test_rolling_back_and_forward(self, tmp_path: Path) -> None:
+        """Both directions are one replaced file."""
+        folder = VersionedFolder(tmp_path)
+        old, new = folder.publish(writing("old")).version, folder.publish(writing("new")).version
+        folder.make_current(old)
+        assert live_text(tmp_path) == "old"
+        folder.make_current(new)
+        assert live_text(tmp_path) == "new"
+
+    def test_the_next_version_after_a_rollback_is_a_new_one(self, tmp_path: Path) -> None:
+        """Numbers are never used twice."""
+        folder = VersionedFolder(tmp_path)
+        old = folder.publish(writing("old")).version
+        folder.publish(writing("bad"))
+        folder.make_current(old)
+        assert folder.publish(writing("good")).version.startswith("000003-")
+
+    def test_a_damaged_version_is_not_made_live(self, tmp_path: Path) -> None:
+        """The live one stays."""
+        folder = VersionedFolder(tmp_path)
+        old = folder.publish(writing("old"))
+        folder.publish(writing("new"))
+        (old.folder / "data.txt").unlink()
+        with pytest.raises(DamagedArtefactError, match=r"data\.txt is missing"):
+            folder.make_current(old.version)
+        assert live_text(tmp_path) == "new"
+
+
+class TestManifest:
+    """The manifest proves itself and its files."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return VersionedFolder(tmp_path).publish(writing("hello", name="naïve")).folder
+
+    def test_it_is_json_that_a_person_can_read(self, folder: Path) -> None:
+        """Indented, in UTF-8, without surprises."""
+        text = (folder / "manifest.json").read_text(encoding="utf-8")
+        assert '\n  "name": "naïve",\n' in text
+        assert json.loads(text) == read_manifest(folder)
+
+    def test_every_changed_byte_is_noticed(self, folder: Path) -> None:
+        """One flipped bit anywhere in it, even one that leaves valid JSON."""
+        path = folder / "manifest.json"
+        whole = path.read_bytes()
+        path.chmod(0o644)
+        for at in range(len(whole)):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            with pytest.raises(DamagedArtefactError, match=r"manifest\.json (cannot be read|does not match)"):
+                read_manifest(folder)
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": 1'])
+    def test_what_is_no_manifest_is_refused(self, folder: Path, content: bytes) -> None:
+        """Empty, cut off, or JSON of something else."""
+        (folder / "manifest.json").chmod(0o644)
+        (folder / "manifest.json").write_bytes(content)
+        with pytest.raises(DamagedArtefactError, match="Restore it from a copy, roll back"):
+            read_manifest(folder)
+
+    @pytest.mark.parametrize("written", [2, 0, "1", None])
+    def test_an_unknown_format_is_refused(self, tmp_path: Path, written: object) -> None:
+        """A newer version's folder is not guessed at."""
+        (tmp_path / "manifest.json").write_bytes(encode_manifest({"format": written, "files": {}}))
+        message = rf"is of format {written}, this software knows formats 1 to 1: .* Upgrade"
+        with pytest.raises(UnknownFormatError, match=message):
+            read_manifest(tmp_path)
+
+    def test_a_known_newer_format_is_read(self, tmp_path: Path) -> None:
+        """The caller says what it understands."""
+        (tmp_path / "manifest.json").write_bytes(encode_manifest({"format": 2, "files": {}}))
+        assert read_manifest(tmp_path, newest_format=2)["format"] == 2
+
+    def test_a_missing_file_is_named(self, folder: Path) -> None:
+        """Without reading any other."""
+        (folder / "data.txt").unlink()
+        with pytest.raises(DamagedArtefactError, match=r"/data\.txt is missing\. Restore it"):
+            verify_files(folder, read_manifest(folder), checksums=False)
+
+    def test_a_wrong_size_is_named(self, folder: Path) -> None:
+        """Truncation needs no checksum to be noticed."""
+        (folder / "data.txt").chmod(0o644)
+        (folder / "data.txt").write_text("hell")
+        with pytest.raises(DamagedArtefactError, match=r"/data\.txt has 4 bytes instead of 5: it is damaged"):
+            verify_files(folder, read_manifest(folder), checksums=False)
+
+    def test_a_wrong_byte_is_noticed_by_its_checksum_only(self, folder: Path) -> None:
+        """That is what the checksum is for."""
+        (folder / "data.txt").chmod(0o644)
+        (folder / "data.txt").write_text("hellp")
+        verify_files(folder, read_manifest(folder), checksums=False)
+        with pytest.raises(
+            DamagedArtefactError, match=r"/data\.txt does not match its checksum: it is damaged"
+        ):
+            verify_files(folder, read_manifest(folder), checksums=True)
+
+    def test_identity_forgets_what_was_observed_and_nothing_else(self) -> None:
+        """Any other difference makes another version."""
+        one: Manifest = {"d": 3, "observed": {"ms": 1, "files": ["g"]}, "files": {"g": 1, "h": 2}}
+        assert identity(one) == identity(
+            one | {"observed": {"ms": 9, "files": ["g"]}, "files": {"g": 7, "h": 2}}
+        )
+        assert identity(one) != identity(one | {"d": 4})
+        assert identity(one) != identity(one | {"files": {"g": 1, "h": 3}})
+        assert identity(one) != identity(one | {"files": {"h": 2}})
