@@ -135,12 +135,14 @@ class ProfileSource:
         return combined.interests, self._pins.rows(combined.interests.medoid_pin_ids), combined.origins
 
     def _online_interests(self, online: OnlineProfile, now_s: int) -> Interests:
-        """The online interests after the batch's watermark: stored ones, or recomputed for another watermark.
+        """The online interests after the batch's watermark: the stored ones, or recomputed from the actions.
 
-        A roll-back or a late swap of the batch moves the watermark; the raw actions make the answer exact.
+        A roll-back or a late swap of the batch moves the watermark, and a new model or embedding space makes
+        other clusters; the raw actions make the answer exact all the same.
         """
         watermark_s = self._batch.actions_until_s
-        if online.actions_after_s == watermark_s:
+        computed_from = online.actions_after_s, online.parameters_version, online.embedding_space
+        if computed_from == (watermark_s, self._batch.parameters_version, self._pins.embedding_space):
             return online.interests
         rows = self._pins.rows(online.pin_ids)
         later = np.flatnonzero((online.times_s > watermark_s) & (rows != NO_ROW) & (online.weights > 0))
