@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from storage.errors import (
     ArtefactError,
@@ -136,7 +137,7 @@ class VersionedFolder:
             PublishError: The version could not be written; what was live still is.
         """
         with _publisher(self.root):
-            publication = _Publication(self.root, write)
+            publication = _Publication(root=self.root, write=write)
             try:
                 _run(PREPARE, publication)
                 twin = _live_twin(publication)
@@ -159,7 +160,7 @@ class VersionedFolder:
         folder = self.folder(version)
         verify_files(folder, read_manifest(folder), checksums=False)
         with _publisher(self.root):
-            _run(SHOW, _Publication(self.root, version=version))
+            _run(SHOW, _Showing(root=self.root, version=version))
 
     def _what_is_there(self) -> str:
         names = _version_names(self.root)
@@ -169,25 +170,27 @@ class VersionedFolder:
 # The steps of a publish, in order. Each does one thing, so that a test can crash before any of them.
 
 
-def _write_nothing(_: Path) -> Manifest:
-    return {}
-
-
-@dataclass(slots=True)
-class _Publication:
-    """One publish under way: each step reads it and adds its part."""
+@dataclass(slots=True, kw_only=True)
+class _Showing:
+    """A version on its way to be the live one."""
 
     root: Path
-    write: Write = _write_nothing
-    manifest: Manifest = field(default_factory=dict)
     version: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Publication(_Showing):
+    """One publish under way: each step reads it and adds its part."""
+
+    write: Write
+    manifest: Manifest = field(default_factory=dict)
 
     @property
     def draft(self) -> Path:
         return self.root / _DRAFT
 
 
-Step = Callable[[_Publication], None]
+ShowingT = TypeVar("ShowingT", bound=_Showing)
 
 
 def _collect_left_overs(publication: _Publication) -> None:
@@ -227,21 +230,21 @@ def _move_into_place(publication: _Publication) -> None:
     publication.draft.rename(publication.root / publication.version)
 
 
-def _make_root_durable(publication: _Publication) -> None:
-    _sync(publication.root)
+def _make_root_durable(showing: _Showing) -> None:
+    _sync(showing.root)
 
 
-def _write_next_current(publication: _Publication) -> None:
-    path = publication.root / _NEXT_CURRENT
-    path.write_text(publication.version + "\n")
+def _write_next_current(showing: _Showing) -> None:
+    path = showing.root / _NEXT_CURRENT
+    path.write_text(showing.version + "\n")
     _sync(path)
 
 
-def _replace_current(publication: _Publication) -> None:
-    os.replace(publication.root / _NEXT_CURRENT, publication.root / CURRENT)
+def _replace_current(showing: _Showing) -> None:
+    os.replace(showing.root / _NEXT_CURRENT, showing.root / CURRENT)
 
 
-PREPARE: tuple[Step, ...] = (
+PREPARE: tuple[Callable[[_Publication], None], ...] = (
     _collect_left_overs,
     _create_draft,
     _write_data,
@@ -249,13 +252,13 @@ PREPARE: tuple[Step, ...] = (
     _write_manifest,
     _make_draft_durable,
 )
-SHOW: tuple[Step, ...] = (_write_next_current, _replace_current, _make_root_durable)
-COMMIT: tuple[Step, ...] = (_move_into_place, _make_root_durable, *SHOW)
+SHOW: tuple[Callable[[_Showing], None], ...] = (_write_next_current, _replace_current, _make_root_durable)
+COMMIT: tuple[Callable[[_Publication], None], ...] = (_move_into_place, _make_root_durable, *SHOW)
 
 
-def _run(steps: tuple[Step, ...], publication: _Publication) -> None:
+def _run(steps: tuple[Callable[[ShowingT], None], ...], showing: ShowingT) -> None:
     for step in steps:
-        step(publication)
+        step(showing)
 
 
 @contextmanager

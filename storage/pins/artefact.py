@@ -1,6 +1,7 @@
 """The pin artefact on disk: opened step by step, refused at the first doubt, then only mapped into memory."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -49,7 +50,8 @@ class PinArtefact:
         self._source, texts = _mapped_texts(folder / PINS, n)
         self._pin_ids = texts["pin_id"]
         self._titles = texts["title"] if "title" in texts.schema.names else None
-        self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), self.pin_ids)
+        # Not self.pin_ids: a cycle would keep a swapped version mapped until the garbage collector comes by.
+        self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), partial(_texts, self._pin_ids))
         index = _index(folder / INDEX, self.n_indexed, d)
         self._search = HnswSearch(index, self.embeddings)
         check_golden(manifest.golden, self.search, self.embeddings, where=folder)
@@ -113,7 +115,7 @@ def _texts(column: "pa.Array[Any]", rows: NDArray[np.integer]) -> list[str]:
 def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
     """The array of an .npy file, read-only and in the page cache."""
     try:
-        array = np.asarray(np.load(path, mmap_mode="r"))
+        array = np.asarray(np.lib.format.open_memmap(path, mode="r"))
     except (OSError, ValueError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
     if array.dtype != dtype or array.shape != shape:

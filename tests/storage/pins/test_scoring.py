@@ -1,0 +1,52 @@
+"""Exact cosines and exact search."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.pins import scoring
+from storage.pins.scoring import best_first, cosines, exact_search
+from tests.storage.pins.worlds import cloud, on_circle
+
+
+def test_cosines_on_a_circle() -> None:
+    """The cosine of the angle between."""
+    np.testing.assert_allclose(
+        cosines(on_circle([0])[0], on_circle([0, 60, 90, 180])), [1, 0.5, 0, -1], atol=1e-3
+    )
+
+
+@given(st.permutations(range(64)))
+def test_cosines_do_not_depend_on_the_order_of_summation(order: list[int]) -> None:
+    """Permuting the dimensions changes not one bit."""
+    vectors = cloud(20, 64).rows.embeddings
+    permuted = np.ascontiguousarray(vectors[:, order])
+    np.testing.assert_array_equal(cosines(vectors[0], vectors), cosines(permuted[0], permuted))
+
+
+def test_cosines_do_not_depend_on_batching() -> None:
+    """One query or many, the same bits."""
+    vectors = cloud(50, 128).rows.embeddings
+    together = cosines(vectors, vectors)
+    for at in range(50):
+        np.testing.assert_array_equal(cosines(vectors[at], vectors), together[at])
+
+
+def test_best_first_orders_by_score_then_row() -> None:
+    """Ties by row, cut at k."""
+    scores, rows = best_first(np.array([0.5, 0.9, 0.5, 0.1], np.float32), np.array([7, 3, 2, 1]), 3)
+    assert rows.tolist() == [3, 2, 7]
+    np.testing.assert_allclose(scores, [0.9, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("block", [1, 7, 36, 1_000])
+@pytest.mark.parametrize("k", [1, 5, 36])
+def test_exact_search_is_the_same_in_any_blocks(monkeypatch: pytest.MonkeyPatch, block: int, k: int) -> None:
+    """Ties across blocks included: the circle is full of them."""
+    pool = on_circle(range(0, 360, 10))
+    expected = [np.lexsort((np.arange(36), -cosines(query, pool)))[:k].tolist() for query in pool]
+    monkeypatch.setattr(scoring, "_BLOCK_ROWS", block)
+    scores, rows = exact_search(pool, pool, k)
+    assert rows.tolist() == expected
+    np.testing.assert_array_equal(scores, np.take_along_axis(cosines(pool, pool), rows, axis=1))
