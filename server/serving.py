@@ -8,7 +8,6 @@ from wsgiref.simple_server import WSGIServer
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
 
 from pinnersage.v1 import recommender_pb2 as pb
@@ -16,6 +15,7 @@ from server.calls import answer_streaming, answer_unary
 from server.errors import StartError
 from server.limits import LIMITS
 from server.metrics import SERVICE, MethodMetrics, Metrics
+from server.reflection import enable_reflection
 from server.servicer import Servicer
 
 log = structlog.get_logger("server.serving")
@@ -54,8 +54,7 @@ class RunningServer:
         self._server.add_generic_rpc_handlers((method_handlers(servicer, metrics),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if with_reflection:
-            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, self._server)
+            enable_reflection(self._server, SERVICE)
         self._metrics_server: tuple[WSGIServer, threading.Thread] | None = None
         self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
 

@@ -1,0 +1,188 @@
+"""From two files to recommendations, through the real programs, the real client and the real grpcurl."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pinnersage.client import Client
+from tests.end_to_end.conftest import Job
+from tests.end_to_end.processes import ROOT, run, serving, tool
+from tests.end_to_end.world import N_USERS, topics_of
+
+
+@pytest.fixture(scope="module")
+def address(job: Job) -> Iterator[str]:
+    """A server process over the job's artefacts."""
+    with serving("--pins", job.pins, "--profiles", job.profiles) as (address, _):
+        yield address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[Client]:
+    with Client(address) as client:
+        yield client
+
+
+def topic(pin_id: str) -> str:
+    return pin_id.partition("-")[0]
+
+
+def test_everybody_gets_pins_of_the_topics_they_like(client: Client) -> None:
+    """Each user's candidates come from their two topics only, near the medoid they are explained by."""
+    for user in range(N_USERS):
+        answer = client.recommend(f"user-{user}", max_candidates=40, max_interests=2, seed=user)
+
+        assert len(answer.candidates) == 40
+        assert {topic(each.pin_id) for each in answer.candidates} <= set(topics_of(user))
+        assert all(topic(each.pin_id) == topic(each.medoid_pin_id) for each in answer.candidates)
+
+
+def test_a_saved_near_duplicate_never_comes_back_as_its_twin(client: Client) -> None:
+    """Someone who saved cat-0 sees neither it nor the copy refined out of the index; ids are opaque."""
+    answer = client.recommend("shop-85123A", max_candidates=1_000)
+    ids = {each.pin_id for each in answer.candidates}
+
+    assert {"cat-0", "cat-0-again", "blurred", "car-3"}.isdisjoint(ids)
+    assert [each.medoid_pin_id for each in answer.interests] == ["cat-0"]
+    (twin,) = client.pins(["cat-0-again"]).pins
+    assert (twin.representative_pin_id, twin.indexed) == ("cat-0", False)
+
+
+def test_the_commands_tell_what_they_did(job: Job) -> None:
+    """The summaries name what was read, refined, indexed, calibrated and clustered."""
+    assert "182" in job.said["build"]
+    assert "alpha" in job.said["calibrate"]
+    assert "61" in job.said["batch"]
+
+
+def grpcurl(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [tool("grpcurl"), "-plaintext", *arguments], capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+@pytest.mark.tool
+def test_grpcurl_lists_and_describes(address: str) -> None:
+    """With reflection grpcurl finds the service, its methods and their documentation-ready types."""
+    assert "pinnersage.v1.Recommender" in grpcurl(address, "list").stdout.split()
+    described = grpcurl(address, "describe", "pinnersage.v1.Recommender").stdout
+    for method in ("Recommend", "RecommendForPins", "RecommendBatch", "SimilarPins", "GetProfile", "GetPins"):
+        assert f"rpc {method} (" in described
+
+
+@pytest.mark.tool
+def test_grpcurl_calls(address: str) -> None:
+    """A call by hand answers JSON that a person can read."""
+    ran = grpcurl(
+        "-d",
+        '{"user_id": "user-0", "max_candidates": 4, "seed": 1}',
+        address,
+        "pinnersage.v1.Recommender/Recommend",
+    )
+    answer = json.loads(ran.stdout)
+
+    assert len(answer["candidates"]) == 4
+    assert answer["interests"][0]["origin"] == "INTEREST_ORIGIN_BATCH"
+
+
+@pytest.mark.tool
+def test_grpcurl_shows_error_details(address: str) -> None:
+    """A mistake is told with its field, through google.rpc.BadRequest."""
+    ran = grpcurl(
+        "-d", '{"user_id": "user-0", "max_candidates": 0}', address, "pinnersage.v1.Recommender/Recommend"
+    )
+
+    assert "Code: InvalidArgument" in ran.stderr
+    assert "max_candidates: is 0; allowed are 1 to 1,000" in ran.stderr
+    assert '"field": "max_candidates"' in ran.stderr
+
+
+@pytest.mark.tool
+def test_grpcurl_needs_only_the_protos(address: str) -> None:
+    """Without reflection the committed protos are enough to call."""
+    ran = grpcurl(
+        "-import-path", str(ROOT / "protos"), "-proto", "pinnersage/v1/recommender.proto",
+        "-d", '{"user_id": "user-1"}', address, "pinnersage.v1.Recommender/GetProfile",
+    )  # fmt: skip
+
+    assert json.loads(ran.stdout)["userId"] == "user-1"
+
+
+@pytest.mark.tool
+def test_ghz_needs_nothing_but_the_address(address: str) -> None:
+    """A load test finds the method through reflection, and every call is answered."""
+    call = ("--call", "pinnersage.v1.Recommender/Recommend", "--data", '{"user_id": "user-2"}')
+    ran = subprocess.run(
+        [
+            tool("ghz"),
+            "--insecure",
+            *call,
+            "--total",
+            "200",
+            "--concurrency",
+            "4",
+            "--format",
+            "json",
+            address,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert json.loads(ran.stdout)["statusCodeDistribution"] == {"OK": 200}, ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_server_ends_in_order(job: Job, number: signal.Signals) -> None:
+    """Asked to stop by either signal, the server ends with status 0."""
+    with serving("--pins", job.pins, "--profiles", job.profiles, "--drain-s", "0") as (_, process):
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0
+
+
+def test_what_cannot_be_served_is_said(job: Job, tmp_path: Path) -> None:
+    """Without artefact or profiles the server says what is missing and what to run, without a traceback."""
+    no_pins = run("server", "--pins", tmp_path, "--profiles", job.profiles)
+    no_profiles = run("server", "--pins", job.pins, "--profiles", tmp_path)
+    redis = run("server", "--pins", job.pins, "--profiles", "redis://127.0.0.1/0")
+
+    assert [ran.returncode for ran in (no_pins, no_profiles, redis)] == [1, 1, 1]
+    assert "index_builder build" in no_pins.stderr
+    assert "profile_builder batch" in no_profiles.stderr
+    assert "embedded store only" in redis.stderr
+    for ran in (no_pins, no_profiles, redis):
+        assert ran.stderr.startswith("server: ")
+        assert "Traceback" not in ran.stderr
+
+
+def test_a_port_in_use_ends_the_server_with_a_sentence(job: Job, address: str) -> None:
+    """The second server on a port says so and what to do."""
+    port = address.rpartition(":")[2]
+    ran = run("server", "--pins", job.pins, "--profiles", job.profiles, "--port", port, "--metrics-port", "0")
+
+    assert ran.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_damaged_artefact_is_refused_with_its_reason(job: Job, tmp_path: Path) -> None:
+    """One flipped byte in the index: the server names the file and serves nothing."""
+    copy = tmp_path / "pins"
+    shutil.copytree(job.pins, copy)
+    index = next(copy.glob("*/hnsw.faiss"))
+    index.chmod(0o644)
+    content = bytearray(index.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    index.write_bytes(content)
+
+    ran = run("server", "--pins", copy, "--profiles", job.profiles)
+
+    assert ran.returncode == 1
+    assert "hnsw.faiss does not match its checksum" in ran.stderr
