@@ -41,7 +41,7 @@ def build_stages(world: World, files: Sequence[Path]) -> list[Stage]:
             name="calibrate",
             title="Calibrate alpha, once for an embedding space",
             command=python_command(
-                "profile_builder", "calibrate", *data, "--pins", world.pins, "--out", world.model
+                "profile_builder", "calibrate", *data, "--pins", world.pins, "--out", world.model, "--replace"
             ),
             inputs=(*files, world.pins),
             outputs=(world.model,),

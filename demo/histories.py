@@ -39,14 +39,14 @@ class Histories:
         self._actions: pa.Table = table.filter(in_window).sort_by("timestamp")
 
     def readable_users(self) -> list[str]:
-        """People, those with an easily read history first, by name; then the others, the busiest first."""
+        """People with an easily read history, those with short names first; then the others, the busiest first."""
         counts = self._actions.group_by("user_id").aggregate([("pin_id", "count")]).to_pylist()
         low, high = EASY_TO_READ
 
         def order(count: dict[str, object]) -> tuple[bool, int, str]:
-            n = int(str(count["pin_id_count"]))
+            n, user_id = int(str(count["pin_id_count"])), str(count["user_id"])
             easy = low <= n <= high
-            return (not easy, 0 if easy else -n, str(count["user_id"]))
+            return (not easy, len(user_id) if easy else -n, user_id)
 
         return [str(count["user_id"]) for count in sorted(counts, key=order)]
 

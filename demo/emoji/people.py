@@ -24,6 +24,7 @@ class Habits:
         themes_fewest: Themes a person takes up, at least.
         themes_most: Themes a person takes up, at most.
         theme_days_mean: How long a theme holds a person, exponential.
+        favourites: Share of a theme's pins that a person saves, again and again where need be.
         noise: Share of saves that follow no theme.
         own_tone: Share of saves of hands and people that are made in the person's own skin tone.
     """
@@ -36,7 +37,8 @@ class Habits:
     themes_fewest: int = 2
     themes_most: int = 5
     theme_days_mean: float = 45.0
-    noise: float = 0.08
+    favourites: float = 0.6
+    noise: float = 0.05
     own_tone: float = 0.7
 
 
@@ -95,7 +97,7 @@ def _life(world: World, generator: np.random.Generator, habits: Habits) -> Itera
     shares = generator.multinomial(n_saves - n_noise, generator.dirichlet(np.full(n_themes, 2.0)))
     for theme, n in zip(themes, shares.tolist(), strict=True):
         for pin_id, days_ago in zip(
-            _drawn(world.themes[theme], n, generator), _stretch(n, generator, habits), strict=True
+            _drawn(world.themes[theme], n, generator, habits), _stretch(n, generator, habits), strict=True
         ):
             own_tone = generator.random() < habits.own_tone
             yield world.in_tone(pin_id, tone) if own_tone else pin_id, days_ago
@@ -108,14 +110,13 @@ def _n_saves(generator: np.random.Generator, habits: Habits) -> int:
     return int(np.clip(round(n), habits.saves_fewest, habits.saves_most))
 
 
-def _drawn(pin_ids: Sequence[str], n: int, generator: np.random.Generator) -> list[str]:
-    """Draw n pins of a theme, the typical ones sooner; when all are saved a second round begins."""
+def _drawn(pin_ids: Sequence[str], n: int, generator: np.random.Generator, habits: Habits) -> list[str]:
+    """Draw n saves of the person's favourites, the typical pins sooner; saved all, they begin again."""
     typical = 1 / np.sqrt(np.arange(1, len(pin_ids) + 1))
-    drawn: list[str] = []
-    while len(drawn) < n:
-        round_size = min(n - len(drawn), len(pin_ids))
-        drawn += generator.choice(pin_ids, round_size, replace=False, p=typical / typical.sum()).tolist()
-    return drawn
+    n_favourites = max(1, round(habits.favourites * len(pin_ids)))
+    favourites = generator.choice(pin_ids, n_favourites, replace=False, p=typical / typical.sum())
+    saves: list[str] = np.resize(favourites, n).tolist()
+    return saves
 
 
 def _stretch(n: int, generator: np.random.Generator, habits: Habits) -> list[float]:

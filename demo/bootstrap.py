@@ -1,0 +1,65 @@
+"""Runs the main job on one world, as a user would: build, serve, ask, say what to type next."""
+
+import sys
+from pathlib import Path
+
+from demo.asking import people
+from demo.building import build_stages, emoji_stage
+from demo.errors import DemoError
+from demo.histories import Histories
+from demo.next_steps import next_steps
+from demo.processes import typed
+from demo.screen import Screen
+from demo.serving import served, server_command
+from demo.settings import DemoSettings
+from demo.stages import Stages
+from demo.worlds import World, folder_name
+from pinnersage.client import Client
+from storage.dataset import DataSet, read_dataset
+
+
+def run_demo(settings: DemoSettings) -> None:
+    """Show the service at work; everything that is built lies below `settings.out`.
+
+    Raises:
+        DemoError: A stage failed, or the data set cannot be shown.
+        StorageError: The data set cannot be read.
+        PinnerSageError: The server did not answer.
+    """
+    screen = Screen(sys.stdout)
+    world = _world(settings)
+    stages = Stages(world.folder / "stages", screen.stage)
+    screen.heading("Build")
+    if settings.data is None:
+        stages.run(emoji_stage(world))
+    dataset = read_dataset(world.data)
+    actions = _actions(dataset, world)
+    for stage in build_stages(world, (world.data / "dataset.toml", dataset.pins, actions)):
+        stages.run(stage)
+    screen.heading("Serve")
+    screen.command(typed(server_command(world)))
+    with served(world) as address, Client(address) as client:
+        screen.note(f"serving on {address}, its log in {world.server_log}")
+        shown = []
+        for person in people(client, Histories(actions, dataset.action_weights), settings.users):
+            screen.person(person)
+            shown.append(person.user_id)
+    screen.heading("Now you")
+    for purpose, command in next_steps(world, shown):
+        screen.step(purpose, command)
+
+
+def _world(settings: DemoSettings) -> World:
+    if settings.data is None:
+        folder = settings.out / "emoji"
+        return World(data=folder / "data", folder=folder)
+    return World(data=settings.data, folder=settings.out / folder_name(read_dataset(settings.data).name))
+
+
+def _actions(dataset: DataSet, world: World) -> Path:
+    if dataset.actions is None:
+        raise DemoError(
+            f"{world.data / 'dataset.toml'} names no actions, and interests come from actions. "
+            'Add, for example: actions = "actions.parquet"'
+        )
+    return dataset.actions
