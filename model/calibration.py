@@ -1,7 +1,7 @@
 """Choosing alpha, Ward's threshold, once for an embedding space.
 
-The paper gives no value, only what it leads to: "light users" have 3 to 5 clusters and heavy ones 75 to 100
-(Section 4.1). Light users decide here: alpha is where their median is 4 clusters.
+The paper gives no value, only what it leads to: 3 to 5 clusters for light users, 75 to 100 for heavy ones.
+Light users decide here: alpha is where their median is 4 clusters.
 """
 
 from bisect import bisect_left

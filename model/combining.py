@@ -1,4 +1,4 @@
-"""The daily batch's interests and those of the newest actions, as one list (Section 4)."""
+"""The daily batch's interests and those of the newest actions, as one list."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +11,7 @@ from model.errors import InvalidInputError
 from model.interests import Interests, order_of_importance
 from model.parameters import Parameters
 from model.profile import interests_at
+from model.ward import threshold
 
 _ALONE = -1
 
@@ -84,7 +85,7 @@ def _nearest_within(
     n_o, n_b = online.sizes[:, None], batch.sizes
     distances = 2 * n_o * n_b / (n_o + n_b) * squared_distances_between(online_vectors, batch_vectors)
     nearest = np.argmin(distances, axis=1)
-    return np.where(np.min(distances, axis=1) <= alpha, nearest, _ALONE)
+    return np.where(np.min(distances, axis=1) <= threshold(alpha), nearest, _ALONE)
 
 
 def _strengthened(batch: Interests, online: Interests, joins: NDArray[np.int64]) -> Interests:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from model.errors import InvalidInputError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Actions:
     """One user's actions, in any order, as parallel arrays of length a.
 
@@ -36,7 +36,7 @@ class Actions:
         return len(self.pin_ids)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interests:
     """One user's interests as parallel arrays of length c, most important first, ties by medoid id.
 

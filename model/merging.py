@@ -1,4 +1,4 @@
-"""One list of candidates from the lists of the sampled interests (Section 5)."""
+"""One list of candidates from the lists of the sampled interests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which interests a request serves: a few, drawn in proportion to importance (Section 5)."""
+"""Which interests a request serves: a few, drawn in proportion to importance."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -53,6 +53,16 @@ def test_the_middle_pin_is_the_medoid() -> None:
     assert found.tolist() == [3, 1]
 
 
+def test_costs_differ_by_the_last_bit() -> None:
+    """Pin 50 beats pin 51 by 2 in 2^55, which float64 cannot hold, though ties would go to pin 51."""
+    steps = [*range(101), 100]
+    points = np.array([[1, step * 2.0**-24] for step in steps], np.float16)
+    labels = np.zeros(102, np.int64)
+    costs = medoid_costs(points, labels)
+    assert costs[51] - costs[50] == 2
+    assert medoids(points, labels, -np.arange(102)).tolist() == [50]
+
+
 @given(clustering=clusterings(), seed=st.integers(0, 100))
 def test_permuting_the_points_permutes_the_medoids(
     clustering: tuple[NDArray[np.float16], NDArray[np.int64], NDArray[np.int64]], seed: int

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -123,6 +124,23 @@ def test_a_medoid_tie_at_one_time_goes_to_the_smallest_id() -> None:
         for order in (ids, ids[::-1]):
             tied = actions_of(*(Action(pin, vector) for pin, vector in zip(order, (a, b), strict=True)))
             assert build_interests(tied, PARAMETERS, NOW_S).medoid_pin_ids == (ids[0],)
+
+
+@pytest.mark.parametrize(("days_ago", "pair"), [((2, 1, 0), "ab"), ((0, 1, 2), "bc"), ((0, 0, 0), "ab")])
+def test_a_tie_between_distances_is_broken_in_canonical_order(
+    days_ago: tuple[int, int, int], pair: str
+) -> None:
+    """East and west are as far from north: the earlier action merges with it, at one time the smaller id."""
+    east, north, west = TIED[0], TIED[2], TIED[1]
+    happened = [
+        Action(pin, vector, days_ago=days)
+        for pin, vector, days in zip("abc", (east, north, west), days_ago, strict=True)
+    ]
+    for arrived in permutations(happened):
+        interests = build_interests(actions_of(*arrived), Parameters(alpha=2.0), NOW_S)
+        assert sorted(interests.sizes.tolist()) == [1, 2]
+        (alone,) = set("abc") - set(pair)
+        assert interests.medoid_pin_ids[interests.sizes.tolist().index(1)] == alone
 
 
 def test_interests_of_equal_importance_are_ordered_by_id() -> None:

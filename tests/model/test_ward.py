@@ -1,5 +1,6 @@
 """Ward's clustering agrees with Algorithm 1 taken literally, with scipy, and with the definition."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -101,9 +102,9 @@ def test_a_lower_alpha_only_splits_clusters(points: NDArray[np.float16]) -> None
 
 
 def test_pins_that_no_merge_reaches_are_clusters_of_one() -> None:
-    """Two pairs of neighbours and a pin on its own: three clusters, numbered by their first pins."""
-    labels = cut(ward_dendrogram(angles(0, 90, 180, 5, 95)), alpha=0.1)
-    assert labels.tolist() == [0, 1, 2, 0, 1]
+    """Two pairs of neighbours and a pin on its own: three clusters, the lone pin first."""
+    labels = cut(ward_dendrogram(angles(0, 90, 180, 5, 98)), alpha=0.1)
+    assert labels.tolist() == [1, 2, 0, 1, 2]
 
 
 def test_the_worked_example_of_equation_1() -> None:
@@ -141,7 +142,7 @@ def test_a_long_chain_of_merges_is_followed_to_its_end() -> None:
     merges = np.array([[i and m + i - 1, i + 1, i, i + 2] for i in range(m - 1)], np.float64)
     chain = Dendrogram(n_points=m, merges=merges)
     assert not cut(chain, m).any()
-    assert cut(chain, m - 3).tolist() == [0] * (m - 1) + [1]
+    assert cut(chain, m - 3).tolist() == [1] * (m - 1) + [0]
 
 
 def test_five_thousand_pins_cluster() -> None:
@@ -151,6 +152,16 @@ def test_five_thousand_pins_cluster() -> None:
     assert dendrogram.heights.sum() == pytest.approx(_scatter(points), rel=1e-9)
     alpha = float(dendrogram.heights[-10:-8].mean())
     assert len(partition(cut(dendrogram, alpha))) == 10
+
+
+def test_memory_is_the_condensed_distances_and_one_copy() -> None:
+    """Beside the m (m - 1) / 2 distances and fastcluster's copy of them there is next to nothing."""
+    points, condensed_bytes = unit_vectors(3_000, 64), 8 * 3_000 * 2_999 // 2
+    tracemalloc.start()
+    ward_dendrogram(points)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 2.1 * condensed_bytes
 
 
 def test_the_points_are_left_as_they_are() -> None:
