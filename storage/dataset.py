@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import DataError
 from storage.toml_files import TomlTable, read_toml
 
 DATASET_FILE = "dataset.toml"
@@ -61,7 +60,7 @@ def read_dataset(folder: Path) -> DataSet:
         if "actions" in table
         else None,
         embedding_space=table.text("embedding_space", example="my-model-2"),
-        action_weights=_weights(table.table("action_weights")) if "action_weights" in table else None,
+        action_weights=_weights(table) if "action_weights" in table else None,
     )
 
 
@@ -76,12 +75,11 @@ def _data_path(table: TomlTable, folder: Path, key: str, *, example: str) -> Pat
     return path
 
 
-def _weights(table: TomlTable) -> Mapping[str, float]:
+def _weights(top: TomlTable) -> Mapping[str, float]:
+    table = top.table("action_weights")
     weights = {action: table.number(action, example=1.0) for action in table}
     if not weights:
-        raise _no_weights(table)
+        raise top.problem(
+            "action_weights", "lists no action, so none would be read. List some, for example: save = 1.0"
+        )
     return weights
-
-
-def _no_weights(table: TomlTable) -> DataError:
-    return table.problem("*", "lists no action, so none would be read. List some, for example: save = 1.0")

@@ -48,7 +48,7 @@ def read_model_file(path: Path) -> ModelFile:
     space = top.table("embedding_space", known=_SPACE)
     return ModelFile(
         embedding_space=EmbeddingSpace(
-            space.text("name", example="my-model-2"), space.whole_number("dimension", example=256)
+            space.text("name", example="my-model-2"), space.count("dimension", example=256)
         ),
         parameters=_parameters(path, top.table("parameters", known=_PARAMETERS)),
     )
@@ -59,7 +59,7 @@ def _parameters(path: Path, table: TomlTable) -> Parameters:
         return Parameters(
             alpha=table.number("alpha", example=1.5),
             lambda_per_day=table.number("lambda_per_day", example=0.01),
-            window_days=table.whole_number("window_days", example=90),
+            window_days=table.count("window_days", example=90),
         )
     except InvalidInputError as error:
         raise DataError(f"{path}: parameters: {error}") from error

@@ -65,11 +65,11 @@ class TomlTable:
             raise self.problem(key, f"must be a finite number, for example {example}; got {value!r}")
         return float(value)
 
-    def whole_number(self, key: str, *, example: int) -> int:
-        """A whole number."""
+    def count(self, key: str, *, example: int) -> int:
+        """A whole number from 1."""
         value = self._required(key, f"{key} = {example}")
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.problem(key, f"must be a whole number, for example {example}; got {value!r}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self.problem(key, f"must be a whole number from 1, for example {example}; got {value!r}")
         return value
 
     def table(self, key: str, *, known: Collection[str] | None = None) -> "TomlTable":

@@ -37,7 +37,7 @@ def decode_profile(value: bytes, user_id: str) -> Profile:
     Raises:
         DamagedRecordError: The value is damaged, or is another user's.
     """
-    return _opened(value, profile_pb2.Profile, _profile, f"the batch profile of user {user_id!r}", user_id)
+    return _opened(value, profile_pb2.Profile, _profile, f"batch profile of user {user_id!r}", user_id)
 
 
 def encode_seen(hashes: NDArray[np.uint64]) -> bytes:
@@ -55,7 +55,7 @@ def decode_seen(value: bytes, user_id: str) -> NDArray[np.uint64]:
     Raises:
         DamagedRecordError: The value is damaged.
     """
-    return _opened(value, profile_pb2.Seen, _seen_hashes, f"the seen pins of user {user_id!r}")
+    return _opened(value, profile_pb2.Seen, _seen_hashes, f"seen pins of user {user_id!r}")
 
 
 def encode_popular(pin_ids: Sequence[str]) -> bytes:
@@ -69,7 +69,7 @@ def decode_popular(value: bytes) -> tuple[str, ...]:
     Raises:
         DamagedRecordError: The value is damaged.
     """
-    return _opened(value, profile_pb2.Popular, lambda message: tuple(message.pin_ids), "the popular pins")
+    return _opened(value, profile_pb2.Popular, lambda message: tuple(message.pin_ids), "popular pins")
 
 
 def encode_online(profile: OnlineProfile) -> bytes:
@@ -94,7 +94,7 @@ def decode_online(value: bytes, user_id: str) -> OnlineProfile:
     Raises:
         DamagedRecordError: The value is damaged, or is another user's.
     """
-    what = f"the online record of user {user_id!r}"
+    what = f"online record of user {user_id!r}"
     return _opened(value, profile_pb2.OnlineProfile, _online_profile, what, user_id)
 
 
@@ -113,15 +113,15 @@ def _opened(
     """Check the checksum, parse, check the owner, and turn the message into a record."""
     record = value[_CRC.size :]
     if value[: _CRC.size] != _CRC.pack(google_crc32c.value(record)):
-        raise DamagedRecordError(f"{what} is damaged: its checksum does not match")
+        raise DamagedRecordError(f"damaged record, {what}: its checksum does not match")
     try:
         message = message_type.FromString(record)
         owner = getattr(message, "user_id", None)
         if owner != user_id:
-            raise DamagedRecordError(f"{what} is damaged: it holds the record of user {owner!r}")
+            raise DamagedRecordError(f"damaged record, {what}: it is user {owner!r}'s")
         return read(message)
     except (DecodeError, InvalidInputError, ValueError) as error:
-        raise DamagedRecordError(f"{what} is damaged: {error}") from error
+        raise DamagedRecordError(f"damaged record, {what}: {error}") from error
 
 
 def _space_message(space: EmbeddingSpace) -> profile_pb2.EmbeddingSpace:

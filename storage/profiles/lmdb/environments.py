@@ -33,8 +33,8 @@ class Environment:
         self._n_holders = 0
 
     def get(self, key: bytes) -> bytes | None:
-        """The stored value, or None."""
-        if len(key) > self._env.max_key_size():
+        """The stored value, or None; a key that LMDB could not store is not there."""
+        if not 0 < len(key) <= self._env.max_key_size():
             return None
         while True:
             with self._env.begin() as txn:
@@ -102,11 +102,14 @@ def open_shared(path: Path, *, map_bytes: int) -> Environment:
         lmdb.Error: It cannot be opened.
     """
     try:
-        return Environment(_opened(path, map_bytes=map_bytes, locked=True))
+        env = _opened(path, map_bytes=map_bytes, locked=True)
     except lmdb.Error as error:
         if not (is_read_only(error) and path.exists()):
             raise
-    return Environment(_opened(path, map_bytes=map_bytes, locked=False), unlocked=True)
+        return Environment(_opened(path, map_bytes=map_bytes, locked=False), unlocked=True)
+    # Readers that were killed would keep old pages from being reused for ever.
+    env.reader_check()
+    return Environment(env)
 
 
 def is_read_only(error: Exception) -> bool:

@@ -7,14 +7,13 @@ from typing import BinaryIO
 
 # MDB_page's header, then MDB_meta (lmdb.h and mdb.c of LMDB 0.9), in the byte order of the machine.
 _HEADER = struct.Struct("=8x2xH4x")  # mp_flags
-_META = struct.Struct("=II8xQI44x48xQQ")  # magic, version, map size, page size, last page, txn id
+_META = struct.Struct("=II16xI92xQQ")  # magic, version, page size, last page, transaction id
 _META_FLAG, _MAGIC, _VERSION = 0x08, 0xBEEFC0DE, 1
 _PAGE_BYTES = {1 << power for power in range(9, 17)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    map_bytes: int
     page_bytes: int
     last_page: int
     txn_id: int
@@ -46,6 +45,6 @@ def _meta(file: BinaryIO, offset: int) -> _Meta | None:
     if len(page) < _HEADER.size + _META.size:
         return None
     (flags,) = _HEADER.unpack_from(page)
-    magic, version, map_bytes, page_bytes, last_page, txn_id = _META.unpack_from(page, _HEADER.size)
+    magic, version, page_bytes, last_page, txn_id = _META.unpack_from(page, _HEADER.size)
     is_meta = flags & _META_FLAG and magic == _MAGIC and version == _VERSION and page_bytes in _PAGE_BYTES
-    return _Meta(map_bytes, page_bytes, last_page, txn_id) if is_meta else None
+    return _Meta(page_bytes, last_page, txn_id) if is_meta else None

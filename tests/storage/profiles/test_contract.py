@@ -1,0 +1,183 @@
+"""What every profile store promises: one suite for the embedded store and for the fake in memory."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage.hashes import hash_ids
+from storage.profiles.encoding import encode_popular, encode_profile, encode_seen
+from storage.profiles.lmdb.batch import EncodedUser, batch_folder, manifest_of, write_users
+from storage.profiles.memory import InMemoryProfiles
+from storage.profiles.opening import open_online_writer, open_reader
+from storage.profiles.records import Profile
+from storage.profiles.store import OnlineWriter, ProfileReader
+from storage.publishing import Manifest
+from tests.storage.profiles.people import DESCRIPTION, online, profile, same
+
+
+@dataclass(frozen=True)
+class Store:
+    """One store, open at both ends."""
+
+    reader: ProfileReader
+    writer: OnlineWriter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What the batch wrote; `seen` by pin ids."""
+
+    profiles: Sequence[Profile] = ()
+    seen: Mapping[str, Sequence[str]]
+    popular: Sequence[str] = ()
+
+
+MakeStore = Callable[[Content], Store]
+
+LONGEST_ID = "ü" * 64
+CONTENT = Content(
+    profiles=[profile("85123A", "cat-1", "car-2"), profile(LONGEST_ID, "名前"), profile("nobody's")],
+    seen={"85123A": ["cat-1", "car-2", "cat-1"], LONGEST_ID: ["名前"], "only-hides": ["dog-9"]},
+    popular=["cat-1", "bee-3", "ant-4"],
+)
+
+
+def in_memory(content: Content) -> Store:
+    store = InMemoryProfiles(
+        DESCRIPTION,
+        profiles=content.profiles,
+        seen={user_id: hash_ids(pin_ids) for user_id, pin_ids in content.seen.items()},
+        popular=content.popular,
+    )
+    return Store(store, store)
+
+
+def embedded(folder: Path, content: Content) -> Store:
+    profiles = {each.user_id: encode_profile(each) for each in content.profiles}
+    seen = {user_id: encode_seen(hash_ids(pin_ids)) for user_id, pin_ids in content.seen.items()}
+    users = [
+        EncodedUser(user_id=user_id, profile=profiles.get(user_id), seen=seen.get(user_id))
+        for user_id in sorted({*profiles, *seen})
+    ]
+
+    def write(draft: Path) -> Manifest:
+        write_users(draft, users, encode_popular(content.popular))
+        return manifest_of(DESCRIPTION)
+
+    batch_folder(folder).publish(write)
+    return Store(open_reader(str(folder)), open_online_writer(f"file://{folder}"))
+
+
+@pytest.fixture(params=["memory", "lmdb"])
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
+    made: list[Store] = []
+
+    def make(content: Content) -> Store:
+        made.append(in_memory(content) if request.param == "memory" else embedded(tmp_path, content))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.reader.close()
+        store.writer.close()
+
+
+@pytest.fixture
+def store(make_store: MakeStore) -> Store:
+    return make_store(CONTENT)
+
+
+def test_the_batch_is_described(store: Store) -> None:
+    """Everything but the version, which the publisher gives, comes back as it was written."""
+    assert replace(store.reader.describe(), version="") == DESCRIPTION
+
+
+@pytest.mark.parametrize("written", CONTENT.profiles, ids=lambda each: each.user_id[:10])
+def test_a_profile_comes_back_as_it_was_written(store: Store, written: Profile) -> None:
+    """Ids of shops, ids of 128 bytes, profiles without an interest: every field is the same."""
+    assert same(store.reader.batch(written.user_id), written)
+
+
+@pytest.mark.parametrize("user_id", ["nobody", "", "85123a", "85123A ", "x" * 5_000, "\0"])
+def test_an_unknown_user_is_no_error(store: Store, user_id: str) -> None:
+    """No id, however odd or long, is anything but unknown."""
+    assert store.reader.batch(user_id) is None
+    assert len(store.reader.seen(user_id)) == 0
+    assert store.reader.online(user_id) is None
+    assert store.writer.get(user_id) is None
+
+
+def test_seen_pins_are_sorted_distinct_hashes(store: Store) -> None:
+    """A pin acted on twice is seen once, and a server can search the array."""
+    seen = store.reader.seen("85123A")
+
+    assert seen.dtype == np.uint64
+    assert seen.tolist() == sorted(hash_ids(["cat-1", "car-2"]).tolist())
+    assert store.reader.seen("nobody's").dtype == np.uint64
+
+
+def test_a_user_may_have_seen_pins_and_no_profile(store: Store) -> None:
+    """Someone who only hid pins makes no interest, yet the pins stay away."""
+    assert store.reader.batch("only-hides") is None
+    assert store.reader.seen("only-hides").tolist() == hash_ids(["dog-9"]).tolist()
+
+
+def test_popular_pins_keep_their_order(store: Store) -> None:
+    """Most acted-on first, as written: the order is not alphabetical."""
+    assert store.reader.popular() == ("cat-1", "bee-3", "ant-4")
+
+
+def test_a_batch_without_anything_is_readable(make_store: MakeStore) -> None:
+    """No user and no popular pin is an answer, too."""
+    reader = make_store(Content(seen={})).reader
+
+    assert reader.popular() == ()
+    assert reader.batch("85123A") is None
+
+
+def test_an_online_record_is_read_as_soon_as_it_is_put(store: Store) -> None:
+    """The reader was open before the first record was ever written."""
+    assert store.reader.online("85123A") is None
+    written = online("85123A", "cat-7", "cat-8")
+
+    store.writer.put(written)
+
+    assert same(store.reader.online("85123A"), written)
+    assert same(store.writer.get("85123A"), written)
+
+
+def test_an_online_record_is_replaced_whole(store: Store) -> None:
+    """The newest put is what counts; other users keep theirs."""
+    store.writer.put(online("85123A", "cat-7", "cat-8", "cat-9"))
+    store.writer.put(online("user-2", "bee-1"))
+    store.writer.put(online("85123A", "car-1"))
+
+    assert same(store.reader.online("85123A"), online("85123A", "car-1"))
+    assert same(store.reader.online("user-2"), online("user-2", "bee-1"))
+
+
+def test_the_batch_and_online_records_do_not_touch(store: Store) -> None:
+    """A put changes no batch profile, whatever the user's id looks like."""
+    for user_id in ("85123A", "p:85123A", "s:85123A", "popular"):
+        store.writer.put(online(user_id, "new-1"))
+
+    assert same(store.reader.batch("85123A"), CONTENT.profiles[0])
+    assert store.reader.popular() == ("cat-1", "bee-3", "ant-4")
+
+
+def test_any_number_of_threads_may_read(make_store: MakeStore) -> None:
+    """Eight threads, a hundred users: nobody gets another's record, online or batch."""
+    names = [f"user-{i}" for i in range(100)]
+    store = make_store(Content(profiles=[profile(name, f"pin-of-{name}") for name in sorted(names)], seen={}))
+
+    def read(name: str) -> bool:
+        store.writer.put(online(name, f"pin-of-{name}"))
+        batch, newest = store.reader.batch(name), store.reader.online(name)
+        return same(batch, profile(name, f"pin-of-{name}")) and same(newest, online(name, f"pin-of-{name}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, names * 3))
