@@ -62,7 +62,7 @@ def now_s() -> int:
 
 def _metrics(pins: Pins, profiles: ProfileReader) -> Metrics:
     # A creation time beside every counter doubles a scrape and tells nobody anything.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)

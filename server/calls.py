@@ -118,7 +118,8 @@ def _bad_request(error: InvalidRequestError, code: grpc.StatusCode, message: str
     )
     packed = AnyMessage()
     packed.Pack(details)
-    return status_pb2.Status(code=code.value[0], message=message, details=[packed]).SerializeToString()
+    status: Message = status_pb2.Status(code=code.value[0], message=message, details=[packed])
+    return status.SerializeToString()
 
 
 def _refuse(refusal: Refusal, context: grpc.ServicerContext) -> NoReturn:

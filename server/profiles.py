@@ -112,7 +112,8 @@ class ProfileSource:
     def popular_rows(self) -> NDArray[np.int64]:
         """int64 [p]: the indexed rows of the window's most acted-on pins, most acted-on first."""
         rows = self._pins.rows(self._reader.popular())
-        return rows[(rows != NO_ROW) & (rows < self._pins.n_indexed)]
+        indexed: NDArray[np.int64] = rows[(rows != NO_ROW) & (rows < self._pins.n_indexed)]
+        return indexed
 
     @property
     def batch(self) -> BatchDescription:

@@ -54,7 +54,7 @@ def _pins() -> pa.Table:
             "pin_id": ids,
             "title": [f"Picture {pin_id}" for pin_id in ids],
             "quality": pa.array([0.9] * (len(ids) - 2) + [0.8, 0.1], pa.float32()),
-            "embedding": pa.FixedSizeListArray.from_arrays(vectors.ravel(), DIMENSION),
+            "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), DIMENSION),
         }
     )
 

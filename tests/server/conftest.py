@@ -8,6 +8,7 @@ import pytest
 
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
+from server.calls import REQUEST_ID_KEY
 from server.serving import Ports
 from server.settings import Fallback, ServerSettings
 from storage.pins.port import Pins
@@ -15,6 +16,12 @@ from storage.profiles.store import ProfileReader
 from tests.server.world import default_people, make_pins
 
 Serve = Callable[..., RecommenderStub]
+
+
+def request_id_of(refusal: grpc.RpcError) -> str:
+    """The request id that an error carries in its trailing metadata."""
+    assert isinstance(refusal, grpc.Call)
+    return next(str(value) for key, value in refusal.trailing_metadata() if key == REQUEST_ID_KEY)
 
 
 def settings(**changes: object) -> ServerSettings:

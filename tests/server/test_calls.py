@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.bootstrap import wire_server
-from server.calls import REQUEST_ID_KEY
 from server.errors import STATUS_BY_ERROR, StartError, status_of
 from server.serving import Ports
 from storage.embedding_space import EmbeddingSpace
@@ -19,7 +18,7 @@ from storage.errors import (
 )
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import Profile
-from tests.server.conftest import Serve, settings
+from tests.server.conftest import Serve, request_id_of, settings
 from tests.server.world import default_people, describe, make_pins
 
 
@@ -55,7 +54,7 @@ def test_store_errors_reach_the_caller_as_their_status(
         stub.Recommend(pb.RecommendRequest(user_id="ann"))
 
     assert (refusal.value.code(), refusal.value.details()) == (code, str(error))
-    assert len(dict(refusal.value.trailing_metadata())[REQUEST_ID_KEY]) == 32
+    assert len(request_id_of(refusal.value)) == 32
 
 
 def test_a_defect_is_internal_and_shows_no_traceback(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +64,7 @@ def test_a_defect_is_internal_and_shows_no_traceback(serve: Serve, capfd: pytest
     with pytest.raises(grpc.RpcError) as refusal:
         stub.Recommend(pb.RecommendRequest(user_id="ann"))
 
-    request_id = dict(refusal.value.trailing_metadata())[REQUEST_ID_KEY]
+    request_id = request_id_of(refusal.value)
     assert refusal.value.code() is grpc.StatusCode.INTERNAL
     assert refusal.value.details() == f"internal error; the server's log has it under request id {request_id}"
     logged = "".join(capfd.readouterr())
@@ -96,14 +95,16 @@ def test_garbage_is_an_invalid_argument_and_every_outcome_is_counted() -> None:
     server = wire_server(make_pins(), default_people().store(), settings())
     port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        raw = channel.unary_unary("/pinnersage.v1.Recommender/Recommend")
+        raw: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/pinnersage.v1.Recommender/Recommend"
+        )
         raw(pb.RecommendRequest(user_id="ann").SerializeToString())
         with pytest.raises(grpc.RpcError) as refusal:
             raw(b"\xff\xff\xff")
     server.stop(grace_s=1)
 
     assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "not a valid pinnersage.v1.RecommendRequest" in refusal.value.details()
+    assert "not a valid pinnersage.v1.RecommendRequest" in str(refusal.value.details())
     labels = {"grpc_type": "unary", "grpc_service": "pinnersage.v1.Recommender", "grpc_method": "Recommend"}
     value = server.registry.get_sample_value
     assert value("grpc_server_handled_total", labels | {"grpc_code": "OK"}) == 1

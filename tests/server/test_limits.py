@@ -9,6 +9,7 @@ from grpc_status import rpc_status
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from tests.server.conftest import request_id_of
 
 Ask = Callable[[RecommenderStub], object]
 
@@ -127,7 +128,7 @@ def test_all_violations_are_told_at_once(stub: RecommenderStub) -> None:
     details = error_details_pb2.BadRequest()
     assert status.details[0].Unpack(details)
     assert [each.field for each in details.field_violations] == ["user_id", "max_interests", "max_candidates"]
-    assert len(dict(refusal.value.trailing_metadata())["x-request-id"]) == 32
+    assert len(request_id_of(refusal.value)) == 32
 
 
 def test_a_request_over_256_kib_is_refused_unread(stub: RecommenderStub) -> None:
