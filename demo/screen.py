@@ -33,12 +33,14 @@ class Screen:
         self._console = Console(
             file=file, width=width or (None if is_terminal else PLAIN_COLUMNS), highlight=False
         )
-        self._rule = "─" if is_terminal else "-"
+        self._is_plain = not is_terminal
 
     def heading(self, title: str) -> None:
         """Open a part."""
         self._line()
-        self._console.print(Rule(Text(title, "bold"), align="left", characters=self._rule, style="dim"))
+        self._console.print(
+            Rule(Text(title, "bold"), align="left", characters="-" if self._is_plain else "─", style="dim")
+        )
 
     def stage(self, title: str, command: str, finished: bool) -> None:
         """A stage's title and the command it runs."""
@@ -81,7 +83,8 @@ class Screen:
         """Side by side where there is room, else one below the other."""
         if self._console.width < SIDE_BY_SIDE_COLUMNS:
             for block in blocks:
-                self._console.print(block)
+                # In a file nothing is cut.
+                self._console.print(block, no_wrap=True, overflow="ellipsis", soft_wrap=self._is_plain)
             return
         grid = Table.grid(expand=True)
         for _ in blocks:

@@ -40,4 +40,4 @@ class World:
 
 def folder_name(name: str) -> str:
     """A data set's name as the name of a folder: "My shop / 2" is "My-shop-2"."""
-    return "-".join(re.findall(r"[\w.]+", name)).strip(".") or "unnamed"
+    return "-".join(re.findall(r"[\w.]+", name)).strip("-.") or "unnamed"

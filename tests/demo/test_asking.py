@@ -1,0 +1,70 @@
+"""What the demo asks, against a server whose answers are written down here."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from demo.asking import CANDIDATES_SHOWN, n_interests, person
+from demo.histories import Action
+from pinnersage.client import Candidate, Client, Interest, Pin, Profile, Recommendation, SampledInterest
+from pinnersage.client.testing import FakeRecommender
+
+CATS = tuple(Candidate(f"cat-{n}", 0.9 - n / 100, "cat") for n in range(9))
+ANSWER = Recommendation(
+    candidates=(CATS[0], Candidate("boat", 0.5, "ship"), *CATS[1:]),
+    interests=(SampledInterest("cat", 3.0, 0.75), SampledInterest("ship", 1.0, 0.25)),
+)
+PROFILE = Profile(
+    user_id="ann",
+    interests=(
+        Interest(medoid_pin_id="cat", title="a cat", probability=0.75, size=4),
+        Interest(medoid_pin_id="ship", title=None, probability=0.25, size=1),
+    ),
+)
+HISTORY = [Action("cat", "save", 0.5), Action("ship", "rate_high", 3.0), Action("gone", "save", 8.0)]
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    fake = FakeRecommender(
+        recommendations={"ann": ANSWER},
+        profiles=[PROFILE],
+        pins=[Pin("cat", "a cat"), Pin("cat-0", "a kitten"), Pin("boat", "a boat"), Pin("ship")],
+    )
+    with fake, Client(fake.target) as client:
+        yield client
+
+
+def test_every_candidate_has_its_reason(client: Client) -> None:
+    """Candidates are grouped by medoid; only what was saved is called saved."""
+    cats, ships = person(client, "ann", HISTORY).suggestions
+    assert cats.reason == "because you saved a cat"
+    assert ships.reason == "because of ship"
+    assert ships.candidates == [("a boat", 0.5)]
+
+
+def test_the_first_of_each_group_are_shown_and_all_are_counted(client: Client) -> None:
+    """A screen holds a few; the numbers tell the rest."""
+    shown = person(client, "ann", HISTORY)
+    assert len(shown.suggestions[0].candidates) == CANDIDATES_SHOWN
+    assert shown.suggestions[0].n_candidates == 9
+    assert shown.n_candidates == 10
+
+
+def test_a_pin_without_a_title_is_shown_by_its_id(client: Client) -> None:
+    """Also one that the artefact no longer holds."""
+    shown = person(client, "ann", HISTORY)
+    assert [recent.title for recent in shown.recent] == ["a cat", "ship", "gone"]
+    assert [interest.title for interest in shown.interests] == ["a cat", "ship"]
+
+
+def test_interests_are_shown_with_share_and_size(client: Client) -> None:
+    """Most important first, as the server has them."""
+    interests = person(client, "ann", HISTORY).interests
+    assert [(each.share, each.size) for each in interests] == [(0.75, 4), (0.25, 1)]
+
+
+def test_a_stranger_has_no_interests(client: Client) -> None:
+    """Someone with actions on unknown pins only has no profile: the demo looks for somebody else."""
+    assert n_interests(client, "ann") == 2
+    assert n_interests(client, "nobody") == 0
