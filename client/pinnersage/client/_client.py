@@ -1,0 +1,294 @@
+"""The client: one method for each of the service's, plain values in and out."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+import grpc
+
+from pinnersage.client import _decoding as decoding
+from pinnersage.client._channel import open_channel
+from pinnersage.client._config import (
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT,
+    Retries,
+    Timeout,
+    check_api_key,
+    check_target,
+)
+from pinnersage.client._errors import ClosedError, typed_error
+from pinnersage.client._health import REQUEST as HEALTH_REQUEST
+from pinnersage.client._health import HealthStatus, health_check
+from pinnersage.client._requests import build, recent_pins
+from pinnersage.client._values import (
+    Pins,
+    Profile,
+    RecentPin,
+    Recommendation,
+    SimilarPins,
+    UserRecommendation,
+)
+from pinnersage.v1 import recommender_pb2 as pb
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+class _Stream(Iterator[pb.RecommendBatchResponse], Protocol):
+    """A batch under way."""
+
+    def cancel(self) -> bool: ...
+
+
+class Client:
+    """A connection to a PinnerSage server, for any number of threads.
+
+        with Client("recommender:50051") as client:
+            for candidate in client.recommend("ann", max_candidates=20).candidates:
+                print(candidate.pin_id, candidate.score, candidate.medoid_pin_id)
+
+    Make one and keep it: connecting is what costs. Do not carry it across a fork; make it in the child.
+    Arguments left out take the server's defaults; the server checks the limits.
+
+    Args:
+        target: HOST:PORT, or any gRPC target; with dns:///HOST:PORT calls go round all of its addresses.
+        timeout: How long calls may take.
+        retries: When a call that met UNAVAILABLE is tried again.
+        credentials: For TLS: `grpc.ssl_channel_credentials(...)`. Without them the connection is plain text.
+        api_key: Sent with every call as `authorization: Bearer KEY`; in the clear where there is no TLS.
+
+    Raises:
+        ConfigurationError: The target or the API key cannot be used.
+
+    Every method raises CallError (see `pinnersage.client._errors` for its kinds) when the call fails, and
+    ClosedError once the client is closed.
+    """
+
+    def __init__(
+        self,
+        target: str = "127.0.0.1:50051",
+        *,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        retries: Retries = DEFAULT_RETRIES,
+        credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        check_target(target)
+        if api_key is not None:
+            check_api_key(api_key)
+        self._target = target
+        self._timeout = timeout
+        self._metadata = () if api_key is None else (("authorization", f"Bearer {api_key}"),)
+        self._closed = False
+        self._channel = open_channel(target, retries=retries, credentials=credentials)
+        self._stub = RecommenderStub(self._channel)
+        self._health_check = health_check(self._channel)
+
+    def recommend(
+        self,
+        user_id: str,
+        *,
+        max_candidates: int | None = None,
+        max_interests: int | None = None,
+        exclude_pin_ids: Iterable[str] = (),
+        seed: int | None = None,
+        min_score: float | None = None,
+        timeout_s: float | None = None,
+    ) -> Recommendation:
+        """Candidates near a few of the user's interests, sampled by importance.
+
+        An unknown user is not an error: the answer is empty (or a fallback), and says why.
+
+        Args:
+            user_id: Up to 128 bytes of UTF-8.
+            max_candidates: 1 to 1,000; default 400.
+            max_interests: How many interests are sampled: 1 to 20; default 3.
+            exclude_pin_ids: Up to 2,000 pins that must not come back, nor any near-duplicate of theirs.
+            seed: The same seed, user and data give the same answer; None samples afresh.
+            min_score: Candidates below this cosine are dropped, -1 to 1.
+            timeout_s: For this call, in place of `Timeout.call_s`.
+        """
+        request = build(
+            pb.RecommendRequest,
+            user_id=user_id,
+            max_candidates=max_candidates,
+            max_interests=max_interests,
+            exclude_pin_ids=exclude_pin_ids,
+            seed=seed,
+            min_score=min_score,
+        )
+        return decoding.recommendation(self._call("Recommend", self._stub.Recommend, request, timeout_s))
+
+    def recommend_for_pins(
+        self,
+        pins: Iterable[str | RecentPin],
+        *,
+        max_candidates: int | None = None,
+        max_interests: int | None = None,
+        exclude_pin_ids: Iterable[str] = (),
+        seed: int | None = None,
+        min_score: float | None = None,
+        timeout_s: float | None = None,
+    ) -> Recommendation:
+        """The same for someone without a stored profile, from pins they acted on lately.
+
+        Args:
+            pins: 1 to 200 pins, as ids (acted on now) or as RecentPin with a time. Those the server does not
+                know are ignored and counted in `unknown_pins`.
+            max_candidates: As in `recommend`, like all that follow.
+            max_interests: See `recommend`.
+            exclude_pin_ids: See `recommend`.
+            seed: See `recommend`.
+            min_score: See `recommend`.
+            timeout_s: See `recommend`.
+        """
+        request = build(
+            pb.RecommendForPinsRequest,
+            pins=recent_pins(pins),
+            max_candidates=max_candidates,
+            max_interests=max_interests,
+            exclude_pin_ids=exclude_pin_ids,
+            seed=seed,
+            min_score=min_score,
+        )
+        response = self._call("RecommendForPins", self._stub.RecommendForPins, request, timeout_s)
+        return decoding.recommendation(response)
+
+    def recommend_batch(
+        self,
+        user_ids: Iterable[str],
+        *,
+        max_candidates: int | None = None,
+        max_interests: int | None = None,
+        exclude_pin_ids: Iterable[str] = (),
+        seed: int | None = None,
+        min_score: float | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[UserRecommendation]:
+        """`recommend` for up to 1,000 users in one call.
+
+        The call starts here; its results come in the order asked, while the server still works on the rest,
+        and so does an error. Leaving the iterator early cancels the call.
+
+        Args:
+            user_ids: 1 to 1,000 users.
+            max_candidates: As in `recommend`, like all that follow; the same for every user.
+            max_interests: See `recommend`.
+            exclude_pin_ids: See `recommend`.
+            seed: See `recommend`.
+            min_score: See `recommend`.
+            timeout_s: For the whole batch, in place of `Timeout.batch_s`.
+        """
+        request = build(
+            pb.RecommendBatchRequest,
+            user_ids=user_ids,
+            max_candidates=max_candidates,
+            max_interests=max_interests,
+            exclude_pin_ids=exclude_pin_ids,
+            seed=seed,
+            min_score=min_score,
+        )
+        batch_s = self._timeout.batch_s if timeout_s is None else timeout_s
+        with self._typed_errors("RecommendBatch"):
+            messages = self._stub.RecommendBatch(request, timeout=batch_s, metadata=self._metadata)
+        return self._results(messages)
+
+    def similar_pins(
+        self,
+        pin_id: str,
+        *,
+        max_candidates: int | None = None,
+        exclude_pin_ids: Iterable[str] = (),
+        min_score: float | None = None,
+        timeout_s: float | None = None,
+    ) -> SimilarPins:
+        """The pins nearest to one pin.
+
+        Args:
+            pin_id: The pin.
+            max_candidates: As in `recommend`, like all that follow.
+            exclude_pin_ids: See `recommend`.
+            min_score: See `recommend`.
+            timeout_s: See `recommend`.
+
+        Raises:
+            NotFoundError: The server does not know the pin.
+        """
+        request = build(
+            pb.SimilarPinsRequest,
+            pin_id=pin_id,
+            max_candidates=max_candidates,
+            exclude_pin_ids=exclude_pin_ids,
+            min_score=min_score,
+        )
+        return decoding.similar_pins(self._call("SimilarPins", self._stub.SimilarPins, request, timeout_s))
+
+    def profile(self, user_id: str, *, timeout_s: float | None = None) -> Profile:
+        """Everything the server holds about the user's interests.
+
+        Raises:
+            NotFoundError: The server does not know the user.
+        """
+        request = build(pb.GetProfileRequest, user_id=user_id)
+        return decoding.profile(self._call("GetProfile", self._stub.GetProfile, request, timeout_s))
+
+    def pins(self, pin_ids: Iterable[str], *, timeout_s: float | None = None) -> Pins:
+        """Titles and representatives of up to 1,000 pins; unknown ones are listed, not an error."""
+        request = build(pb.GetPinsRequest, pin_ids=pin_ids)
+        return decoding.pins(self._call("GetPins", self._stub.GetPins, request, timeout_s))
+
+    def health(self, *, timeout_s: float | None = None) -> HealthStatus:
+        """What the server says about itself; an UnavailableError when there is none. Never retried."""
+        return self._call("Health/Check", self._health_check, HEALTH_REQUEST, timeout_s)
+
+    def close(self) -> None:
+        """Hang up; calls under way end with ClosedError. Closing again does nothing."""
+        self._closed = True
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self._target}{', closed' if self._closed else ''}>"
+
+    def _call(
+        self,
+        name: str,
+        method: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",
+        request: RequestT,
+        timeout_s: float | None,
+    ) -> ResponseT:
+        call_s = self._timeout.call_s if timeout_s is None else timeout_s
+        with self._typed_errors(name):
+            return method(request, timeout=call_s, metadata=self._metadata)
+
+    def _results(self, messages: _Stream) -> Iterator[UserRecommendation]:
+        try:
+            with self._typed_errors("RecommendBatch"):
+                for message in messages:
+                    yield from decoding.user_recommendations(message)
+        finally:
+            messages.cancel()
+
+    @contextmanager
+    def _typed_errors(self, method: str) -> Iterator[None]:
+        try:
+            yield
+        except (grpc.RpcError, ValueError) as error:
+            # A closed channel cancels what is under way, and refuses what comes later with a ValueError.
+            if self._closed:
+                raise ClosedError(f"{method} at {self._target}: the client was closed") from error
+            if isinstance(error, grpc.RpcError):
+                raise typed_error(error, method=method, target=self._target) from error
+            raise

@@ -1,0 +1,104 @@
+"""What a caller may settle about a client: how long to wait, how often to try, where the server is."""
+
+from dataclasses import dataclass
+
+from pinnersage.client._errors import ConfigurationError
+
+# grpc core loses the timer of a shorter backoff (grpc/grpc#41036): the call then hangs to its deadline.
+_SHORTEST_BACKOFF_S = 0.01
+# grpc core silently lowers more attempts to this.
+_MOST_ATTEMPTS = 5
+
+_SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
+    """How long a call may take, its retries included. A call's own `timeout_s` goes before these.
+
+    Attributes:
+        call_s: A call that is answered at once: all but `recommend_batch`.
+        batch_s: A whole batch, to its last user.
+    """
+
+    call_s: float = 2.0
+    batch_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("call_s", "batch_s"):
+            _check(name, getattr(self, name), low=0.001, high=86_400.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """When a call that met UNAVAILABLE is tried again, and how much of that a server has to bear.
+
+    The budget belongs to the server's address and is shared by all calls to it. It starts with
+    `budget_reserve` retries; each retry takes one, each answered call gives `budget_share` of one back. So
+    whatever share of the answers is UNAVAILABLE, in whatever order,
+
+        attempts <= (1 + budget_share) * calls + budget_reserve
+
+    By default that is 1.1 attempts a call in the long run. It is reached when 1 answer in 11 is UNAVAILABLE;
+    when half of them are, failures empty the budget faster than answers fill it, and retries all but cease.
+
+    Attributes:
+        max_attempts: Attempts a call, the first included: 1 (never try again) to 5.
+        initial_backoff_s: The pause before the second attempt, at least 0.01; gRPC varies it by a fifth.
+        max_backoff_s: The longest pause.
+        backoff_multiplier: What each further pause is longer by.
+        budget_share: Retries earned by an answered call: 0.001 to 1.
+        budget_reserve: Retries to start with, and the most that can be saved up: 1 to 500.
+    """
+
+    max_attempts: int = 3
+    initial_backoff_s: float = 0.05
+    max_backoff_s: float = 1.0
+    backoff_multiplier: float = 2.0
+    budget_share: float = 0.1
+    budget_reserve: int = 10
+
+    def __post_init__(self) -> None:
+        _check("max_attempts", self.max_attempts, low=1, high=_MOST_ATTEMPTS)
+        _check("initial_backoff_s", self.initial_backoff_s, low=_SHORTEST_BACKOFF_S, high=60.0)
+        _check("max_backoff_s", self.max_backoff_s, low=self.initial_backoff_s, high=60.0)
+        _check("backoff_multiplier", self.backoff_multiplier, low=1.0, high=10.0)
+        _check("budget_share", self.budget_share, low=0.001, high=1.0)
+        _check("budget_reserve", self.budget_reserve, low=1, high=500)
+
+
+def check_target(target: str) -> None:
+    """Refuse an address that gRPC would take for something else.
+
+    Left alone, gRPC would look up "http://host" as a name, dial port 443 where none is given, and port
+    34463 for 99999.
+    """
+    if target.startswith(_SCHEMES):
+        return
+    host, _, port = target.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not host or "/" in host or (":" in host and not bracketed) or not _is_port(port):
+        raise ConfigurationError(
+            f"{target!r} is not a server's address: write HOST:PORT, as in 127.0.0.1:50051 or [::1]:50051,"
+            " or a gRPC target, as in dns:///recommender:50051 or unix:/run/pinnersage.sock"
+        )
+
+
+def check_api_key(api_key: str) -> None:
+    """Refuse an API key that cannot be sent in a header, without repeating the secret."""
+    if not api_key or not api_key.isascii() or not api_key.isprintable():
+        raise ConfigurationError("api_key must be printable ASCII, without a line break, and not empty")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 1 <= int(text) <= 65_535
+
+
+def _check(name: str, value: float, *, low: float, high: float) -> None:
+    # Written so that NaN is refused, too.
+    if not low <= value <= high:
+        raise ConfigurationError(f"{name} must be {low:g} to {high:g}, not {value!r}")
+
+
+DEFAULT_TIMEOUT = Timeout()
+DEFAULT_RETRIES = Retries()

@@ -1,0 +1,154 @@
+"""The command's arguments: the one place they are named, explained and given defaults."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from pinnersage.client._version import __version__
+
+DEFAULT_SERVER = "127.0.0.1:50051"
+# What a person can take in; the server's own default of 400 is made for feeds.
+DEFAULT_MAX_CANDIDATES = 30
+DEFAULT_TIMEOUT_S = 10.0
+
+_EXIT_STATUS = """\
+exit status:
+  0  done
+  1  the server refused or failed
+  2  wrong usage
+  3  no server answers there, or it does not serve
+"""
+
+# Wide enough for the longest option, so that its help stands beside it.
+_Help = partial(argparse.RawDescriptionHelpFormatter, max_help_position=26)
+
+_AddParser = Callable[..., argparse.ArgumentParser]
+
+
+class Arguments(argparse.Namespace):
+    """The parsed arguments; a command without an option has its default."""
+
+    command: str
+    server: str
+    timeout_s: float
+    json: bool
+    user: str
+    pin: str
+    max_candidates: int | None
+    max_interests: int | None
+    exclude: list[str]
+    seed: int | None
+    min_score: float | None
+    titles: bool
+
+
+def parse(argv: Sequence[str] | None = None) -> Arguments:
+    """The arguments, by default the process's; wrong ones end the process with exit status 2."""
+    return _parser().parse_args(argv, namespace=Arguments())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pinnersage",
+        description="Ask a PinnerSage server.",
+        epilog=_EXIT_STATUS,
+        formatter_class=_Help,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"pinnersage-client {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_recommend(commands.add_parser)
+    _add_similar(commands.add_parser)
+    _add_profile(commands.add_parser)
+    _add_health(commands.add_parser)
+    return parser
+
+
+def _add_recommend(add_parser: _AddParser) -> None:
+    parser = _add(add_parser, "recommend", "candidates for a user, by the interest they come from")
+    parser.add_argument("user", metavar="USER", help="the user's id")
+    _add_narrowing(parser)
+    parser.add_argument(
+        "--max-interests",
+        type=int,
+        metavar="N",
+        help="interests to sample, 1 to 20 (default: the server's 3)",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed samples the same interests")
+
+
+def _add_similar(add_parser: _AddParser) -> None:
+    parser = _add(add_parser, "similar", "the pins nearest to a pin")
+    parser.add_argument("pin", metavar="PIN", help="the pin's id")
+    _add_narrowing(parser)
+
+
+def _add_profile(add_parser: _AddParser) -> None:
+    parser = _add(add_parser, "profile", "everything stored about a user's interests")
+    parser.add_argument("user", metavar="USER", help="the user's id")
+
+
+def _add_health(add_parser: _AddParser) -> None:
+    _add(add_parser, "health", "whether the server is there and serves")
+
+
+def _add(add_parser: _AddParser, name: str, purpose: str) -> argparse.ArgumentParser:
+    """A command, with the options that all of them have."""
+    parser = add_parser(
+        name,
+        help=purpose,
+        description=f"Show {purpose}.",
+        epilog=_EXIT_STATUS,
+        formatter_class=_Help,
+    )
+    parser.add_argument(
+        "--server",
+        default=os.environ.get("PINNERSAGE_SERVER") or DEFAULT_SERVER,
+        metavar="HOST:PORT",
+        help=f"the server (default: $PINNERSAGE_SERVER, else {DEFAULT_SERVER})",
+    )
+    parser.add_argument(
+        "--timeout",
+        dest="timeout_s",
+        type=_seconds,
+        default=DEFAULT_TIMEOUT_S,
+        metavar="SECONDS",
+        help="how long to wait for an answer (default: %(default)g)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document, for scripts")
+    return parser
+
+
+def _add_narrowing(parser: argparse.ArgumentParser) -> None:
+    """The options of the commands that list candidates."""
+    parser.add_argument(
+        "--max-candidates",
+        type=int,
+        default=DEFAULT_MAX_CANDIDATES,
+        metavar="N",
+        help="how many to ask for, 1 to 1,000 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--exclude",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="pins that must not come back, nor their near-duplicates",
+    )
+    parser.add_argument(
+        "--min-score", type=float, metavar="X", help="drop candidates below this cosine, -1 to 1"
+    )
+    parser.add_argument(
+        "--titles",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="fetch the pins' titles, if the server has any",
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.001 <= seconds <= 3_600.0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0.001 to 3600 seconds")
+    return seconds

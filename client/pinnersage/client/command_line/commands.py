@@ -1,0 +1,103 @@
+"""The commands: each asks the server, and gives the answer as lines for people and as a document."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pinnersage.client._client import Client
+from pinnersage.client._errors import CallError, UnsupportedError
+from pinnersage.client._health import HealthStatus
+from pinnersage.client.command_line import documents, text
+from pinnersage.client.command_line.arguments import Arguments
+from pinnersage.client.command_line.failures import Status
+
+# The most that GetPins takes.
+_PINS_PER_CALL = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a command found out.
+
+    Attributes:
+        document: For scripts.
+        lines: For people.
+        notes: Sentences for stderr.
+        status: The command's exit status.
+    """
+
+    document: Mapping[str, object]
+    lines: Sequence[str]
+    notes: tuple[str, ...] = ()
+    status: Status = Status.DONE
+
+
+def recommend(client: Client, arguments: Arguments) -> Answer:
+    """Candidates for a user, by the interest they come from."""
+    answer = client.recommend(
+        arguments.user,
+        max_candidates=arguments.max_candidates,
+        max_interests=arguments.max_interests,
+        exclude_pin_ids=arguments.exclude,
+        seed=arguments.seed,
+        min_score=arguments.min_score,
+    )
+    shown = [candidate.pin_id for candidate in answer.candidates]
+    shown += [interest.medoid_pin_id for interest in answer.interests if interest.medoid_pin_id]
+    titles, notes = _titles(client, shown) if arguments.titles else ({}, ())
+    return Answer(
+        document=documents.recommendation(arguments.user, answer, titles),
+        lines=text.recommendation(arguments.user, answer, titles),
+        notes=notes,
+    )
+
+
+def similar(client: Client, arguments: Arguments) -> Answer:
+    """The pins nearest to a pin."""
+    answer = client.similar_pins(
+        arguments.pin,
+        max_candidates=arguments.max_candidates,
+        exclude_pin_ids=arguments.exclude,
+        min_score=arguments.min_score,
+    )
+    shown = [arguments.pin, *(pin.pin_id for pin in answer.pins)]
+    titles, notes = _titles(client, shown) if arguments.titles else ({}, ())
+    return Answer(
+        document=documents.similar_pins(arguments.pin, answer, titles),
+        lines=text.similar_pins(arguments.pin, answer, titles),
+        notes=notes,
+    )
+
+
+def profile(client: Client, arguments: Arguments) -> Answer:
+    """Everything stored about a user's interests."""
+    answer = client.profile(arguments.user)
+    return Answer(document=documents.profile(answer), lines=text.profile(answer))
+
+
+def health(client: Client, arguments: Arguments) -> Answer:
+    """Whether the server is there and serves."""
+    answer = client.health()
+    return Answer(
+        document=documents.health(arguments.server, answer),
+        lines=text.health(arguments.server, answer),
+        status=Status.DONE if answer is HealthStatus.SERVING else Status.UNREACHABLE,
+    )
+
+
+def _titles(client: Client, pin_ids: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The titles of these pins, and what to say if they cannot be had: the answer stands without them."""
+    wanted = list(dict.fromkeys(pin_ids))
+    titles: dict[str, str] = {}
+    try:
+        for some in _in_calls(wanted):
+            titles |= {pin.pin_id: pin.title for pin in client.pins(some).pins if pin.title}
+    except UnsupportedError:
+        return titles, ()
+    except CallError as error:
+        return titles, (f"titles are missing: {error.message}",)
+    return titles, ()
+
+
+def _in_calls(pin_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(pin_ids), _PINS_PER_CALL):
+        yield pin_ids[start : start + _PINS_PER_CALL]
