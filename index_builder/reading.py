@@ -109,23 +109,16 @@ class _Collected:
     def add(self, batch: pa.RecordBatch, reject: Reject) -> None:
         """Keep the batch's valid pins; say of every other row why not."""
         checked = check_batch(batch, self._embeddings.shape[1])
-        for row in np.flatnonzero(~checked.valid).tolist():
-            fault = next(fault for fault in checked.faults if fault.where[row])
-            reject(row, fault.reason, fault.value(row))
-        rows = np.flatnonzero(checked.valid)
-        is_new = self._claim_ids(_values(batch["pin_id"]), rows.tolist(), reject)
-        self._keep(batch.take(rows[is_new]), checked.vectors[is_new])
-
-    def _claim_ids(self, pin_ids: list[str], rows: list[int], reject: Reject) -> list[bool]:
-        """For each row: its id was not there before."""
-        is_new = []
-        for row in rows:
-            is_new.append(pin_ids[row] not in self._pin_ids)
-            if is_new[-1]:
-                self._pin_ids[pin_ids[row]] = None
-            else:
+        is_kept = np.zeros(len(batch), np.bool_)
+        for row, pin_id in enumerate(_values(batch["pin_id"])):
+            if not checked.valid[row]:
+                reject(row, *checked.fault(row))
+            elif pin_id in self._pin_ids:
                 reject(row, "duplicate id", None)
-        return is_new
+            else:
+                self._pin_ids[pin_id] = None
+                is_kept[row] = True
+        self._keep(batch.filter(pa.array(is_kept)), checked.vectors[is_kept[checked.valid]])
 
     def _keep(self, batch: pa.RecordBatch, vectors: NDArray[np.float16]) -> None:
         last = len(self._pin_ids)

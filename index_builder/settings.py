@@ -35,12 +35,13 @@ class BuildSettings:
         float,
         setting("Pins this near are near-duplicates.", env="NEAR_DUPLICATE_COSINE", low=0, high=1),
     ] = 0.98
-    m: Annotated[int, setting("HNSW's M: links a node.", env="HNSW_M", low=2, high=512)] = 32
+    m: Annotated[int, setting("HNSW's M, links a node.", env="HNSW_M", low=2, high=512)] = 32
     ef_construction: Annotated[
         int, setting("HNSW's efConstruction.", env="HNSW_EF_CONSTRUCTION", low=1, high=10_000)
     ] = 200
     threads: Annotated[
-        int | None, setting("Threads that build the index; all cores when left out.", env="THREADS", low=1)
+        int | None,
+        setting("Threads that build the index; all cores when left out.", env="BUILD_THREADS", low=1),
     ] = None
     max_reject_share: Annotated[
         float,
@@ -48,7 +49,7 @@ class BuildSettings:
     ] = 0.05
     rejects: Annotated[
         Path | None,
-        setting("Lists the bad rows; default: rejects.jsonl in --out.", env="REJECTS", metavar="FILE"),
+        setting("Lists the bad rows; default: rejects.jsonl in --out.", env="PINS_REJECTS", metavar="FILE"),
     ] = None
 
 
@@ -58,7 +59,7 @@ class VerifySettings:
 
     pins: Versions
     version: Annotated[
-        str | None, setting("The version; the live one when left out.", env="VERSION", metavar="NAME")
+        str | None, setting("The version; the live one when left out.", env="PINS_VERSION", metavar="NAME")
     ] = None
 
 

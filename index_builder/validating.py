@@ -44,6 +44,11 @@ class CheckedBatch:
     valid: Mask
     vectors: NDArray[np.float16]
 
+    def fault(self, row: int) -> tuple[str, float | None]:
+        """The reason for which an invalid row is rejected, and the value to show."""
+        first = next(fault for fault in self.faults if fault.where[row])
+        return first.reason, first.value(row)
+
 
 def check_batch(batch: pa.RecordBatch, dimension: int) -> CheckedBatch:
     """Judge the rows of a batch whose columns are of the right types."""

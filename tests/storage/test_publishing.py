@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import publishing
+from storage import publication
 from storage.errors import (
     DamagedArtefactError,
     NoVersionError,
@@ -26,7 +26,7 @@ from storage.manifests import encode_manifest, identity
 from storage.publishing import Manifest, VersionedFolder, read_manifest, verify_files
 
 Write = Callable[[Path], Manifest]
-STEPS = [*publishing.PREPARE, *publishing.COMMIT]
+STEPS = [*publication.PREPARE, *publication.COMMIT]
 
 
 def writing(text: str, **manifest: object) -> Write:
@@ -275,7 +275,7 @@ class TestFailure:
 _KILLED_PUBLISH = """
 import os, signal, sys
 from pathlib import Path
-from storage import publishing
+from storage import publication, publishing
 
 def write(folder):
     (folder / "data.txt").write_text("new")
@@ -285,22 +285,22 @@ def die(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 root, at = Path(sys.argv[1]), int(sys.argv[2])
-n = len(publishing.PREPARE)
-steps = [*publishing.PREPARE, *publishing.COMMIT]
+n = len(publication.PREPARE)
+steps = [*publication.PREPARE, *publication.COMMIT]
 steps.insert(at, die)
-publishing.PREPARE, publishing.COMMIT = tuple(steps[:n]), tuple(steps[n:])
+publication.PREPARE, publication.COMMIT = tuple(steps[:n]), tuple(steps[n:])
 publishing.VersionedFolder(root).publish(write)
 """
 
 
 def _insert_step(monkeypatch: pytest.MonkeyPatch, at: int, step: Callable[[object], None]) -> None:
-    prepare, commit = list(publishing.PREPARE), list(publishing.COMMIT)
+    prepare, commit = list(publication.PREPARE), list(publication.COMMIT)
     if at < len(prepare):
         prepare.insert(at, step)
     else:
         commit.insert(at - len(prepare), step)
-    monkeypatch.setattr(publishing, "PREPARE", tuple(prepare))
-    monkeypatch.setattr(publishing, "COMMIT", tuple(commit))
+    monkeypatch.setattr(publication, "PREPARE", tuple(prepare))
+    monkeypatch.setattr(publication, "COMMIT", tuple(commit))
 
 
 class TestReaders:

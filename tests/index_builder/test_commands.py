@@ -1,0 +1,228 @@
+"""The commands as a person meets them: what they print, what they refuse, and how."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from index_builder.__main__ import program
+from storage.pins.artefact import pin_versions
+from tests.index_builder.tables import circle, vectors, write, write_circle
+
+
+class Terminal:
+    """Runs commands and keeps what they said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: object) -> int:
+        status = program().run([str(argument) for argument in arguments])
+        self.out, self.err = self._capsys.readouterr()
+        return status
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
+
+
+@pytest.fixture
+def pins(tmp_path: Path) -> Path:
+    """24 pins fifteen degrees apart, a twin of 90, a weak one near 180, a bad row."""
+    return write(
+        tmp_path / "pins.parquet",
+        pin_id=[*(f"{angle}N" for angle in range(0, 360, 15)), "twin", "weak", "bad"],
+        embedding=vectors([*circle([*range(0, 360, 15), 90, 182]).tolist(), [0.0, 0.0]]),
+        quality=pa.array([0.9] * 24 + [0.8, 0.1, 0.9], pa.float32()),
+    )
+
+
+@pytest.fixture
+def root(run: Terminal, pins: Path, tmp_path: Path) -> Path:
+    """A folder with one version."""
+    assert run("build", "--pins", pins, "--embedding-space", "circle-1", "--out", tmp_path / "a") == 0
+    return tmp_path / "a"
+
+
+class TestBuild:
+    """python -m index_builder build."""
+
+    def test_the_summary(self, run: Terminal, pins: Path, tmp_path: Path) -> None:
+        """Everything that came of it, in some lines."""
+        root = tmp_path / "a"
+        assert run("build", "--pins", pins, "--embedding-space", "circle-1", "--out", root) == 0
+        version = pin_versions(root).current()
+        lines = re.sub(r"[\d,]+ us \(p99 [\d,]+\)", "N us (p99 N)", run.out).splitlines()
+        assert lines == [
+            "  read              27 rows",
+            "  rejected          1 zero vector",
+            f"                    listed in {root}/rejects.jsonl",
+            "  low quality       1 (below 0.5)",
+            "  near-duplicates   1 (cosine 0.98 or more to a better pin)",
+            "  indexed           24 of circle-1 (2 dimensions)",
+            "  recall@23         1.0000 at efSearch 134, N us (p99 N)",
+            "  recall@23         1.0000 at efSearch 256, N us (p99 N)",
+            "  recall@23         1.0000 at efSearch 512, N us (p99 N)",
+            f"  version           {version}",
+            f"  in                {root}/{version}",
+        ]
+        steps = ["Read pins", "Find near-duplicates", "Build HNSW", "Measure recall", "Publish"]
+        assert [line.strip().rpartition("  ")[0].strip() for line in run.err.splitlines()] == steps
+
+    def test_again(self, run: Terminal, pins: Path, root: Path) -> None:
+        """Nothing new is said to be nothing new."""
+        assert run("build", "--pins", pins, "--embedding-space", "circle-1", "--out", root) == 0
+        assert "(the same as before: nothing was written)" in run.out
+
+    def test_a_data_set_names_pins_and_space(self, run: Terminal, tmp_path: Path) -> None:
+        """One flag instead of two."""
+        write_circle(tmp_path / "set" / "p.parquet", [0, 90])
+        toml = 'name = "x"\npins = "p.parquet"\nembedding_space = "circle-9"\n'
+        (tmp_path / "set" / "dataset.toml").write_text(toml)
+        assert run("build", "--data", tmp_path / "set", "--out", tmp_path / "a") == 0
+        assert "2 of circle-9 (2 dimensions)" in run.out
+
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            [],
+            ["--pins", "p"],
+            ["--pins", "p", "--embedding-space", ""],
+            ["--embedding-space", "s"],
+            ["--data", "d", "--pins", "p", "--embedding-space", "s"],
+            ["--data", "d", "--embedding-space", "s"],
+        ],
+        ids=" ".join,
+    )
+    def test_flags_that_do_not_go_together(self, run: Terminal, tmp_path: Path, flags: list[str]) -> None:
+        """One sentence says which do."""
+        assert run("build", "--out", tmp_path / "a", *flags) == 1
+        assert run.err == (
+            "index_builder: give either --data FOLDER (its dataset.toml names pins and embedding space), or "
+            "--pins FILE and --embedding-space NAME (what the owner of the embeddings calls them)\n"
+        )
+        assert not (tmp_path / "a").exists()
+
+    def test_bad_input_is_one_sentence(self, run: Terminal, tmp_path: Path) -> None:
+        """And no traceback."""
+        write(tmp_path / "p.parquet", id=["a"])
+        flags = ("--pins", tmp_path / "p.parquet", "--embedding-space", "s", "--out", tmp_path / "a")
+        assert run("build", *flags) == 1
+        assert run.err.startswith(f"index_builder: {tmp_path}/p.parquet has no column 'pin_id'. Pins need")
+
+    def test_a_share_of_bad_rows_can_be_allowed(self, run: Terminal, tmp_path: Path) -> None:
+        """The message says so, and the flag does it."""
+        path = write(tmp_path / "p.parquet", pin_id=["a", "b"], embedding=vectors([[1.0, 0.0], [0.0, 0.0]]))
+        flags = ("build", "--pins", path, "--embedding-space", "s", "--out", tmp_path / "a")
+        assert run(*flags) == 1
+        assert "1 of 2 rows (50.0%) were rejected, more than the 5.0% allowed: 1 x zero vector" in run.err
+        assert run(*flags, "--max-reject-share", "0.5") == 0
+
+    def test_rejects_can_go_elsewhere(self, run: Terminal, pins: Path, tmp_path: Path) -> None:
+        """Into a folder of their own."""
+        flags = ("--pins", pins, "--embedding-space", "s", "--out", tmp_path / "a")
+        assert run("build", *flags, "--rejects", tmp_path / "logs" / "bad.jsonl") == 0
+        assert '"id": "bad"' in (tmp_path / "logs" / "bad.jsonl").read_text()
+
+    def test_an_output_folder_that_cannot_be_written_to(
+        self, run: Terminal, pins: Path, tmp_path: Path
+    ) -> None:
+        """Known at once, not after the build."""
+        (tmp_path / "file").touch()
+        flags = ("--pins", pins, "--embedding-space", "s", "--out", tmp_path / "file" / "a")
+        assert run("build", *flags) == 1
+        path = tmp_path / "file" / "a" / "rejects.jsonl"
+        assert run.err == f"index_builder: cannot write the rejected rows to {path}: Not a directory\n"
+
+    def test_a_value_out_of_range(self, run: Terminal, tmp_path: Path) -> None:
+        """Flag, variable and value."""
+        assert run("build", "--out", tmp_path, "--near-duplicate-cosine", "1.5") == 2
+        assert "--near-duplicate-cosine" in run.err
+        assert "1.5" in run.err
+
+
+class TestVerify:
+    """python -m index_builder verify."""
+
+    def test_a_good_version(self, run: Terminal, root: Path) -> None:
+        """One line, status 0."""
+        assert run("verify", "--pins", root) == 0
+        checked = "checksums, golden queries, ids, representatives, vectors"
+        assert run.out == f"{pin_versions(root).current()} OK: 26 pins, 24 indexed ({checked})\n"
+
+    def test_a_damaged_version(self, run: Terminal, root: Path) -> None:
+        """Exactly what is wrong, status 1."""
+        path = pin_versions(root).folder() / "ids.npy"
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-8])
+        assert run("verify", "--pins", root, "--version", path.parent.name) == 1
+        assert re.match(
+            rf"index_builder: {path} has [\d,]+ bytes instead of [\d,]+: it is damaged\.", run.err
+        )
+
+    def test_nothing_there(self, run: Terminal, tmp_path: Path) -> None:
+        """It says what to run."""
+        assert run("verify", "--pins", tmp_path / "no") == 1
+        assert "is not a folder that exists. Run: python -m index_builder build" in run.err
+
+
+class TestListAndRollback:
+    """python -m index_builder list, and rollback."""
+
+    @pytest.fixture
+    def two(self, run: Terminal, root: Path, tmp_path: Path) -> tuple[str, str]:
+        """Another version beside the first."""
+        first = pin_versions(root).current()
+        path = write_circle(tmp_path / "q.parquet", [0, 90])
+        assert run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root) == 0
+        return first, pin_versions(root).current()
+
+    def test_the_table(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
+        """One line a version, oldest first, a star at the live one."""
+        assert run("list", "--pins", root) == 0
+        title, first, second = (line.split() for line in run.out.splitlines())
+        assert title == ["version", "live", "pins", "indexed", "d", "embedding", "space", "MB"]
+        assert first[:5] == [two[0], "26", "24", "2", "circle-1"]
+        assert second[:6] == [two[1], "*", "2", "2", "2", "circle-2"]
+
+    def test_a_damaged_version_does_not_hide_the_others(
+        self, run: Terminal, root: Path, two: tuple[str, str]
+    ) -> None:
+        """It says below what is wrong with it."""
+        (root / two[0] / "manifest.json").unlink()
+        assert run("list", "--pins", root) == 0
+        _, first, second, problem = run.out.splitlines()
+        assert first.split() == [two[0], *"?????"]
+        assert second.split()[:2] == [two[1], "*"]
+        assert problem.startswith(f"! {two[0]}: {root}/{two[0]}/manifest.json is missing")
+
+    def test_an_empty_list(self, run: Terminal, tmp_path: Path) -> None:
+        """It says why there is nothing."""
+        assert run("list", "--pins", tmp_path) == 1
+        assert "is empty: nothing was published there" in run.err
+
+    def test_rolling_back(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
+        """And what is live afterwards."""
+        assert run("rollback", two[0], "--pins", root) == 0
+        assert run.out == f"{two[0]} is live in {root}.\n"
+        assert pin_versions(root).current() == two[0]
+
+    def test_rolling_back_to_nowhere(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
+        """The versions that are there are named."""
+        assert run("rollback", "000009-00000000", "--pins", root) == 1
+        assert run.err == (
+            f"index_builder: {root} holds no version '000009-00000000'. Versions there: {two[0]}, {two[1]}.\n"
+        )
+
+
+def test_it_runs_as_a_program(tmp_path: Path) -> None:
+    """`python -m index_builder` is what people type, and its status is the command's."""
+    command = [sys.executable, "-m", "index_builder", "list", "--pins", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"index_builder: {tmp_path} is empty: nothing was published there.")
