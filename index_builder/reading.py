@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from index_builder.columns import PinFile, PinFiles, find_pin_files
-from index_builder.validating import check_batch
+from index_builder.validating import Column, check_batch
 from process.progress import Reporter
 from storage.errors import DataError
 from storage.parquet_files import readable
@@ -21,7 +21,6 @@ _BATCH_ROWS = 8_192
 UNKNOWN_TIME_S = np.iinfo(np.int64).max
 
 Reject = Callable[[int, str, float | None], None]
-Column: TypeAlias = "pa.Array[Any]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ class VersionedFolder:
         """
         name = live_version(self.root)
         if name is None:
-            raise NoVersionError(f"{_why_nothing_islive_version(self.root)}{self._advice}")
+            raise NoVersionError(f"{_why_nothing_is_live(self.root)}{self._advice}")
         if name not in version_names(self.root):
             raise NoVersionError(
                 f"{self.root / CURRENT} names version {name!r}, which is missing. {self._what_is_there()}"
@@ -160,7 +160,7 @@ def _live_twin(publication: Publication) -> str | None:
     return name
 
 
-def _why_nothing_islive_version(root: Path) -> str:
+def _why_nothing_is_live(root: Path) -> str:
     if not root.is_dir():
         return f"{root} is not a folder that exists."
     if any(root.iterdir()):

@@ -222,7 +222,7 @@ class TestListAndRollback:
 
 def test_it_runs_as_a_program(tmp_path: Path) -> None:
     """`python -m index_builder` is what people type, and its status is the command's."""
-    command = [sys.executable, "-m", "index_builder", "list", "--pins", tmp_path]
+    command = [sys.executable, "-m", "index_builder", "list", "--pins", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"index_builder: {tmp_path} is empty: nothing was published there.")
