@@ -9,7 +9,7 @@ import numpy as np
 
 from process.progress import Reporter, Step
 from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, read_window
-from profile_builder.local import OpenPins, build_users
+from profile_builder.local import LocalPolicy, OpenPins, build_users
 from profile_builder.popular import popular_pins
 from profile_builder.users import BuiltUser, Rules
 from profile_builder.window import Window
@@ -54,13 +54,13 @@ class BatchPolicy:
         read: How actions are read.
         max_actions: The newest so many of a user's actions make their interests.
         n_popular: How many pins to keep for users without a profile.
-        processes: How many build users.
+        local: How the users are built.
     """
 
     read: ReadPolicy
     max_actions: int
     n_popular: int
-    processes: int
+    local: LocalPolicy
 
 
 @dataclass(kw_only=True)
@@ -138,7 +138,7 @@ def _write_profiles(
         parts.pins,
         _rules(parts, policy, actions.window),
         open_pins=parts.open_pins,
-        processes=policy.processes,
+        policy=policy.local,
     )
     popular = popular_pins(table, parts.pins, policy.n_popular)
     with parts.reporter.step("Build profiles", len(table)) as step:

@@ -8,6 +8,7 @@ from process.progress import Reporter
 from profile_builder.batch import BatchParts, BatchPolicy, run_batch
 from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_calibration
 from profile_builder.inputs import ReadPolicy, open_input
+from profile_builder.local import LocalPolicy
 from profile_builder.settings import BatchSettings, CalibrateSettings
 from profile_builder.summary import describe_batch, describe_calibration
 from profile_builder.times import parse_time
@@ -50,7 +51,7 @@ def batch(settings: BatchSettings, reporter: Reporter) -> list[str]:
         read=_read_policy(settings, model_file.parameters.window_days),
         max_actions=settings.max_actions,
         n_popular=settings.popular,
-        processes=settings.processes or len(os.sched_getaffinity(0)),
+        local=LocalPolicy(processes=settings.processes or len(os.sched_getaffinity(0))),
     )
     with ExitStack() as open_things:
         pins = open_things.enter_context(closing(PinArtefact.open(settings.pins)))

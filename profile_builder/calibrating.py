@@ -27,9 +27,6 @@ from storage.model_file import ModelFile, read_model_file, write_model_file
 from storage.pins.port import Pins
 from storage.rejects import Rejects
 
-MAX_USERS = 50_000
-"""More users would not move a median; a sample of them is as good."""
-
 # Any number serves: the same input must give the same alpha.
 _SEED = 2_020
 
@@ -62,12 +59,14 @@ class CalibratePolicy:
         lambda_per_day: Goes into the model file; alpha does not depend on it.
         max_actions: The newest so many of a user's actions are clustered.
         replace: Write over a model file that says something else.
+        max_users: Of more a sample is clustered: a median does not need them all.
     """
 
     read: ReadPolicy
     lambda_per_day: float
     max_actions: int
     replace: bool
+    max_users: int = 50_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +89,7 @@ def run_calibration(parts: CalibrateParts, policy: CalibratePolicy) -> Calibrate
     actions = read_window(
         parts.source, parts.pins, policy.read, rejects=parts.rejects, reporter=parts.reporter
     )
-    heights = _heights(actions.selected.actions, parts, policy.max_actions)
+    heights = _heights(actions.selected.actions, parts, policy)
     calibration = _calibrated(heights, parts.pins)
     model_file = ModelFile(
         embedding_space=parts.pins.embedding_space,
@@ -106,21 +105,21 @@ def run_calibration(parts: CalibrateParts, policy: CalibratePolicy) -> Calibrate
     return CalibrateResult(model_file=model_file, calibration=calibration, actions=actions)
 
 
-def _heights(table: ActionTable, parts: CalibrateParts, max_actions: int) -> list[NDArray[np.float64]]:
+def _heights(table: ActionTable, parts: CalibrateParts, policy: CalibratePolicy) -> list[NDArray[np.float64]]:
     """The merge heights of every user with a usable action, or of a sample of the users."""
     users = [
         usable
-        for i in _sampled(len(table))
-        if len(usable := newest(positive(table.user(i)), parts.pins, max_actions))
+        for i in _sampled(len(table), policy.max_users)
+        if len(usable := newest(positive(table.user(i)), parts.pins, policy.max_actions))
     ]
     each = parts.reporter.each("Cluster users", users, len(users))
     return [merge_heights(model_actions(user, parts.pins)) for user in each]
 
 
-def _sampled(n_users: int) -> Sequence[int]:
-    if n_users <= MAX_USERS:
+def _sampled(n_users: int, most: int) -> Sequence[int]:
+    if n_users <= most:
         return range(n_users)
-    return sorted(np.random.default_rng(_SEED).choice(n_users, MAX_USERS, replace=False).tolist())
+    return sorted(np.random.default_rng(_SEED).choice(n_users, most, replace=False).tolist())
 
 
 def _calibrated(heights: Sequence[NDArray[np.float64]], pins: Pins) -> Calibration:

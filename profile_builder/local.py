@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from profile_builder.actions import ActionTable
 from profile_builder.errors import WorkerError
@@ -15,16 +16,28 @@ from storage.pins.port import Pins
 
 OpenPins = Callable[[], Pins]
 
-# Enough work to be worth sending, little enough for many parts in flight to fit into memory.
-_ACTIONS_A_PART = 20_000
 _PARTS_IN_FLIGHT = 3
 
 # numpy's threads would only fight over the cores that the processes share.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+@dataclass(frozen=True, kw_only=True)
+class LocalPolicy:
+    """How the local engine works.
+
+    Attributes:
+        processes: 1 works in this process; more are spawned when there is work for them.
+        actions_a_part: Enough work to be worth sending, little enough for some parts in flight to fit into
+            memory.
+    """
+
+    processes: int
+    actions_a_part: int = 20_000
+
+
 def build_users(
-    actions: ActionTable, pins: Pins, rules: Rules, *, open_pins: OpenPins, processes: int
+    actions: ActionTable, pins: Pins, rules: Rules, *, open_pins: OpenPins, policy: LocalPolicy
 ) -> Iterator[BuiltUser]:
     """Every user, in the table's order.
 
@@ -33,14 +46,14 @@ def build_users(
         pins: The artefact, for this process.
         rules: The same for all users.
         open_pins: Opens the same artefact in a worker, which maps it into memory rather than being sent it.
-        processes: 1 works in this process; more are spawned when there is work for them.
+        policy: Changes the time this takes, never the result.
 
     Raises:
         WorkerError: A worker process died.
     """
-    parts = list(actions.parts(_ACTIONS_A_PART))
-    processes = min(processes, len(parts))
-    if processes == 1:
+    parts = list(actions.parts(policy.actions_a_part))
+    processes = min(policy.processes, len(parts))
+    if processes <= 1:
         for part in parts:
             yield from _build_part(part, pins, rules)
     else:
@@ -93,15 +106,19 @@ def _one_thread_each() -> Iterator[None]:
 
 
 class _Worker:
-    """What a worker process holds from its start on."""
+    """What a worker process keeps from one part to the next."""
 
-    pins: Pins
+    open_pins: OpenPins
     rules: Rules
+    pins: Pins | None = None
 
 
 def _start_worker(open_pins: OpenPins, rules: Rules) -> None:
-    _Worker.pins, _Worker.rules = open_pins(), rules
+    _Worker.open_pins, _Worker.rules = open_pins, rules
 
 
 def _work(part: ActionTable) -> list[BuiltUser]:
+    # Opened here, not at the start: what is wrong with it then reaches the person who asked.
+    if _Worker.pins is None:
+        _Worker.pins = _Worker.open_pins()
     return _build_part(part, _Worker.pins, _Worker.rules)

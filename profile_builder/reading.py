@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from profile_builder.columns import Texts, times_of
+from profile_builder.columns import NO_TIME, Texts, times_of
 from storage.errors import DataError
 from storage.parquet_files import parquet_files, readable
 
@@ -53,6 +53,13 @@ class ActionBatch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def value(self, column: str, place: int) -> str | int | None:
+        """What one row holds in one column; None where that is missing."""
+        if column != TIME:
+            return self.texts[column][place]
+        time_s = int(self.times_s[place])
+        return None if time_s == NO_TIME else time_s
 
     def where(self, mask: NDArray[np.bool_]) -> "ActionBatch":
         """The rows where this is true."""
@@ -110,10 +117,12 @@ def _checked(path: Path) -> ActionFile:
                 f"{path} has no column {name!r}. Actions need {', '.join(_REQUIRED)}; "
                 f"it has: {', '.join(schema.names) or 'none'}"
             )
-    for name in {USER, PIN, ACTION, EVENT} & set(schema.names):
+    # A column of nulls only is what a data frame writes when nobody filled it in.
+    has_event_ids = EVENT in schema.names and not pa.types.is_null(schema.field(EVENT).type)
+    for name in (USER, PIN, ACTION, *([EVENT] if has_event_ids else [])):
         _require_text(path, schema.field(name))
     _require_time(path, schema.field(TIME))
-    return ActionFile(path, n_rows, EVENT in schema.names)
+    return ActionFile(path, n_rows, has_event_ids)
 
 
 def _require_text(path: Path, field: "pa.Field[Any]") -> None:

@@ -166,9 +166,13 @@ class _Selector:
         if not bad.any():
             return batch
         for place in np.flatnonzero(bad).tolist():
-            value = int(batch.times_s[place]) if column == TIME else batch.texts[column][place]
-            row, pin_id = int(batch.rows[place]), batch.texts[PIN][place]
-            self._rejects.add(file=str(batch.file.path), row=row, reason=reason, pin_id=pin_id, value=value)
+            self._rejects.add(
+                file=str(batch.file.path),
+                row=int(batch.rows[place]),
+                reason=reason,
+                pin_id=batch.texts[PIN][place],
+                value=batch.value(column, place),
+            )
         return batch.where(~bad)
 
     def _reject_duplicates(self, events: Events) -> None:

@@ -1,0 +1,202 @@
+"""The commands as a person meets them: what they print, what they refuse, and how."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from storage.profiles.lmdb.batch import batch_folder
+from storage.profiles.opening import open_reader
+from tests.profile_builder.conftest import Shop, Terminal
+from tests.profile_builder.world import NEWEST_S, Act, write_actions
+
+
+def calibrate(run: Terminal, shop: Shop, *flags: object) -> int:
+    return run("calibrate", "--data", shop.data, "--pins", shop.pins, "--out", shop.model, *flags)
+
+
+def batch(run: Terminal, shop: Shop, *flags: object) -> int:
+    given = ("--pins", shop.pins, "--model", shop.model, "--profiles", shop.profiles, "--processes", 1)
+    return run("batch", *given, *(flags if "--actions" in flags else ("--data", shop.data, *flags)))
+
+
+@pytest.fixture
+def calibrated(run: Terminal, shop: Shop) -> Shop:
+    assert calibrate(run, shop) == 0, run.err
+    return shop
+
+
+def test_calibrate_and_batch_do_the_job(run: Terminal, shop: Shop) -> None:
+    """From a folder with a dataset.toml to profiles that a server can read."""
+    assert calibrate(run, shop) == 0
+    assert "60 light users (10 to 30 pins) have a median of 4 interests" in run.out
+    assert [line.split("  ")[1] for line in run.err.splitlines()] == [
+        "Look at times",
+        "Read actions",
+        "Cluster users",
+    ]
+
+    assert batch(run, shop) == 0
+    version = batch_folder(shop.profiles).current()
+    model = re.search(r"model +(\w{12}), alpha (\S+)", run.out)
+    assert model is not None
+    assert run.out.splitlines() == [
+        "  users             62",
+        "  interests a user  median 4, p90 4, p99 4, most 4",
+        "  no usable action  2 users",
+        "  capped            0 users, at their newest 2,000 actions",
+        "  window            2023-08-16 22:13:20 UTC to 2023-11-14 22:13:20 UTC: 732 actions of 733 rows",
+        f"  rows left out     1 unknown pin (bad rows and unknown pins: {shop.profiles}/batch-rejects.jsonl)",
+        f"  model             {model[1]}, alpha {model[2]}",
+        f"  version           {version}",
+        f"  in                {shop.profiles}/batch/{version}",
+    ]
+    reader = open_reader(str(shop.profiles))
+    assert reader.describe().n_users == 62
+    assert reader.describe().parameters_version == model[1]
+    reader.close()
+
+
+def test_a_second_batch_says_that_nothing_is_new(run: Terminal, calibrated: Shop) -> None:
+    """The same input, the same version."""
+    assert batch(run, calibrated) == 0
+    assert batch(run, calibrated, "--processes", 2) == 0
+    assert "(the same as before: nothing was written)" in run.out
+
+
+def test_now_may_be_written_as_people_do(run: Terminal, calibrated: Shop) -> None:
+    """A date; the last hour before it is left out, or as long as --allowed-lateness-s says."""
+    assert batch(run, calibrated, "--now", "2023-11-14T22:30:00Z", "--allowed-lateness-s", 1_800) == 0
+    assert "2023-08-16 22:30:00 UTC to 2023-11-14 22:00:00 UTC" in run.out
+    assert "after the window" in run.out
+
+
+def test_actions_may_come_from_elsewhere(run: Terminal, calibrated: Shop) -> None:
+    """Beside a data set they are weighed by its table; alone each counts 1."""
+    path = write_actions(
+        calibrated.out / "log" / "a.parquet", [Act("eve", "cat-1", action="look"), Act("ann", "cat-1")]
+    )
+    assert batch(run, calibrated, "--actions", path, "--data", calibrated.data) == 0
+    assert "users             1\n" in run.out
+    assert batch(run, calibrated, "--actions", path.parent) == 0
+    assert "users             2\n" in run.out
+
+
+def test_the_rejects_may_go_elsewhere(run: Terminal, calibrated: Shop) -> None:
+    """Into a folder of their own."""
+    assert batch(run, calibrated, "--rejects", calibrated.out / "logs" / "bad.jsonl") == 0
+    assert '"reason": "unknown pin"' in (calibrated.out / "logs" / "bad.jsonl").read_text()
+
+
+def refused(run: Terminal, status: int) -> str:
+    """The one sentence that was said besides progress; never a traceback."""
+    assert status != 0
+    assert "Traceback" not in run.err
+    return run.err[run.err.index("profile_builder: ") :]
+
+
+def test_an_empty_window_says_when_the_actions_were(run: Terminal, calibrated: Shop) -> None:
+    """Ten years too late."""
+    said = refused(run, batch(run, calibrated, "--now", "2033-01-01"))
+    assert "no action lies in the window" in said
+    assert "to 2023-11-14 22:13:20 UTC. Give a --now near the latter, or leave it out." in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--now", "yesterday"), "--now yesterday: write Unix seconds"),
+        (("--engine", "spark"), "Invalid value for '--engine'"),
+        (("--processes", "-1"), "Invalid value for '--processes'"),
+        (("--max-reject-share", "2"), "Invalid value for '--max-reject-share'"),
+        (("--max-actions", "0"), "Invalid value for '--max-actions'"),
+        (
+            ("--actions", "nothing.parquet"),
+            "nothing.parquet does not exist: actions are a parquet file, or a folder",
+        ),
+        (("--data", "nowhere"), "nowhere/dataset.toml does not exist. Write one"),
+        (("--pins", "nowhere"), "nowhere is not a folder that exists. Run: python -m index_builder build"),
+        (
+            ("--model", "nowhere.toml"),
+            "nowhere.toml does not exist. Make one with: python -m profile_builder calibrate",
+        ),
+        (
+            ("--profiles", "redis://me:secret@host"),
+            "profiles at redis://: this version has the embedded store only",
+        ),
+    ],
+)
+def test_a_wrong_flag_is_named(run: Terminal, calibrated: Shop, flags: tuple[str, str], message: str) -> None:
+    """In a sentence, with what to do."""
+    assert message in refused(run, batch(run, calibrated, *flags))
+    assert not (calibrated.profiles / "batch").exists()
+
+
+def test_an_engine_that_is_not_there_is_named(run: Terminal, calibrated: Shop) -> None:
+    """With those that are."""
+    assert "'spark' is not one of 'local'" in refused(run, batch(run, calibrated, "--engine", "spark"))
+
+
+def test_without_actions_a_person_hears_where_they_come_from(run: Terminal, calibrated: Shop) -> None:
+    """Neither flag; or a data set that names none."""
+    flags = ("--pins", calibrated.pins, "--model", calibrated.model, "--profiles", calibrated.profiles)
+    assert "no actions are given: say --data FOLDER or --actions PATH" in refused(run, run("batch", *flags))
+
+    bare = calibrated.out / "bare"
+    bare.mkdir()
+    (bare / "p.parquet").touch()
+    (bare / "dataset.toml").write_text('name = "a"\npins = "p.parquet"\nembedding_space = "topics-1"\n')
+    said = refused(run, run("batch", *flags, "--data", bare))
+    assert f'{bare} names no actions: add actions = "actions.parquet" to its dataset.toml' in said
+
+
+def test_a_model_of_another_embedding_space_is_refused(run: Terminal, calibrated: Shop) -> None:
+    """Its alpha means nothing here; nothing is published."""
+    text = calibrated.model.read_text()
+    calibrated.model.write_text(text.replace('name = "topics-1"', 'name = "topics-2"'))
+    said = refused(run, batch(run, calibrated))
+
+    assert "the pin artefact is of embedding space topics-1 (8 dimensions), the model file" in said
+    assert "is of topics-2 (8 dimensions): their vectors cannot be compared" in said
+    assert not (calibrated.profiles / "batch").exists()
+
+
+@pytest.mark.parametrize("command", [calibrate, batch])
+def test_a_data_set_of_another_embedding_space_is_refused(
+    run: Terminal, calibrated: Shop, command: Callable[..., int]
+) -> None:
+    """The wrong folder for this artefact."""
+    other = calibrated.out / "other"
+    other.mkdir()
+    for path in calibrated.data.iterdir():
+        (other / path.name).write_bytes(path.read_bytes().replace(b'"topics-1"', b'"topics-9"'))
+    said = refused(run, command(run, calibrated, "--data", other))
+    assert (
+        f"the data set {other} is of embedding space topics-9 (8 dimensions), the pin artefact is of" in said
+    )
+
+
+def test_times_in_milliseconds_are_said(run: Terminal, calibrated: Shop) -> None:
+    """By both commands, before anything is made of them."""
+    far = (NEWEST_S - NEWEST_S * 1_000) / 86_400
+    path = write_actions(calibrated.out / "ms.parquet", [Act("ann", "cat-1", days=far)])
+    assert "the times are in milliseconds, not in seconds" in refused(
+        run, batch(run, calibrated, "--actions", path)
+    )
+    said = refused(run, calibrate(run, calibrated, "--actions", path))
+    assert "which then means 2023-11-14 22:13:20 UTC. Divide the column by 1,000." in said
+
+
+def test_another_model_is_not_written_over(run: Terminal, calibrated: Shop) -> None:
+    """Unless it is said to be meant."""
+    calibrated.model.write_text(re.sub(r"alpha = \S+", "alpha = 0.5", calibrated.model.read_text()))
+    assert "or say --replace" in refused(run, calibrate(run, calibrated))
+    assert calibrate(run, calibrated, "--replace") == 0
+
+
+def test_the_help_says_what_the_program_is_for(run: Terminal) -> None:
+    """Both commands, each in a sentence."""
+    assert run("--help") == 0
+    assert "calibrate once, then batch every day" in run.out
+    assert "Choose alpha for an embedding space" in run.out
+    assert "Build every user's profile" in run.out
