@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -115,6 +117,17 @@ class _Worker:
 
 def _start_worker(open_pins: OpenPins, rules: Rules) -> None:
     _Worker.open_pins, _Worker.rules = open_pins, rules
+    # Ctrl-C reaches the whole group; ending the workers is the parent's part.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A parent that was killed leaves workers that wait for work for ever, unless they look after it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(part: ActionTable) -> list[BuiltUser]:

@@ -93,6 +93,7 @@ class _Selector:
     ) -> None:
         self._files = files
         self._file_starts = np.cumsum([0, *(file.n_rows for file in files)])
+        self._start_of = dict(zip(files, self._file_starts.tolist(), strict=False))
         self._pins = pins
         self._window = window
         self._weights = weights
@@ -152,7 +153,7 @@ class _Selector:
             weights=self._weights_of(batch.texts[ACTION]),
             event_hashes=event_hashes,
             has_event_id=has_event_id,
-            sources=batch.rows + self._file_starts[self._files.index(batch.file)],
+            sources=batch.rows + self._start_of[batch.file],
         )
 
     def _weights_of(self, actions: Texts) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
-"""Pins that kill whoever builds a user with them, as the system does when memory runs out."""
+"""Pins that kill whoever builds a user with them, as a lack of memory does; and pins that never answer."""
 
 import os
 import signal
+import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,3 +31,10 @@ def deadly_pins() -> DeadlyPins:
     pins = make_pins()
     ids = pins.pin_ids(np.arange(pins.n_pins))
     return DeadlyPins(ids, pins.embeddings, embedding_space=SPACE, n_indexed=pins.n_indexed)
+
+
+def sleeping_pins() -> InMemoryPins:
+    """Says which process opens them, which then hears no more."""
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+    return make_pins()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from profile_builder.batch import BatchPolicy, BatchResult, Tally, run_batch
@@ -147,6 +148,14 @@ def test_a_later_now_gives_a_later_watermark(tmp_path: Path) -> None:
     reader.close()
 
 
+def test_a_gap_in_the_actions_is_an_empty_window(tmp_path: Path) -> None:
+    """Actions before and after, none within."""
+    acts = [Act("ann", "cat-1", days=400), Act("ann", "cat-2")]
+    policy = replace(POLICY, read=replace(POLICY.read, now_s=NEWEST_S - 200 * DAY_S))
+    with pytest.raises(DataError, match=r"no action lies in the window .* Give a --now near the latter"):
+        run(tmp_path, acts, policy)
+
+
 def live_after(folder: Path) -> tuple[str, set[str]]:
     """The live version, and whatever else lies beside it."""
     versions = batch_folder(folder / "profiles")
@@ -217,6 +226,36 @@ def test_a_killed_batch_leaves_the_live_version(tmp_path: Path) -> None:
     assert live_after(tmp_path) == (version, {version, ".draft"})
     after = run(tmp_path, [*some_acts(), Act("eve", "cat-1")]).published.version
     assert live_after(tmp_path) == (after, {version, after})
+
+
+SLOW_BATCH = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from profile_builder.batch import run_batch
+from profile_builder.local import LocalPolicy
+from storage.rejects import Rejects
+from tests.profile_builder.deadly import sleeping_pins
+from tests.profile_builder.world import POLICY, make_parts
+folder = Path(sys.argv[1])
+with Rejects(folder / "rejects.jsonl") as rejects:
+    parts = make_parts(folder / "actions.parquet", folder / "profiles", rejects)
+    policy = replace(POLICY, local=LocalPolicy(processes=2, actions_a_part=3))
+    run_batch(replace(parts, open_pins=sleeping_pins), policy)
+"""
+
+
+def test_a_killed_batch_leaves_no_worker_behind(tmp_path: Path) -> None:
+    """Workers notice that nobody waits for them any more."""
+    write_actions(tmp_path / "actions.parquet", some_acts())
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_BATCH, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as batch:
+        assert batch.stdout is not None
+        workers = [psutil.Process(int(batch.stdout.readline())) for _ in range(2)]
+        batch.kill()
+        gone, alive = psutil.wait_procs(workers, timeout=30)
+    assert (len(gone), alive) == (2, [])
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
