@@ -15,6 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from demo.emoji.pins import EmojiPin
+from demo.histories import Histories
+from demo.serving import served
+from demo.worlds import World
+from pinnersage.client import Client
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -96,6 +102,22 @@ def test_the_second_run_builds_nothing(told: str, out: Path) -> None:
         return re.sub(r"in [\d.]+ ms", "", text[text.index("ada: ") : text.index("Now you")])
 
     assert people(again.stdout) == people(told)
+
+
+def test_a_saved_tone_never_comes_back_as_its_twin(told: str, out: Path, pins: dict[str, EmojiPin]) -> None:
+    """Whatever a person saved, no candidate has the same meaning: a wave in another tone is the same wave."""
+    assert told
+    world = World(data=out / "emoji" / "data", folder=out / "emoji")
+    histories = Histories(world.data / "actions.parquet", None)
+    saved_in_a_tone = 0
+    with served(world) as address, Client(address) as client:
+        for user_id in histories.readable_users()[:40]:
+            saved = {pins[action.pin_id].meaning for action in histories.of(user_id)}
+            saved_in_a_tone += any("skin-tone" in action.pin_id for action in histories.of(user_id))
+            answer = client.recommend(user_id, max_candidates=1_000, max_interests=20)
+            assert len(answer.candidates) == 1_000
+            assert saved.isdisjoint(pins[each.pin_id].meaning for each in answer.candidates)
+    assert saved_in_a_tone > 10
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
