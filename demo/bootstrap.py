@@ -28,25 +28,37 @@ def run_demo(settings: DemoSettings) -> None:
     """
     screen = Screen(sys.stdout)
     world = _world(settings)
-    stages = Stages(world.folder / "stages", screen.stage)
+    histories = _build(world, settings, screen)
+    shown = _show_people(world, histories, settings.users, screen)
+    screen.heading("Now you")
+    for purpose, command in next_steps(world, shown):
+        screen.step(purpose, command)
+
+
+def _build(world: World, settings: DemoSettings, screen: Screen) -> Histories:
+    """Run every stage that is not finished; gives what people did, according to the data set."""
     screen.heading("Build")
+    stages = Stages(world.folder / "stages", screen.stage)
     if settings.data is None:
         stages.run(emoji_stage(world))
     dataset = read_dataset(world.data)
     actions = _actions(dataset, world)
     for stage in build_stages(world, (world.data / "dataset.toml", dataset.pins, actions)):
         stages.run(stage)
+    return Histories(actions, dataset.action_weights)
+
+
+def _show_people(world: World, histories: Histories, n: int, screen: Screen) -> list[str]:
+    """Serve the world and show n people; gives their ids."""
     screen.heading("Serve")
     screen.command(typed(server_command(world)))
+    shown = []
     with served(world) as address, Client(address) as client:
         screen.note(f"serving on {address}, its log in {world.server_log}")
-        shown = []
-        for person in people(client, Histories(actions, dataset.action_weights), settings.users):
+        for person in people(client, histories, n):
             screen.person(person)
             shown.append(person.user_id)
-    screen.heading("Now you")
-    for purpose, command in next_steps(world, shown):
-        screen.step(purpose, command)
+    return shown
 
 
 def _world(settings: DemoSettings) -> World:

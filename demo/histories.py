@@ -39,7 +39,7 @@ class Histories:
         self._actions: pa.Table = table.filter(in_window).sort_by("timestamp")
 
     def readable_users(self) -> list[str]:
-        """People with an easily read history, those with short names first; then the others, the busiest first."""
+        """First people with an easily read history, short names first; then the others, the busiest first."""
         counts = self._actions.group_by("user_id").aggregate([("pin_id", "count")]).to_pylist()
         low, high = EASY_TO_READ
 
