@@ -16,8 +16,8 @@ from profile_builder.window import Window
 from storage.errors import DataError
 from storage.model_file import ModelFile
 from storage.pins.port import Pins
-from storage.profiles.encoding import encode_popular
-from storage.profiles.lmdb.batch import EncodedUser, manifest_of, write_users
+from storage.profiles.encoding import EncodedUser, encode_popular
+from storage.profiles.lmdb.batch import manifest_of, write_users
 from storage.profiles.store import BatchDescription
 from storage.publishing import Manifest, Published, VersionedFolder
 from storage.rejects import Rejects
@@ -92,9 +92,7 @@ class Tally:
 
     def quantiles(self) -> dict[str, int]:
         """Interests a user: the least number that so many users stay within."""
-        each = np.repeat(
-            *(np.array(column) for column in zip(*sorted(self.n_interests.items()), strict=True))
-        )
+        each = np.fromiter(self.n_interests.elements(), np.int64)
         p50, p90, p99, most = np.quantile(each, [0.5, 0.9, 0.99, 1.0], method="inverted_cdf")
         return {"p50": int(p50), "p90": int(p90), "p99": int(p99), "max": int(most)}
 

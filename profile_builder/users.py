@@ -12,8 +12,7 @@ from profile_builder.actions import UserActions
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
 from storage.pins.port import Pins
-from storage.profiles.encoding import encode_profile, encode_seen
-from storage.profiles.lmdb.batch import EncodedUser
+from storage.profiles.encoding import EncodedUser, encode_profile, encode_seen
 from storage.profiles.records import Profile
 
 MAX_SEEN_PINS = 2_000
@@ -105,9 +104,9 @@ def model_actions(actions: UserActions, pins: Pins) -> Actions:
 
 def _seen_hashes(actions: UserActions, pins: Pins) -> NDArray[np.uint64]:
     """uint64 [at most 2,000]: the pins of the user's newest actions."""
-    rows, newest_first = np.unique(actions.rows, return_inverse=True)
+    rows, which = np.unique(actions.rows, return_inverse=True)
     last_s = np.full(len(rows), np.iinfo(np.int64).min)
-    np.maximum.at(last_s, newest_first, actions.times_s)
+    np.maximum.at(last_s, which, actions.times_s)
     ids = pins.pin_ids(rows)
     if len(ids) > MAX_SEEN_PINS:
         order = sorted(range(len(ids)), key=lambda i: (-last_s[i], ids[i]))

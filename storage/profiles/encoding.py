@@ -5,6 +5,7 @@ LMDB and disks flip bits silently, so every value carries its own checksum. Equa
 
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import google_crc32c
@@ -24,6 +25,21 @@ RecordT = TypeVar("RecordT")
 
 _CRC = struct.Struct("<I")
 _HASH = np.dtype("<u8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedUser:
+    """What a batch stores of one user, in whatever store.
+
+    Attributes:
+        user_id: Opaque, at most 128 bytes of UTF-8.
+        profile: None for a user who acted, but in no way that makes an interest.
+        seen: The pins never to be recommended to them; None for a user without any.
+    """
+
+    user_id: str
+    profile: bytes | None
+    seen: bytes | None
 
 
 def encode_profile(profile: Profile) -> bytes:

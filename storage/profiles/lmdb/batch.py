@@ -6,7 +6,6 @@ Keys: `p:` + user id -> profile; `s:` + user id -> seen pins; `popular`. The sam
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -14,10 +13,11 @@ import lmdb
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import InvalidInputError
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError, StoreUnavailableError
-from storage.profiles.encoding import decode_popular, decode_profile, decode_seen
+from storage.profiles.encoding import EncodedUser, decode_popular, decode_profile, decode_seen
 from storage.profiles.lmdb import meta_page
 from storage.profiles.lmdb.environments import Hold, open_sealed
 from storage.profiles.records import Profile
@@ -41,21 +41,6 @@ def profile_key(user_id: str) -> bytes:
 def seen_key(user_id: str) -> bytes:
     """Where a user's seen pins are."""
     return b"s:" + user_id.encode()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedUser:
-    """What is stored of one user, as storage.profiles.encoding made it.
-
-    Attributes:
-        user_id: Opaque, at most 128 bytes of UTF-8.
-        profile: None for a user who acted, but in no way that makes an interest.
-        seen: The pins never to be recommended to them; None for a user without any.
-    """
-
-    user_id: str
-    profile: bytes | None
-    seen: bytes | None
 
 
 def batch_folder(profiles: Path) -> VersionedFolder:
@@ -146,6 +131,15 @@ def manifest_of(description: BatchDescription) -> Manifest:
     }
 
 
+def _read_description(folder: Path, manifest: Manifest) -> BatchDescription:
+    try:
+        return _description(folder.name, manifest)
+    except (KeyError, TypeError, InvalidInputError) as error:
+        raise DamagedArtefactError(
+            f"{folder} does not hold batch profiles: its manifest is not theirs"
+        ) from error
+
+
 def _description(version: str, manifest: Manifest) -> BatchDescription:
     space = cast(dict[str, object], manifest["embedding_space"])
     parameters = cast(dict[str, object], manifest["parameters"])
@@ -182,7 +176,7 @@ class BatchProfiles:
         folder = batch_folder(profiles).folder(version)
         manifest = read_manifest(folder)
         verify_files(folder, manifest, checksums=checksums)
-        self.description = _description(folder.name, manifest)
+        self.description = _read_description(folder, manifest)
         self._path = folder / FILE
         if problem := meta_page.problem_of(self._path):
             raise DamagedArtefactError(f"{self._path} cannot be used: {problem}. Roll back, or build again.")

@@ -88,7 +88,7 @@ def open_sealed(path: Path) -> Environment:
     return Environment(_opened(path, map_bytes=path.stat().st_size, locked=False))
 
 
-def open_shared(path: Path, *, map_bytes: int) -> Environment:
+def open_shared(path: Path, *, map_bytes: int, only_read: bool) -> Environment:
     """Open a file that one process writes and any number read; it is made if it is missing.
 
     It is opened for writing even to be read, because LMDB cannot open it a second time should this process
@@ -97,6 +97,7 @@ def open_shared(path: Path, *, map_bytes: int) -> Environment:
     Args:
         path: The data file; its lock file lies beside it.
         map_bytes: Address space reserved: the size that the file can grow to.
+        only_read: A file that this process may not write to will do.
 
     Raises:
         lmdb.Error: It cannot be opened.
@@ -104,7 +105,7 @@ def open_shared(path: Path, *, map_bytes: int) -> Environment:
     try:
         env = _opened(path, map_bytes=map_bytes, locked=True)
     except lmdb.Error as error:
-        if not (is_read_only(error) and path.exists()):
+        if not (only_read and is_read_only(error)):
             raise
         return Environment(_opened(path, map_bytes=map_bytes, locked=False), unlocked=True)
     # Readers that were killed would keep old pages from being reused for ever.

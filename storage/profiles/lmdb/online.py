@@ -65,7 +65,7 @@ class OnlineRecords:
         """Open the file once there is one: a first writer is noticed without a restart."""
         with self._opening:
             if self._hold is None and _exists(self._path):
-                self._hold = _hold(self._path, self._map_bytes)
+                self._hold = _hold(self._path, self._map_bytes, only_read=True)
             return self._hold
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class LmdbOnlineWriter:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _writer_lock(self._path.parent / WRITER_LOCK)
             try:
-                self._hold = _hold(self._path, map_bytes)
+                self._hold = _hold(self._path, map_bytes, only_read=False)
             except BaseException:
                 self._lock.close()
                 raise
@@ -123,12 +123,12 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _hold(path: Path, map_bytes: int) -> Hold:
+def _hold(path: Path, map_bytes: int, *, only_read: bool) -> Hold:
     if _exists(path) and (problem := meta_page.problem_of(path)):
         raise StoreUnavailableError(
             f"{path} cannot be used: {problem}. Restore a copy, or remove it to start without records."
         )
-    return Hold(path, partial(open_shared, map_bytes=map_bytes))
+    return Hold(path, partial(open_shared, map_bytes=map_bytes, only_read=only_read))
 
 
 def _writer_lock(path: Path) -> TextIO:

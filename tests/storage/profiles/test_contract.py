@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from storage.hashes import hash_ids
-from storage.profiles.encoding import encode_popular, encode_profile, encode_seen
-from storage.profiles.lmdb.batch import EncodedUser, batch_folder, manifest_of, write_users
+from storage.profiles.encoding import EncodedUser, encode_popular, encode_profile, encode_seen
+from storage.profiles.lmdb.batch import batch_folder, manifest_of, write_users
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.opening import open_online_writer, open_reader
 from storage.profiles.records import Profile

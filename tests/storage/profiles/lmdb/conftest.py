@@ -24,25 +24,33 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def read_only(open_folder: Path) -> ReadOnly:
+def unprivileged() -> ReadOnly:
+    """Within it this process has no right that others have not."""
+
+    @contextmanager
+    def as_nobody() -> Iterator[None]:
+        user = os.geteuid()
+        os.seteuid(NOBODY if user == 0 else user)
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+
+    return as_nobody
+
+
+@pytest.fixture
+def read_only(open_folder: Path, unprivileged: ReadOnly) -> ReadOnly:
     """Within it this process cannot write into `open_folder`."""
 
     @contextmanager
     def as_reader() -> Iterator[None]:
-        if os.geteuid() == 0:
-            os.seteuid(NOBODY)
-            try:
-                yield
-            finally:
-                os.seteuid(0)
-        else:
-            folders = [path for path in (open_folder, *open_folder.rglob("*")) if path.is_dir()]
-            for folder in folders:
-                folder.chmod(0o555)
-            try:
-                yield
-            finally:
-                for folder in folders:
-                    folder.chmod(0o755)
+        folders = [path for path in (open_folder, *open_folder.rglob("*")) if path.is_dir()]
+        for folder in folders:
+            folder.chmod(0o555)
+        with unprivileged():
+            yield
+        for folder in folders:
+            folder.chmod(0o755)
 
     return as_reader

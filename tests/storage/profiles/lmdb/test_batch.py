@@ -14,11 +14,10 @@ from storage.errors import (
     StoreUnavailableError,
     UnknownFormatError,
 )
-from storage.profiles.encoding import encode_popular, encode_profile, encode_seen
+from storage.profiles.encoding import EncodedUser, encode_popular, encode_profile, encode_seen
 from storage.profiles.lmdb.batch import (
     FILE,
     BatchProfiles,
-    EncodedUser,
     batch_folder,
     manifest_of,
     write_users,
@@ -185,4 +184,13 @@ def test_a_batch_of_a_newer_format_is_refused(tmp_path: Path) -> None:
 
     batch_folder(tmp_path).publish(write)
     with pytest.raises(UnknownFormatError, match="format 2"):
+        BatchProfiles(tmp_path)
+
+
+def test_a_version_of_something_else_is_refused(tmp_path: Path) -> None:
+    """Published by the same code, undamaged, yet no profiles."""
+    batch_folder(tmp_path).publish(lambda _: {"embedding_space": {"name": "shop-2", "dimension": 16}})
+    with pytest.raises(
+        DamagedArtefactError, match="does not hold batch profiles: its manifest is not theirs"
+    ):
         BatchProfiles(tmp_path)

@@ -14,7 +14,7 @@ from storage.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-from storage.profiles.lmdb.online import FILE, ONLINE_FOLDER, LmdbOnlineWriter, OnlineRecords
+from storage.profiles.lmdb.online import FILE, ONLINE_FOLDER, WRITER_LOCK, LmdbOnlineWriter, OnlineRecords
 from tests.storage.profiles.lmdb.conftest import ReadOnly
 from tests.storage.profiles.people import online, same
 
@@ -148,6 +148,17 @@ def test_a_read_only_folder_is_read_and_not_written(open_folder: Path, read_only
 def test_a_folder_that_cannot_be_made_is_told(open_folder: Path, read_only: ReadOnly) -> None:
     """The first writer of a read-only volume."""
     with read_only(), pytest.raises(StoreReadOnlyError, match="opened for writing: its folder"):
+        LmdbOnlineWriter(open_folder)
+
+
+def test_a_file_that_cannot_be_written_is_told_at_once(open_folder: Path, unprivileged: ReadOnly) -> None:
+    """Not at the first put: the folder is writable, the file in it is not."""
+    put(open_folder, "ann")
+    online_folder = open_folder / ONLINE_FOLDER
+    (online_folder / WRITER_LOCK).unlink()
+    file_of(open_folder).chmod(0o444)
+    online_folder.chmod(0o777)
+    with unprivileged(), pytest.raises(StoreReadOnlyError, match="is read-only for this process"):
         LmdbOnlineWriter(open_folder)
 
 
