@@ -52,7 +52,7 @@ class Hnsw:
         return cls(index)
 
     def save(self, path: Path) -> None:
-        """Write the index; a full disk is an OSError (FAISS's own writer ignores a failing close)."""
+        """Write the index; a disk that is full, even at the last byte, is an OSError."""
         with path.open("wb") as file:
             faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
 
