@@ -1,6 +1,6 @@
 """The client: one method for each of the service's, plain values in and out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -166,11 +166,11 @@ class Client:
         seed: int | None = None,
         min_score: float | None = None,
         timeout_s: float | None = None,
-    ) -> Iterator[UserRecommendation]:
+    ) -> Generator[UserRecommendation, None, None]:
         """`recommend` for up to 1,000 users in one call.
 
         The call starts here; its results come in the order asked, while the server still works on the rest,
-        and so does an error. Leaving the iterator early cancels the call.
+        and so does an error. Closing the generator early cancels the call.
 
         Args:
             user_ids: 1 to 1,000 users.
@@ -273,7 +273,7 @@ class Client:
         with self._typed_errors(name):
             return method(request, timeout=call_s, metadata=self._metadata)
 
-    def _results(self, messages: _Stream) -> Iterator[UserRecommendation]:
+    def _results(self, messages: _Stream) -> Generator[UserRecommendation, None, None]:
         try:
             with self._typed_errors("RecommendBatch"):
                 for message in messages:

@@ -33,9 +33,9 @@ class Timeout:
 class Retries:
     """When a call that met UNAVAILABLE is tried again, and how much of that a server has to bear.
 
-    The budget belongs to the server's address and is shared by all calls to it. It starts with
-    `budget_reserve` retries; each retry takes one, each answered call gives `budget_share` of one back. So
-    whatever share of the answers is UNAVAILABLE, in whatever order,
+    All calls of a client share one budget. It starts with `budget_reserve` retries; each failed attempt takes
+    one, each answered call gives `budget_share` of one back. So whatever share of the answers is UNAVAILABLE,
+    in whatever order,
 
         attempts <= (1 + budget_share) * calls + budget_reserve
 

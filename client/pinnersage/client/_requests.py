@@ -10,7 +10,6 @@ from typing import NoReturn, TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from pinnersage.client._errors import InvalidArgumentError
 from pinnersage.client._values import RecentPin
@@ -45,21 +44,20 @@ def recent_pins(pins: Iterable[str | RecentPin]) -> list[pb.RecentPin]:
         InvalidArgumentError: A time is not aware, or a value cannot be sent.
     """
     given = _listed(pb.RecommendForPinsRequest, "pins", pins)
-    return [_recent_pin(at, pin) for at, pin in enumerate(given)]
+    return [_recent_pin(f"pins[{at}]", pin) for at, pin in enumerate(given)]
 
 
-def _recent_pin(at: int, pin: object) -> pb.RecentPin:
-    if not isinstance(pin, RecentPin):
-        return build(pb.RecentPin, pin_id=pin)
-    message = build(pb.RecentPin, pin_id=pin.pin_id)
-    if pin.action_time is None:
+def _recent_pin(field: str, given: object) -> pb.RecentPin:
+    pin_id, time = (given.pin_id, given.action_time) if isinstance(given, RecentPin) else (given, None)
+    if not isinstance(pin_id, str):
+        _refuse(pb.RecommendForPinsRequest, field, f"needs a pin's id, not {reprlib.repr(pin_id)}")
+    message = build(pb.RecentPin, pin_id=pin_id)
+    if time is None:
         return message
-    if pin.action_time.tzinfo is None:
+    if time.tzinfo is None:
         problem = "has no time zone: use datetime.now(UTC), or .replace(tzinfo=UTC)"
-        _refuse(pb.RecommendForPinsRequest, f"pins[{at}].action_time", problem)
-    timestamp = Timestamp()
-    timestamp.FromDatetime(pin.action_time)
-    message.action_time.CopyFrom(timestamp)
+        _refuse(pb.RecommendForPinsRequest, f"{field}.action_time", problem)
+    message.action_time.FromDatetime(time)
     return message
 
 

@@ -1,3 +1,3 @@
-"""The client's version: the one place it is written."""
+"""The client's version, as in pyproject.toml (a test compares them)."""
 
 __version__ = "0.1.0"

@@ -41,8 +41,8 @@ def recommend(client: Client, arguments: Arguments) -> Answer:
         seed=arguments.seed,
         min_score=arguments.min_score,
     )
-    shown = [candidate.pin_id for candidate in answer.candidates]
-    shown += [interest.medoid_pin_id for interest in answer.interests if interest.medoid_pin_id]
+    medoids = [group.medoid_pin_id for group in answer.by_medoid() if group.medoid_pin_id]
+    shown = [*medoids, *(candidate.pin_id for candidate in answer.candidates)]
     titles, notes = _titles(client, shown) if arguments.titles else ({}, ())
     return Answer(
         document=documents.recommendation(arguments.user, answer, titles),

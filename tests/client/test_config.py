@@ -1,0 +1,109 @@
+"""Policies that cannot be are refused where they are written."""
+
+import json
+
+import pytest
+
+from pinnersage.client import Client, ConfigurationError, Retries, Timeout
+from pinnersage.client._channel import service_config
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "127.0.0.1:50051",
+        "recommender:1",
+        "[::1]:50051",
+        "dns:///recommender:50051",
+        "ipv4:10.0.0.1:50051,10.0.0.2:50051",
+        "unix:/run/pinnersage.sock",
+    ],
+)
+def test_a_servers_address(target: str) -> None:
+    """HOST:PORT, or a target in one of gRPC's schemes."""
+    Client(target).close()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        "localhost",
+        "localhost:",
+        ":50051",
+        "localhost:http",
+        "localhost:0",
+        "localhost:-1",
+        "localhost:65536",
+        "localhost:٥٠",
+        "::1:50051",
+        "http://localhost:50051",
+    ],
+)
+def test_what_grpc_would_take_for_something_else(target: str) -> None:
+    """Left alone it would dial another port, or look up a name that nobody meant."""
+    with pytest.raises(ConfigurationError, match="write HOST:PORT") as caught:
+        Client(target)
+    assert repr(target) in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "two\nlines", "schlüssel"])
+def test_an_api_key_that_cannot_be_sent(key: str) -> None:
+    """The message does not repeat the secret."""
+    with pytest.raises(ConfigurationError, match="api_key must be printable ASCII") as caught:
+        Client(api_key=key)
+    assert not key or key not in str(caught.value)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_timeout_that_cannot_be(seconds: float) -> None:
+    """There is always a deadline."""
+    with pytest.raises(ConfigurationError, match=r"call_s must be 0\.001 to 86400"):
+        Timeout(call_s=seconds)
+    with pytest.raises(ConfigurationError, match=r"batch_s must be 0\.001 to 86400"):
+        Timeout(batch_s=seconds)
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ({"max_attempts": 0}, "max_attempts must be 1 to 5, not 0"),
+        ({"max_attempts": 6}, "max_attempts must be 1 to 5, not 6"),
+        ({"initial_backoff_s": 0.001}, "initial_backoff_s must be 0.01 to 60, not 0.001"),
+        ({"initial_backoff_s": 0.5, "max_backoff_s": 0.4}, "max_backoff_s must be 0.5 to 60, not 0.4"),
+        ({"backoff_multiplier": 0.5}, "backoff_multiplier must be 1 to 10, not 0.5"),
+        ({"budget_share": 0.0}, "budget_share must be 0.001 to 1, not 0.0"),
+        ({"budget_reserve": 0}, "budget_reserve must be 1 to 500, not 0"),
+    ],
+)
+def test_a_retry_policy_that_cannot_be(policy: dict[str, float], message: str) -> None:
+    """What gRPC would refuse, change in silence or hang on."""
+    with pytest.raises(ConfigurationError, match=message):
+        Retries(**policy)  # type: ignore[arg-type]
+
+
+def test_the_service_config_of_the_default_policy() -> None:
+    """Round robin; UNAVAILABLE only; the upper half of the tokens is the reserve."""
+    assert json.loads(service_config(Retries())) == {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{"service": "pinnersage.v1.Recommender"}],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.050s",
+                    "maxBackoff": "1.000s",
+                    "backoffMultiplier": 2.0,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+        "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},
+    }
+
+
+def test_a_single_attempt_leaves_no_retry_policy() -> None:
+    """GRPC has no policy of one attempt."""
+    assert json.loads(service_config(Retries(max_attempts=1))) == {
+        "loadBalancingConfig": [{"round_robin": {}}]
+    }

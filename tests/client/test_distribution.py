@@ -1,0 +1,101 @@
+"""What users get from a registry: the wheel's content, and what installing it brings along."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pinnersage.client
+
+CLIENT = Path(__file__).parents[2] / "client"
+PROJECT = tomllib.loads((CLIENT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+# What pip says when it is the network, and not the project, that fails.
+NO_REGISTRY = re.compile(
+    r"NewConnectionError|Temporary failure|timed out|ProxyError|No matching distribution"
+)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=CLIENT, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as opened:
+        yield opened
+
+
+def test_the_wheel_holds_the_client_and_the_stubs(wheel: zipfile.ZipFile) -> None:
+    """Both packages, both marked as typed, and the licence; nothing besides."""
+    names = set(wheel.namelist())
+    info = f"pinnersage_client-{pinnersage.client.__version__}.dist-info"
+    assert {"pinnersage/client/py.typed", "pinnersage/v1/py.typed"} <= names
+    assert {"pinnersage/client/testing/__init__.py", "pinnersage/v1/recommender_pb2.pyi"} <= names
+    assert f"{info}/licenses/LICENSE" in names
+    assert {name.rpartition("/")[0].split("/")[0] for name in names} == {"pinnersage", info}
+
+
+def test_the_wheel_leaves_the_namespace_open(wheel: zipfile.ZipFile) -> None:
+    """`pinnersage` is a PEP 420 namespace: an __init__.py would shut others out."""
+    assert "pinnersage/__init__.py" not in wheel.namelist()
+
+
+def test_the_version_is_written_the_same_twice() -> None:
+    """In the code, for the user agent, and in the project's file."""
+    assert PROJECT["version"] == pinnersage.client.__version__
+
+
+def test_the_oldest_protobuf_allowed_can_load_the_stubs() -> None:
+    """Stubs refuse a runtime older than their generator, to the patch release."""
+    stubs = (CLIENT / "pinnersage/v1/recommender_pb2.py").read_text(encoding="utf-8")
+    generator = re.search(r"# Protobuf Python Version: ([\d.]+)", stubs)
+    assert generator is not None
+    assert f"protobuf>={generator[1]},<8" in PROJECT["dependencies"]
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a fresh virtual environment with `pip install ./client` and nothing more."""
+    folder = tmp_path_factory.mktemp("fresh")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    install = [
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--retries",
+        "1",
+        "install",
+        "--quiet",
+        str(CLIENT),
+    ]
+    done = subprocess.run([str(python), *install], capture_output=True, text=True, check=False)
+    if done.returncode != 0 and NO_REGISTRY.search(done.stderr):
+        pytest.skip(f"the package registry cannot be reached: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return python
+
+
+@pytest.mark.tool
+def test_installing_the_client_brings_grpcio_and_protobuf_only(fresh: Path) -> None:
+    """No numpy, no faiss; the client imports, the command runs, and the fake server answers it."""
+    listed = subprocess.check_output([fresh, "-m", "pip", "list", "--format", "json"], text=True)
+    installed = {package["name"] for package in json.loads(listed)} - {"pip", "setuptools"}
+    assert installed == {"pinnersage-client", "grpcio", "protobuf", "typing_extensions"}
+    shown = subprocess.check_output([fresh.with_name("pinnersage"), "--help"], text=True)
+    assert "recommend" in shown
+    asked = (
+        "from pinnersage.client import Client\n"
+        "from pinnersage.client.testing import FakeRecommender\n"
+        "with FakeRecommender() as fake, Client(fake.target) as client:\n"
+        "    print(client.health().name)"
+    )
+    assert subprocess.check_output([fresh, "-c", asked], text=True) == "SERVING\n"

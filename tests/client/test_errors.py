@@ -1,0 +1,100 @@
+"""From a gRPC status to a typed error, and what the error tells."""
+
+import builtins
+import pickle
+
+import grpc
+import pytest
+
+from pinnersage.client import (
+    CallError,
+    CancelledError,
+    Client,
+    DeadlineExceededError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    PinnerSageError,
+    ResourceExhaustedError,
+    Retries,
+    ServerError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnsupportedError,
+)
+from pinnersage.client._errors import ERROR_OF_STATUS
+from pinnersage.client.testing import FakeRecommender
+from tests.client.servers import nobody, serving
+
+EXPECTED = {
+    grpc.StatusCode.CANCELLED: CancelledError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceededError,
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhaustedError,
+    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
+    grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.UNIMPLEMENTED: UnsupportedError,
+}
+FAILURES = [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK]
+
+
+@pytest.mark.parametrize("status", FAILURES, ids=[status.name for status in FAILURES])
+def test_every_status_has_its_error(fake: FakeRecommender, status: grpc.StatusCode) -> None:
+    """With all that is known about it; what is not the caller's doing is a ServerError."""
+    fake.fail(status, "max_candidates: 5000 is more than 1,000")
+    with Client(fake.target, retries=Retries(max_attempts=1)) as client, pytest.raises(CallError) as caught:
+        client.recommend("ann")
+    error = caught.value
+    assert type(error) is EXPECTED.get(status, ServerError)
+    assert (error.status, error.method, error.target) == (status, "Recommend", fake.target)
+    assert (error.message, error.request_id) == ("max_candidates: 5000 is more than 1,000", "fake-1")
+
+
+def test_the_table_leaves_no_status_out() -> None:
+    """A status that gRPC adds one day fails here."""
+    assert set(ERROR_OF_STATUS) == set(FAILURES)
+
+
+def test_an_error_reads_as_one_line(client: Client, fake: FakeRecommender) -> None:
+    """Method, address, status, message and request id: all that a log line needs."""
+    with pytest.raises(NotFoundError) as caught:
+        client.profile("bob")
+    expected = f"GetProfile at {fake.target}: NOT_FOUND: user_id: there is no user 'bob' (request fake-1)"
+    assert str(caught.value) == expected
+
+
+def test_an_error_comes_back_whole_from_a_worker_process(client: Client) -> None:
+    """Pickling keeps the type and every attribute."""
+    with pytest.raises(NotFoundError) as caught:
+        client.profile("bob")
+    copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes, a moment old
+    assert type(copy) is NotFoundError
+    assert vars(copy) == vars(caught.value)
+    assert str(copy) == str(caught.value)
+
+
+def test_nobody_there() -> None:
+    """No server, no request id; the cause is gRPC's own."""
+    with nobody() as target, Client(target) as client, pytest.raises(UnavailableError) as caught:
+        client.recommend("ann")
+    assert "Connection refused" in caught.value.message
+    assert caught.value.request_id is None
+
+
+def test_a_server_without_the_method_is_too_old() -> None:
+    """Told apart from a fault, so that callers can do without."""
+    with (
+        serving() as target,
+        Client(target) as client,
+        pytest.raises(UnsupportedError, match="UNIMPLEMENTED"),
+    ):
+        client.pins(["🐶"])
+
+
+def test_one_clause_catches_everything() -> None:
+    """All errors hang on one tree, and none hides a built-in's name."""
+    for error in ERROR_OF_STATUS.values():
+        assert issubclass(error, PinnerSageError)
+        assert not hasattr(builtins, error.__name__)
