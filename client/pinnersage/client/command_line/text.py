@@ -111,7 +111,7 @@ def _interests(interests: Iterable[Interest]) -> list[str]:
 def _interest_row(interest: Interest) -> tuple[str, ...]:
     return (
         f"{interest.probability:.0%}" if interest.in_artefact else "skipped",
-        f"{interest.importance:.2f}",
+        f"{interest.importance:.3g}",
         f"{interest.size:,}",
         f"{interest.last_action_time:%Y-%m-%d}" if interest.last_action_time else "",
         _words(interest.origin),

@@ -1,0 +1,67 @@
+"""What is asked for, and what cannot be."""
+
+import pytest
+
+from pinnersage.client.testing import FakeRecommender
+from tests.client.command_line.conftest import Run
+
+
+def test_recommend_passes_its_options_on(run: Run, fake: FakeRecommender) -> None:
+    """All of them; ids that look like options come after an equals sign."""
+    options = "--max-candidates 7 --max-interests 2 --seed 0 --min-score 0.5 --exclude a b --exclude=-c"
+    assert run("recommend", "ann", *options.split(), "--no-titles")[0] == 0
+    (call,) = fake.calls
+    assert call.arguments == {
+        "user_id": "ann",
+        "max_candidates": 7,
+        "max_interests": 2,
+        "seed": 0,
+        "min_score": 0.5,
+        "exclude_pin_ids": ("a", "b", "-c"),
+    }
+
+
+def test_without_options_a_screenful_is_asked_for(run: Run, fake: FakeRecommender) -> None:
+    """What is not given is left to the server, but for the number of candidates."""
+    run("recommend", "ann", "--no-titles")
+    assert fake.calls[0].arguments == {"user_id": "ann", "max_candidates": 30}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("recommend", "the following arguments are required: USER"),
+        ("recomend ann", "invalid choice: 'recomend'"),
+        ("recommend ann --max-candidates many", "--max-candidates: invalid int value: 'many'"),
+        ("recommend ann --max-candidates=-1", "max_candidates cannot be -1"),
+        ("health --timeout 0", "--timeout: 0 is not 0.001 to 3600 seconds"),
+        ("health --server localhost", "'localhost' is not a server's address: write HOST:PORT"),
+    ],
+)
+def test_wrong_usage(run: Run, fake: FakeRecommender, arguments: str, message: str) -> None:
+    """Exit status 2, the reason on stderr, nothing on stdout, nothing sent."""
+    status, shown, error = run(*arguments.split())
+    assert (status, shown) == (2, "")
+    assert message in error
+    assert fake.calls == ()
+
+
+def test_the_flag_goes_before_the_variable(
+    run: Run, monkeypatch: pytest.MonkeyPatch, fake: FakeRecommender
+) -> None:
+    """And an empty variable is none."""
+    monkeypatch.setenv("PINNERSAGE_SERVER", "nobody:1")
+    assert run("health", "--server", fake.target)[0] == 0
+    monkeypatch.setenv("PINNERSAGE_SERVER", "")
+    assert "127.0.0.1:50051" in run("health", "--help")[1]
+
+
+@pytest.mark.parametrize("command", ["recommend", "similar", "profile", "health"])
+def test_every_help_explains_the_exit_statuses(run: Run, command: str) -> None:
+    """Where scripts' authors look."""
+    status, shown, _ = run(command, "--help")
+    assert status == 0
+    assert "$PINNERSAGE_SERVER" in shown
+    for line in ("0  done", "1  the server refused", "2  wrong usage", "3  no server answers there"):
+        assert line in shown

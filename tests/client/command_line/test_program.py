@@ -1,0 +1,86 @@
+"""The installed command as a process: pipes, interrupts, terminals."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+
+import grpc
+import pytest
+
+from pinnersage.client import Candidate, Recommendation
+from pinnersage.client.testing import FakeRecommender
+from pinnersage.v1 import recommender_pb2 as pb
+from tests.client.servers import serving
+
+PINNERSAGE = str(Path(sys.executable).with_name("pinnersage"))
+
+
+def start(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    """The installed command, as a process of its own."""
+    return subprocess.Popen(
+        [PINNERSAGE, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | environment,
+    )
+
+
+def test_a_reader_who_has_had_enough() -> None:
+    """`pinnersage recommend ann | head -1`: no complaint, the status of a closed pipe."""
+    pins = [f"{n:0120d}" for n in range(1_000)]
+    answer = Recommendation(candidates=tuple(Candidate(pin, 0.5, "m") for pin in pins))
+    with FakeRecommender(recommendations={"ann": answer}) as fake:
+        process = start("recommend", "ann", "--max-candidates", "1000", "--server", fake.target)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("ann: 1,000 candidates")
+        process.stdout.close()
+        assert process.wait(30) == 141
+        assert process.stderr.read() == ""
+        process.stderr.close()
+
+
+def test_a_person_who_has_had_enough() -> None:
+    """Ctrl-C while the server thinks: no traceback, the status of an interrupt."""
+    arrived, go_on = Event(), Event()
+
+    def slow(_: pb.RecommendRequest, __: grpc.ServicerContext) -> pb.RecommendResponse:
+        arrived.set()
+        go_on.wait(30)
+        return pb.RecommendResponse()
+
+    with serving(recommend=slow) as target:
+        process = start("recommend", "ann", "--timeout", "60", "--server", target)
+        assert arrived.wait(30)
+        process.send_signal(signal.SIGINT)
+        shown, error = process.communicate(timeout=30)
+        go_on.set()
+    assert (process.returncode, shown, error) == (130, "", "")
+
+
+@pytest.mark.parametrize(("option", "shown"), [((), "  0.875  ?"), (("--json",), "\\ud83d\\udc29")])
+def test_a_terminal_without_emoji(fake: FakeRecommender, option: tuple[str, ...], shown: str) -> None:
+    """Old encodings get question marks, JSON its own escapes; never a traceback."""
+    process = start("similar", "🐶", *option, "--server", fake.target, PYTHONIOENCODING="ascii")
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (0, "")
+    assert shown in out
+
+
+def test_a_narrow_terminal(fake: FakeRecommender) -> None:
+    """On a terminal no line is longer than it is wide, so that tables stay tables."""
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"COLUMNS": "24", "PINNERSAGE_SERVER": fake.target}
+    status = subprocess.call([PINNERSAGE, "recommend", "ann"], stdout=theirs, env=environment)
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert status == 0
+    assert shown.splitlines()[2] == "because you saved dog f…"
+    assert shown.splitlines()[3] == "  0.875  🐩  poodle"
