@@ -6,7 +6,7 @@ from itertools import islice
 
 from demo.histories import Action, Histories
 from demo.people import Interest, Person, Recent, Suggestions
-from pinnersage.client import CandidateGroup, Client, NotFoundError
+from pinnersage.client import CandidateGroup, Client, InvalidArgumentError, NotFoundError
 
 # What of one person fits on a screen.
 RECENT_SHOWN, CANDIDATES_SHOWN = 8, 5
@@ -20,19 +20,20 @@ Titles = Mapping[str, str]
 
 
 def people(client: Client, histories: Histories, n: int) -> Iterator[Person]:
-    """N people with several interests each; where there are too few of them, others."""
+    """At most n people, those with several interests first; nobody whom the server does not know."""
     looked_at = islice(histories.readable_users(), max(USERS_LOOKED_AT, n))
-    known = [(user_id, n_interests(client, user_id)) for user_id in looked_at]
-    several_first = sorted(known, key=lambda user: not FEWEST_INTERESTS <= user[1] <= MOST_INTERESTS)
-    for user_id, _ in several_first[:n]:
+    interests = {user_id: n_interests(client, user_id) for user_id in looked_at}
+    known = [user_id for user_id in interests if interests[user_id]]
+    known.sort(key=lambda user_id: not FEWEST_INTERESTS <= interests[user_id] <= MOST_INTERESTS)
+    for user_id in known[:n]:
         yield person(client, user_id, histories.of(user_id))
 
 
 def n_interests(client: Client, user_id: str) -> int:
-    """How many interests the server holds of the user; 0 for an unknown one."""
+    """How many interests the server holds of the user; 0 for one it does not know or could never know."""
     try:
         return len(client.profile(user_id).interests)
-    except NotFoundError:
+    except (NotFoundError, InvalidArgumentError):
         return 0
 
 

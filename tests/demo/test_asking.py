@@ -1,11 +1,14 @@
 """What the demo asks, against a server whose answers are written down here."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from demo.asking import CANDIDATES_SHOWN, n_interests, person
-from demo.histories import Action
+from demo.asking import CANDIDATES_SHOWN, n_interests, people, person
+from demo.histories import Action, Histories
 from pinnersage.client import Candidate, Client, Interest, Pin, Profile, Recommendation, SampledInterest
 from pinnersage.client.testing import FakeRecommender
 
@@ -21,6 +24,9 @@ PROFILE = Profile(
         Interest(medoid_pin_id="ship", title=None, probability=0.25, size=1),
     ),
 )
+CAT_LOVER = Profile(
+    user_id="cat-lover", interests=tuple(Interest(medoid_pin_id=f"cat-{n}", size=1) for n in range(3))
+)
 HISTORY = [Action("cat", "save", 0.5), Action("ship", "rate_high", 3.0), Action("gone", "save", 8.0)]
 
 
@@ -28,7 +34,7 @@ HISTORY = [Action("cat", "save", 0.5), Action("ship", "rate_high", 3.0), Action(
 def client() -> Iterator[Client]:
     fake = FakeRecommender(
         recommendations={"ann": ANSWER},
-        profiles=[PROFILE],
+        profiles=[PROFILE, CAT_LOVER],
         pins=[Pin("cat", "a cat"), Pin("cat-0", "a kitten"), Pin("boat", "a boat"), Pin("ship")],
     )
     with fake, Client(fake.target) as client:
@@ -62,6 +68,15 @@ def test_interests_are_shown_with_share_and_size(client: Client) -> None:
     """Most important first, as the server has them."""
     interests = person(client, "ann", HISTORY).interests
     assert [(each.share, each.size) for each in interests] == [(0.75, 4), (0.25, 1)]
+
+
+def test_people_with_several_interests_come_first_and_strangers_never(client: Client, tmp_path: Path) -> None:
+    """Bob, of whom the server knows nothing, is passed over, and so is an id that no server can hold."""
+    people_of = {"user_id": ["bob", "cat-lover", "ann", "x" * 200], "pin_id": ["cat"] * 4}
+    table = pa.table(people_of | {"timestamp": [1_700_000_000] * 4, "action": ["save"] * 4})
+    pq.write_table(table, tmp_path / "actions.parquet")
+    shown = people(client, Histories(tmp_path / "actions.parquet", None), 3)
+    assert [each.user_id for each in shown] == ["cat-lover", "ann"]
 
 
 def test_a_stranger_has_no_interests(client: Client) -> None:
