@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line for machines."""
+"""Logs: one JSON object a line for machines, plain text for people, libraries' lines like our own."""
 
 import json
 import subprocess
@@ -7,32 +7,65 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+PROGRAM = """
+import logging, structlog
+from process.logs import configure_logs
+configure_logs(log_format={log_format!r}, level={level!r})
+log = structlog.get_logger()
+log.info("ready", port=1)
+log.warning("short", user="85123A")
+logging.getLogger("some.library").warning("%s is odd", "this")
+try:
+    secret_of_a_frame = "hunter2"
+    1 / 0
+except ZeroDivisionError as error:
+    log.error("failed", exc_info=error)
+"""
 
-def logged(log_format: str, level: str) -> str:
-    program = (
-        "import structlog; from process.logs import configure_logs; "
-        f"configure_logs(log_format={log_format!r}, level={level!r}); log = structlog.get_logger(); "
-        "log.info('ready', port=1); log.warning('short', user='85123A')"
-    )
+
+def logged(log_format: str, level: str) -> list[str]:
+    """The lines that a program with its stderr in a file leaves there."""
     ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-W", "error", "-c", PROGRAM.format(log_format=log_format, level=level)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert ran.stdout == ""
-    return ran.stderr
+    return ran.stderr.splitlines()
 
 
 def test_json_logs_are_one_object_a_line() -> None:
-    """Each line parses, with its level and its time in UTC."""
-    first, second = (json.loads(line) for line in logged("auto", "info").splitlines())
+    """Each line parses, with its level and its time in UTC; a traceback is a field like any other."""
+    ready, short, _, failed = (json.loads(line) for line in logged("auto", "info"))
 
-    assert (first["event"], first["port"], first["level"]) == ("ready", 1, "info")
-    assert first["timestamp"].endswith("Z")
-    assert (second["event"], second["user"]) == ("short", "85123A")
+    assert (ready["event"], ready["port"], ready["level"]) == ("ready", 1, "info")
+    assert ready["timestamp"].endswith("Z")
+    assert (short["event"], short["user"]) == ("short", "85123A")
+    assert "ZeroDivisionError" in failed["exception"]
+
+
+def test_libraries_log_in_the_same_form() -> None:
+    """What a library logs through the standard library is one more line of ours, with its name."""
+    line = json.loads(logged("json", "info")[2])
+
+    assert (line["event"], line["level"], line["logger"]) == ("this is odd", "warning", "some.library")
+    assert line["timestamp"].endswith("Z")
 
 
 def test_the_level_is_the_least_that_is_written() -> None:
-    """Below the level nothing is written; text is for people."""
-    lines = logged("text", "warning").splitlines()
+    """Below the level nothing of ours is written."""
+    assert [json.loads(line)["event"] for line in logged("json", "error")] == ["this is odd", "failed"]
 
-    assert len(lines) == 1
+
+def test_text_is_for_people() -> None:
+    """A line reads as a sentence, without colours in a file, and a traceback shows no variable's value."""
+    lines = logged("text", "warning")
+
     assert "short" in lines[0]
+    assert "user=85123A" in lines[0]
+    text = "\n".join(lines)
+    assert "ZeroDivisionError" in text
+    assert "\x1b" not in text
+    assert "hunter2" not in text
