@@ -7,7 +7,7 @@ A user is several interests. Each interest is shown by its medoid: one pin that 
 An answer names, for every candidate, the medoid it was found near, so that a feed can say
 "because you saved ...".
 
-Every scalar with a default is `optional`: leave it out for the default. An explicit 0 is refused.
+Every scalar with a default is `optional`: leave it out for the default. A count of 0 is refused.
 """
 
 from collections import abc as _abc
@@ -71,7 +71,7 @@ class _AnswerReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AnswerRe
     ANSWER_REASON_UNKNOWN_USER: _AnswerReason.ValueType  # 1
     """The store holds nothing about this user."""
     ANSWER_REASON_NO_USABLE_INTERESTS: _AnswerReason.ValueType  # 2
-    """The user is known, but none of their interests can be used with the present artefact."""
+    """The user is known (or pins were given), but there is no interest that the present artefact can use."""
     ANSWER_REASON_ALL_FILTERED: _AnswerReason.ValueType  # 3
     """Interests were found, but exclusions or min_score left no candidate."""
 
@@ -82,7 +82,7 @@ ANSWER_REASON_UNSPECIFIED: AnswerReason.ValueType  # 0
 ANSWER_REASON_UNKNOWN_USER: AnswerReason.ValueType  # 1
 """The store holds nothing about this user."""
 ANSWER_REASON_NO_USABLE_INTERESTS: AnswerReason.ValueType  # 2
-"""The user is known, but none of their interests can be used with the present artefact."""
+"""The user is known (or pins were given), but there is no interest that the present artefact can use."""
 ANSWER_REASON_ALL_FILTERED: AnswerReason.ValueType  # 3
 """Interests were found, but exclusions or min_score left no candidate."""
 Global___AnswerReason: _TypeAlias = AnswerReason  # noqa: Y015
@@ -125,7 +125,7 @@ class RecommendRequest(_message.Message):
     max_interests: _builtins.int
     """How many interests are sampled: 1 to 20; default 3."""
     seed: _builtins.int
-    """The same seed, user and data give the same answer. Left out: a fresh sample each call."""
+    """The same seed, user and data sample the same interests. Left out: a fresh sample each call."""
     min_score: _builtins.float
     """Candidates below this cosine are dropped: -1 to 1; default none."""
     @_builtins.property
@@ -178,7 +178,7 @@ class RecommendResponse(_message.Message):
     artefact_version: _builtins.str
     """The pin artefact that every part of this answer comes from."""
     request_id: _builtins.str
-    """Also in the server's log. An error carries it in the trailing metadata `x-request-id`."""
+    """Names the call in the server's log. An error carries it in the trailing metadata `x-request-id`."""
     reason: Global___AnswerReason.ValueType
     """Why the answer is not an ordinary one; unspecified when it is."""
     @_builtins.property
@@ -274,7 +274,7 @@ class RecentPin(_message.Message):
     pin_id: _builtins.str
     @_builtins.property
     def action_time(self) -> _timestamp_pb2.Timestamp:
-        """When the user acted on it; default now."""
+        """When the user acted on it; default now. A time to come counts as now."""
 
     def __init__(
         self,
@@ -543,7 +543,9 @@ class GetProfileResponse(_message.Message):
     profiles_version: _builtins.str
     """The published version of the batch profiles."""
     seen_pins: _builtins.int
-    """How many pins are never recommended to the user because they acted on them."""
+    """How many indexed pins are never recommended to the user: those they acted on, and those that stand for
+    near-duplicates they acted on.
+    """
     artefact_version: _builtins.str
     request_id: _builtins.str
     @_builtins.property
@@ -655,14 +657,16 @@ class Candidate(_message.Message):
         self,
         *,
         pin_id: _builtins.str = ...,
-        score: _builtins.float = ...,
+        score: _builtins.float | None = ...,
         medoid_pin_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["medoid_pin_id", b"medoid_pin_id", "pin_id", b"pin_id", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "medoid_pin_id", b"medoid_pin_id", "pin_id", b"pin_id", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 

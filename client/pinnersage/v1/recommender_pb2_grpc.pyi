@@ -7,7 +7,7 @@ A user is several interests. Each interest is shown by its medoid: one pin that 
 An answer names, for every candidate, the medoid it was found near, so that a feed can say
 "because you saved ...".
 
-Every scalar with a default is `optional`: leave it out for the default. An explicit 0 is refused.
+Every scalar with a default is `optional`: leave it out for the default. A count of 0 is refused.
 """
 
 from collections import abc as _abc
