@@ -54,8 +54,9 @@ class Filters:
 
     def may_find_more(self, candidates: CandidateList) -> bool:
         """Whether a longer list could hold further candidates that pass."""
-        reaches_bound = self.min_score is not None and bool(candidates.scores[-1:] < self.min_score)
-        return not candidates.is_whole_pool and not reaches_bound
+        if candidates.is_whole_pool:
+            return False
+        return self.min_score is None or bool(candidates.scores[-1] >= self.min_score)
 
 
 def merge(lists: Sequence[CandidateList], filters: Filters, *, budget: int, max_candidates: int) -> Selection:

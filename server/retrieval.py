@@ -1,7 +1,7 @@
 """The retrieve stage: each sampled medoid's candidates, from the cache or by one search for all misses."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,12 @@ from server.single_flight import SingleFlight
 from storage.pins.port import Pins
 
 # A miss fetches more than it needs: the next user's exclusions differ, and the list must still fill up.
-TIERS = (200, 400, 800, 1_600, 3_200)
+# The widest outlasts all limits at once: 1,000 wanted, 2,000 seen, 2,000 excluded, 1,000 in other lists.
+TIERS = (200, 400, 800, 1_600, 3_200, 6_400)
 
-Flight = tuple[int, int]  # (medoid row, k)
+Medoid = tuple[str, int]  # its pin id and its row
+Flight = tuple[int, int]  # a medoid's row and k
+Lists = dict[int, CandidateList]  # by the medoid's row
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,73 +54,63 @@ class Retrieval:
         self._metrics = metrics
         self._flights: SingleFlight[Flight, CandidateList] = SingleFlight()
 
-    def fetch(
-        self, medoids: Sequence[tuple[str, int]], *, at_least: int, deadline: Deadline
-    ) -> list[Retrieved]:
+    def fetch(self, medoids: Sequence[Medoid], *, at_least: int, deadline: Deadline) -> list[Retrieved]:
         """The lists of some medoids, in the order given.
 
         Args:
-            medoids: Pin id and row of each, distinct.
+            medoids: Distinct.
             at_least: How many candidates a list should hold; it has fewer only when the pool has.
             deadline: Checked before a search begins and while another call's search is awaited.
         """
-        cached = {row: self._cache.get(self._key(pin_id), at_least) for pin_id, row in medoids}
-        found = {row: each for row, each in cached.items() if each is not None}
-        missing = [(pin_id, row) for pin_id, row in medoids if row not in found]
+        found = self._cached(medoids, at_least)
+        missing = _without(found, medoids)
         self._metrics.count_cache(hits=len(found), misses=len(missing))
         lists = found | (self._fetch_missing(missing, tier(at_least), deadline) if missing else {})
         return [Retrieved(lists[row], row in found) for _, row in medoids]
 
-    def _fetch_missing(
-        self, missing: list[tuple[str, int]], k: int, deadline: Deadline
-    ) -> dict[int, CandidateList]:
+    def _cached(self, medoids: Sequence[Medoid], at_least: int) -> Lists:
+        entries = {row: self._cache.get(self._key(pin_id), at_least) for pin_id, row in medoids}
+        return {row: entry for row, entry in entries.items() if entry is not None}
+
+    def _fetch_missing(self, missing: list[Medoid], k: int, deadline: Deadline) -> Lists:
         deadline.check("retrieve")
-        names = {row: pin_id for pin_id, row in missing}
         led, joined = self._flights.board((row, k) for _, row in missing)
         # Those led are landed before anyone is waited for.
-        lists = self._lead(led, names) if led else {}
+        lists = self._lead([medoid for medoid in missing if (medoid[1], k) in led], k) if led else {}
         self._metrics.count_joins(len(joined))
         return lists | {row: _await(flight, deadline) for (row, _), flight in joined.items()}
 
-    def _lead(self, led: list[Flight], names: dict[int, str]) -> dict[int, CandidateList]:
+    def _lead(self, medoids: list[Medoid], k: int) -> Lists:
         try:
-            return {flight[0]: candidates for flight, candidates in self._compute(led, names)}
+            lists = self._compute(medoids, k)
         except BaseException as error:
-            self._flights.fail(led, error)
+            self._flights.fail([(row, k) for _, row in medoids], error)
             raise
+        self._flights.land({(row, k): candidates for row, candidates in lists.items()})
+        return lists
 
-    def _compute(self, led: list[Flight], names: dict[int, str]) -> list[tuple[Flight, CandidateList]]:
-        landed: list[tuple[Flight, CandidateList]] = []
-        searched: list[Flight] = []
-        for row, k in led:
-            # Another leader may have landed between this call's look-up and its boarding.
-            present = self._cache.get(self._key(names[row]), k)
-            if present is None:
-                searched.append((row, k))
-            else:
-                landed.append(((row, k), present))
-        landed += self._search(searched, names) if searched else []
-        for flight, candidates in landed:
-            self._flights.land(flight, candidates)
-        return landed
+    def _compute(self, medoids: list[Medoid], k: int) -> Lists:
+        # Another leader may have landed between this call's look-up and its boarding.
+        found = self._cached(medoids, k)
+        missing = _without(found, medoids)
+        return found | (self._search(missing, k) if missing else {})
 
-    def _search(self, flights: list[Flight], names: dict[int, str]) -> list[tuple[Flight, CandidateList]]:
-        rows = np.array([row for row, _ in flights], np.int64)
-        wanted = flights[0][1]
+    def _search(self, medoids: list[Medoid], k: int) -> Lists:
+        queries = self._pins.embeddings[[row for _, row in medoids]]
         with self._metrics.stage("search"):
-            scores, neighbours = self._pins.search(
-                self._pins.embeddings[rows], wanted, ef_search=self._ef_search
-            )
-        return [
-            (flight, self._keep(names[flight[0]], neighbours[at], scores[at], wanted))
-            for at, flight in enumerate(flights)
-        ]
+            scores, neighbours = self._pins.search(queries, k, ef_search=self._ef_search)
+        return {
+            row: self._keep(pin_id, neighbours[at], scores[at], k) for at, (pin_id, row) in enumerate(medoids)
+        }
 
     def _keep(
         self, medoid_pin_id: str, rows: NDArray[np.int64], scores: NDArray[np.float32], wanted: int
     ) -> CandidateList:
         pin_ids = self._pins.pin_ids(rows)
-        candidates = encode_list(rows, pin_ids, scores, medoid_pin_id=medoid_pin_id, wanted=wanted)
+        # Copies: views would keep the arrays of the whole search alive, for as long as one list of it is.
+        candidates = encode_list(
+            rows.copy(), pin_ids, scores.copy(), medoid_pin_id=medoid_pin_id, wanted=wanted
+        )
         self._cache.put(self._key(medoid_pin_id), candidates)
         return candidates
 
@@ -125,12 +118,11 @@ class Retrieval:
         return self._pins.version, medoid_pin_id
 
 
+def _without(found: Lists, medoids: Sequence[Medoid]) -> list[Medoid]:
+    return [medoid for medoid in medoids if medoid[1] not in found]
+
+
 def _await(flight: "Future[CandidateList]", deadline: Deadline) -> CandidateList:
-    try:
-        return flight.result(timeout=deadline.remaining_s())
-    except TimeoutError as error:
-        if flight.done():
-            raise
-        raise DeadlineExpiredError(
-            "the deadline passed while another call searched for the same medoid"
-        ) from error
+    if not wait([flight], timeout=deadline.remaining_s()).done:
+        raise DeadlineExpiredError("the deadline passed while another call searched for the same medoid")
+    return flight.result()

@@ -1,7 +1,7 @@
 """Single-flight: any number of concurrent misses of one key cost one computation."""
 
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
@@ -12,7 +12,7 @@ ValueT = TypeVar("ValueT")
 class SingleFlight(Generic[KeyT, ValueT]):
     """Says who computes a key and lets everyone else wait for the same result.
 
-    A leader must `land` or `fail` every key it leads before it waits for anyone: then nobody waits in a
+    A leader must `land` or `fail` all the keys it leads before it waits for anyone: then nobody waits in a
     circle. A failure reaches those who wait at that moment and is forgotten: the next caller leads anew.
     """
 
@@ -34,16 +34,16 @@ class SingleFlight(Generic[KeyT, ValueT]):
                     joined[key] = flight
         return led, joined
 
-    def land(self, key: KeyT, value: ValueT) -> None:
-        """Hand the result of a led key to everyone who joined."""
-        self._end(key).set_result(value)
+    def land(self, results: Mapping[KeyT, ValueT]) -> None:
+        """Hand the results of the led keys to everyone who joined."""
+        for flight, value in zip(self._end(results), results.values(), strict=True):
+            flight.set_result(value)
 
     def fail(self, keys: Iterable[KeyT], error: BaseException) -> None:
-        """Hand the error to everyone who joined one of the led keys that has not landed."""
-        for key in keys:
-            if key in self._flights:
-                self._end(key).set_exception(error)
+        """Hand the error to everyone who joined one of the led keys."""
+        for flight in self._end(keys):
+            flight.set_exception(error)
 
-    def _end(self, key: KeyT) -> "Future[ValueT]":
+    def _end(self, keys: Iterable[KeyT]) -> "list[Future[ValueT]]":
         with self._lock:
-            return self._flights.pop(key)
+            return [self._flights.pop(key) for key in keys]

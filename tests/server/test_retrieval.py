@@ -155,8 +155,16 @@ def test_a_list_of_the_whole_pool_serves_any_wish(pins: SlowPins, retrieval: Ret
     assert fetch(retrieval, [0], at_least=3_200) == ["hit"]
 
 
+def test_a_list_keeps_no_other_lists_arrays_alive(pins: SlowPins, retrieval: Retrieval) -> None:
+    """What a cached list weighs is all it holds: it is no view of the search it came from."""
+    pins.let_go.set()
+    both = retrieval.fetch([("pin-0", 0), ("pin-1", 1)], at_least=10, deadline=Deadline())
+
+    assert [(each.candidates.rows.base, each.candidates.scores.base) for each in both] == [(None, None)] * 2
+
+
 @pytest.mark.parametrize(
-    ("at_least", "k"), [(1, 200), (200, 200), (201, 400), (1_000, 1_600), (9_999, 3_200)]
+    ("at_least", "k"), [(1, 200), (200, 200), (201, 400), (1_000, 1_600), (9_999, 6_400)]
 )
 def test_misses_fetch_in_tiers(at_least: int, k: int) -> None:
     """A miss fetches the smallest tier that holds what is asked for, the widest at most."""
