@@ -3,40 +3,51 @@
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 from process.commands import Program
 from process.logs import configure_logs
 from server.bootstrap import build_server
 from server.errors import StartError
-from server.serving import Ports, RunningServer
+from server.serving import Ports
 from server.settings import ServerSettings
 from storage.errors import StorageError
+
+# What a shell reports of a process that a signal ended.
+ENDED_BY_SIGNAL = 128
 
 
 def serve(settings: ServerSettings) -> None:
     """Serve until SIGTERM (drains first) or SIGINT (ends at once, calls in flight may finish)."""
-    configure_logs(log_format=settings.log_format)
+    configure_logs(log_format=settings.log_format, level=settings.log_level)
+    # Until there is a server nothing is lost by ending at once. Said, because process 1 has no default.
+    _on_signals(_leave)
+    server = build_server(settings)
     stop, skip_drain = threading.Event(), threading.Event()
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
         # A second signal does not wait for the drain.
         if number == signal.SIGINT or stop.is_set():
             skip_drain.set()
         stop.set()
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-    server = build_server(settings)
+    _on_signals(end)
     server.start(Ports(host=settings.host, port=settings.port, metrics_port=settings.metrics_port))
     stop.wait()
-    _end(server, settings, skip_drain)
-
-
-def _end(server: RunningServer, settings: ServerSettings, skip_drain: threading.Event) -> None:
     server.drain()
     skip_drain.wait(timeout=settings.drain_s)
     server.stop(settings.grace_s)
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(ENDED_BY_SIGNAL + number)
 
 
 def main() -> int:

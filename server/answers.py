@@ -48,7 +48,6 @@ def encode_similar(
 def profile_message(
     user_id: str,
     profile: UserProfile,
-    seen_pins: int,
     *,
     batch: BatchDescription,
     pins: Pins,
@@ -90,7 +89,7 @@ def profile_message(
         computed_at=_timestamp(batch.computed_at_s),
         actions_until=_timestamp(batch.actions_until_s),
         profiles_version=batch.version,
-        seen_pins=seen_pins,
+        seen_pins=len(profile.seen),
         artefact_version=pins.version,
         request_id=request_id,
     )

@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import structlog
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CollectorRegistry
 
@@ -18,9 +19,11 @@ from server.settings import Fallback, ServerSettings
 from storage.pins.artefact import PinArtefact
 from storage.pins.port import Pins
 from storage.profiles.opening import open_reader
-from storage.profiles.store import ProfileReader
+from storage.profiles.store import BatchDescription, ProfileReader
 
 MEGABYTE = 1_000_000
+
+log = structlog.get_logger("server.bootstrap")
 
 
 def build_server(settings: ServerSettings) -> RunningServer:
@@ -34,13 +37,14 @@ def build_server(settings: ServerSettings) -> RunningServer:
 
 
 def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -> RunningServer:
-    """The same from parts already open: the artefact or its fake, any profile store."""
+    """The same from parts already open, each used once: the artefact or its fake, any profile store."""
     batch = profiles.describe()
     pins.embedding_space.require(batch.embedding_space, ours="the pin artefact", theirs="the profile store")
-    metrics = _metrics(pins, profiles)
+    metrics = _metrics(pins, batch)
     cache = CandidateCache(settings.cache_mb * MEGABYTE)
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
     source = ProfileSource(profiles, pins, metrics)
+    _warm_up(pins, source, settings.ef_search)
     recommender = Recommender(
         pins=pins,
         profiles=source,
@@ -60,14 +64,28 @@ def now_s() -> int:
     return int(time.time())
 
 
-def _metrics(pins: Pins, profiles: ProfileReader) -> Metrics:
+def _warm_up(pins: Pins, source: ProfileSource, ef_search: int) -> None:
+    """Use both parts before anybody asks: what is broken is found, and what loads late is loaded."""
+    source.load("", now_s())
+    _, rows = pins.search(pins.embeddings[:1], 1, ef_search=ef_search)
+    pins.rows(pins.pin_ids(rows[0]))
+    log.info(
+        "opened",
+        embedding_space=str(pins.embedding_space),
+        pins_version=pins.version,
+        indexed_pins=pins.n_indexed,
+        profiles_version=source.batch.version,
+        users=source.batch.n_users,
+    )
+
+
+def _metrics(pins: Pins, batch: BatchDescription) -> Metrics:
     # A creation time beside every counter doubles a scrape and tells nobody anything.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
-    batch = profiles.describe()
     metrics.describe_artefacts(
         pins_version=pins.version,
         n_indexed=pins.n_indexed,

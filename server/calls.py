@@ -1,7 +1,8 @@
 """What surrounds every call: request id, deadline, metrics, the log, and errors turned into statuses."""
 
+import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
@@ -12,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from server.deadlines import Deadline
-from server.errors import InvalidRequestError, Violation, status_of
+from server.errors import TOLD_INSTEAD, InvalidRequestError, Violation, status_of
 from server.metrics import MethodMetrics
 
 RequestT = TypeVar("RequestT", bound=Message)
@@ -22,6 +23,13 @@ Streaming = Callable[[RequestT, "Call"], Iterator[bytes]]
 REQUEST_ID_KEY = "x-request-id"
 DETAILS_KEY = "grpc-status-details-bin"
 
+# What is not the caller's doing is for whoever looks after the server.
+_LOG_LEVELS = {
+    grpc.StatusCode.INTERNAL: logging.ERROR,
+    grpc.StatusCode.UNAVAILABLE: logging.WARNING,
+    grpc.StatusCode.DATA_LOSS: logging.WARNING,
+}
+
 log = structlog.get_logger("server.calls")
 
 
@@ -30,8 +38,8 @@ class Call:
     """One call under way."""
 
     request_id: str
+    method: str
     deadline: Deadline
-    is_active: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +57,18 @@ def answer_unary(
     """Surround a unary method."""
 
     def answer(serialised: bytes, context: grpc.ServicerContext) -> bytes:
-        call = _begin(context)
+        call = _begin(context, metrics)
         with metrics.call() as outcome:
             try:
+                call.deadline.check("parse")
                 response = behaviour(_parse(request_type, serialised), call)
+                call.deadline.check("send")
             except Exception as error:
                 refusal = _refusal(error, call)
                 outcome.code = refusal.code
             else:
+                outcome.messages = 1
+                _log_answered(call)
                 return response
         _refuse(refusal, context)
 
@@ -65,26 +77,36 @@ def answer_unary(
 
 def answer_streaming(
     behaviour: Streaming[RequestT], request_type: type[RequestT], metrics: MethodMetrics
-) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+) -> Callable[[bytes, grpc.ServicerContext], Generator[bytes, None, None]]:
     """Surround a method that streams its answer."""
 
-    def answer(serialised: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        call = _begin(context)
+    def answer(serialised: bytes, context: grpc.ServicerContext) -> Generator[bytes, None, None]:
+        call = _begin(context, metrics)
         with metrics.call() as outcome:
             try:
-                yield from behaviour(_parse(request_type, serialised), call)
+                call.deadline.check("parse")
+                for message in behaviour(_parse(request_type, serialised), call):
+                    yield message
+                    outcome.messages += 1
+                call.deadline.check("send")
+            except GeneratorExit:
+                # grpc drops the stream of a caller that is gone.
+                outcome.code = _code_of_leaving(call.deadline)
+                raise
             except Exception as error:
                 refusal = _refusal(error, call)
                 outcome.code = refusal.code
             else:
+                _log_answered(call)
                 return
         _refuse(refusal, context)
 
     return answer
 
 
-def _begin(context: grpc.ServicerContext) -> Call:
-    return Call(uuid.uuid4().hex, Deadline(context.time_remaining()), context.is_active)
+def _begin(context: grpc.ServicerContext, metrics: MethodMetrics) -> Call:
+    deadline = Deadline(context.time_remaining(), context.is_active)
+    return Call(uuid.uuid4().hex, metrics.method, deadline)
 
 
 def _parse(request_type: type[RequestT], serialised: bytes) -> RequestT:
@@ -95,18 +117,40 @@ def _parse(request_type: type[RequestT], serialised: bytes) -> RequestT:
         raise InvalidRequestError([Violation("", f"the request is not a valid {name}")]) from error
 
 
+def _code_of_leaving(deadline: Deadline) -> grpc.StatusCode:
+    left_in_time = deadline.remaining_s() != 0
+    return grpc.StatusCode.CANCELLED if left_in_time else grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 def _refusal(error: Exception, call: Call) -> Refusal:
     code = status_of(error)
-    if code is grpc.StatusCode.INTERNAL:
-        log.error("call failed", request_id=call.request_id, exc_info=error)
-        message = f"internal error; the server's log has it under request id {call.request_id}"
-    else:
-        log.debug("call refused", request_id=call.request_id, code=code.name, reason=str(error))
-        message = str(error)
+    _log_refused(error, code, call)
+    message = str(error)
+    if code in TOLD_INSTEAD:
+        message = f"{TOLD_INSTEAD[code]}; the server's log has it under request id {call.request_id}"
     metadata: tuple[tuple[str, str | bytes], ...] = ((REQUEST_ID_KEY, call.request_id),)
     if isinstance(error, InvalidRequestError):
         metadata += ((DETAILS_KEY, _bad_request(error, code, message)),)
     return Refusal(code, message, metadata)
+
+
+def _log_answered(call: Call) -> None:
+    log.debug("call answered", request_id=call.request_id, method=call.method)
+
+
+def _log_refused(error: Exception, code: grpc.StatusCode, call: Call) -> None:
+    # A message that the caller reads may name a user: it stays out of the log.
+    untold = {"reason": str(error)} if code in TOLD_INSTEAD else {}
+    log.log(
+        _LOG_LEVELS.get(code, logging.DEBUG),
+        "call refused",
+        request_id=call.request_id,
+        method=call.method,
+        code=code.name,
+        error=type(error).__name__,
+        exc_info=error if code is grpc.StatusCode.INTERNAL else None,
+        **untold,
+    )
 
 
 def _bad_request(error: InvalidRequestError, code: grpc.StatusCode, message: str) -> bytes:

@@ -1,22 +1,29 @@
-"""The caller's deadline as a value that every stage asks before it begins."""
+"""How long the caller waits, as a value that every stage asks before it begins."""
 
 import math
 import time
+from collections.abc import Callable
 
-from server.errors import DeadlineExpiredError
+from server.errors import CallCancelledError, DeadlineExpiredError
+
+
+def _always() -> bool:
+    return True
 
 
 class Deadline:
-    """A moment after which nobody waits for the answer.
+    """The moment after which nobody waits for the answer; sooner when the caller gives up.
 
     Args:
         remaining_s: Seconds from now; None when the caller set no deadline.
+        is_awaited: Whether the caller is still there.
     """
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "_is_awaited")
 
-    def __init__(self, remaining_s: float | None = None) -> None:
+    def __init__(self, remaining_s: float | None = None, is_awaited: Callable[[], bool] = _always) -> None:
         self._at = math.inf if remaining_s is None else time.monotonic() + remaining_s
+        self._is_awaited = is_awaited
 
     def remaining_s(self) -> float | None:
         """Seconds left, 0 at least; None without a deadline."""
@@ -27,6 +34,9 @@ class Deadline:
 
         Raises:
             DeadlineExpiredError: The deadline has passed.
+            CallCancelledError: The caller has given up.
         """
         if time.monotonic() >= self._at:
             raise DeadlineExpiredError(f"the deadline passed before stage '{stage}' began")
+        if not self._is_awaited():
+            raise CallCancelledError(f"the caller gave up before stage '{stage}' began")

@@ -4,6 +4,7 @@ ServerError
 ├── InvalidRequestError     a field breaks the contract            INVALID_ARGUMENT with google.rpc.BadRequest
 ├── NotFoundError           no such user or pin                    NOT_FOUND
 ├── DeadlineExpiredError    the caller's deadline passed           DEADLINE_EXCEEDED
+├── CallCancelledError      the caller gave up                     CANCELLED
 └── StartError              the server cannot start as configured  (exit status 1)
 """
 
@@ -11,12 +12,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from storage.errors import (
-    DamagedRecordError,
-    EmbeddingSpaceMismatchError,
-    ProfileStoreError,
-    StoreUnavailableError,
-)
+from storage.errors import DamagedRecordError, ProfileStoreError
 
 
 class ServerError(Exception):
@@ -25,17 +21,20 @@ class ServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken rule of the contract: the request's field, and what would be right."""
+    """One broken rule of the contract: the request's field (empty: all of it), and what would be right."""
 
     field: str
     description: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.description}" if self.field else self.description
 
 
 class InvalidRequestError(ServerError):
     """The request breaks the contract; every violation found is told at once."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("; ".join(f"{each.field}: {each.description}" for each in violations))
+        super().__init__("; ".join(map(str, violations)))
         self.violations = violations
 
 
@@ -47,6 +46,10 @@ class DeadlineExpiredError(ServerError):
     """The caller's deadline passed before the stage named could begin."""
 
 
+class CallCancelledError(ServerError):
+    """The caller gave up before the stage named could begin."""
+
+
 class StartError(ServerError):
     """The server cannot start with these settings, artefacts or ports."""
 
@@ -56,11 +59,16 @@ STATUS_BY_ERROR: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (NotFoundError, grpc.StatusCode.NOT_FOUND),
     (DeadlineExpiredError, grpc.StatusCode.DEADLINE_EXCEEDED),
-    (StoreUnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (CallCancelledError, grpc.StatusCode.CANCELLED),
     (DamagedRecordError, grpc.StatusCode.DATA_LOSS),
     (ProfileStoreError, grpc.StatusCode.UNAVAILABLE),
-    (EmbeddingSpaceMismatchError, grpc.StatusCode.FAILED_PRECONDITION),
 )
+
+# What callers read in place of messages that may name this machine's files, addresses or defects.
+TOLD_INSTEAD = {
+    grpc.StatusCode.UNAVAILABLE: "the profile store cannot be read at the moment",
+    grpc.StatusCode.INTERNAL: "internal error",
+}
 
 
 def status_of(error: Exception) -> grpc.StatusCode:

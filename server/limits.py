@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one request may ask for. Sizes in bytes, everything else is a count."""
+    """What one request may ask for, and how much it is told. Sizes in bytes, everything else is a count.
+
+    A status travels in metadata, of which gRPC takes 8 KiB: only so many violations fit.
+    """
 
     id_bytes: int = 128
     request_bytes: int = 256 * 1024
@@ -18,6 +21,7 @@ class Limits:
     recent_pins: int = 200
     batch_users: int = 1_000
     described_pins: int = 1_000
+    told_violations: int = 10
 
 
 LIMITS = Limits()

@@ -13,23 +13,33 @@ from server.limits import LIMITS
 SERVICE = "pinnersage.v1.Recommender"
 STAGES = ("profile", "sample", "retrieve", "search", "merge", "encode")
 
-_CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How a call ended; OK until somebody says otherwise."""
+    """How a call ended: OK until somebody says otherwise, and after how many messages of the answer."""
 
     code: grpc.StatusCode = grpc.StatusCode.OK
+    messages: int = 0
 
 
 class MethodMetrics:
-    """The call metrics of one method, their labels resolved once."""
+    """The call metrics of one method, their labels resolved once.
+
+    Args:
+        metrics: Where they are registered.
+        grpc_type: unary or server_stream.
+        method: The method's name.
+    """
 
     def __init__(self, metrics: "Metrics", grpc_type: str, method: str) -> None:
+        self.method = method
         labels = (grpc_type, SERVICE, method)
         self._started = metrics.started.labels(*labels)
+        self._received = metrics.received.labels(*labels)
+        self._sent = metrics.sent.labels(*labels)
         self._seconds = metrics.handling_seconds.labels(*labels)
         self._handled = {code: metrics.handled.labels(*labels, _go_name(code)) for code in grpc.StatusCode}
 
@@ -38,12 +48,15 @@ class MethodMetrics:
         """Count one call, its time and its outcome."""
         outcome = Outcome()
         self._started.inc()
+        # Every method here takes one message.
+        self._received.inc()
         began = time.perf_counter()
         try:
             yield outcome
         finally:
             self._seconds.observe(time.perf_counter() - began)
             self._handled[outcome.code].inc()
+            self._sent.inc(outcome.messages)
 
 
 class Metrics:
@@ -64,6 +77,8 @@ class Metrics:
         self.handled = Counter(
             "grpc_server_handled", "Calls ended.", (*labels, "grpc_code"), registry=registry
         )
+        self.received = Counter("grpc_server_msg_received", "Messages received.", labels, registry=registry)
+        self.sent = Counter("grpc_server_msg_sent", "Messages sent.", labels, registry=registry)
         self.handling_seconds = Histogram(
             "grpc_server_handling_seconds",
             "Time of a call.",

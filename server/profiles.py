@@ -31,8 +31,8 @@ class UserProfile:
         interests: Those whose medoid the artefact holds, importances now, most important first.
         rows: int64 [c], the medoids' rows.
         origins: Where each interest comes from.
-        skipped: Interests whose medoid the artefact does not hold.
-        seen: int64 [s], representative rows of the pins the user acted on.
+        skipped: Batch interests whose medoid the artefact does not hold.
+        seen: int64 [s], representative rows of the pins the user acted on, their medoids among them.
     """
 
     interests: Interests
@@ -64,31 +64,32 @@ class ProfileSource:
             StoreUnavailableError: The store does not answer.
             DamagedRecordError: What is stored cannot be trusted.
         """
-        batch = self._reader.batch(user_id)
-        online = self._reader.online(user_id)
-        if batch is None and online is None:
+        batch, online = self._reader.batch(user_id), self._reader.online(user_id)
+        seen = self._reader.seen(user_id)
+        if batch is None and online is None and not len(seen):
             return None
         stored = no_interests(now_s) if batch is None else batch.interests
-        usable, rows, skipped = self._split(
-            interests_at(stored, now_s, self._batch.parameters.lambda_per_day)
-        )
+        current = interests_at(stored, now_s, self._batch.parameters.lambda_per_day)
+        usable, rows, skipped = self._split(current)
+        self._metrics.count_skipped(len(skipped))
         origins = (Origin.BATCH,) * len(usable)
         if online is not None:
             usable, rows, origins = self._with_online(usable, rows, online, now_s)
-        self._metrics.count_skipped(len(skipped))
+        newest = () if online is None else online.pin_ids
+        acted_on = np.concatenate([rows, self._pins.rows_of_hashes(seen), self._pins.rows(newest)])
         return UserProfile(
             interests=usable,
             rows=rows,
             origins=tuple(_WIRE_ORIGIN[each] for each in origins),
             skipped=skipped,
-            seen=self._seen(user_id, online),
+            seen=representative_rows(acted_on, self._pins.representatives),
         )
 
     def from_recent(self, actions: list[RecentAction], now_s: int) -> tuple[UserProfile, int]:
         """Interests made by Algorithm 2 from a request's pins, and how many pins are unknown."""
         rows = self._pins.rows([each.pin_id for each in actions])
         known = [at for at in range(len(actions)) if rows[at] != NO_ROW]
-        times_s = [now_s if actions[at].time_s is None else int(actions[at].time_s or 0) for at in known]
+        times_s = [now_s if (time_s := actions[at].time_s) is None else time_s for at in known]
         interests = self._build(
             tuple(actions[at].pin_id for at in known),
             rows[known],
@@ -104,10 +105,6 @@ class ProfileSource:
             seen=representative_rows(rows[known], self._pins.representatives),
         )
         return profile, len(actions) - len(known)
-
-    def seen_count(self, user_id: str) -> int:
-        """How many pins of the window the store has for the user."""
-        return len(self._reader.seen(user_id))
 
     def popular_rows(self) -> NDArray[np.int64]:
         """int64 [p]: the indexed rows of the window's most acted-on pins, most acted-on first."""
@@ -128,7 +125,8 @@ class ProfileSource:
     def _with_online(
         self, batch: Interests, batch_rows: NDArray[np.int64], online: OnlineProfile, now_s: int
     ) -> tuple[Interests, NDArray[np.int64], tuple[Origin, ...]]:
-        newest, newest_rows, _ = self._split(self._online_interests(online, now_s))
+        newest = self._online_interests(online, now_s)
+        newest_rows = self._pins.rows(newest.medoid_pin_ids)
         vectors = self._pins.embeddings
         combined = combine(
             batch, vectors[batch_rows], newest, vectors[newest_rows], self._batch.parameters, now_s
@@ -138,12 +136,14 @@ class ProfileSource:
     def _online_interests(self, online: OnlineProfile, now_s: int) -> Interests:
         """The online interests after the batch's watermark: the stored ones, or recomputed from the actions.
 
-        A roll-back or a late swap of the batch moves the watermark, and a new model or embedding space makes
-        other clusters; the raw actions make the answer exact all the same.
+        A roll-back or a late swap of the batch moves the watermark, a new model or embedding space makes
+        other clusters, and a new artefact may lack a medoid; the raw actions make the answer exact all the
+        same, from the pins that the artefact holds.
         """
         watermark_s = self._batch.actions_until_s
         computed_from = online.actions_after_s, online.parameters_version, online.embedding_space
-        if computed_from == (watermark_s, self._batch.parameters_version, self._pins.embedding_space):
+        present = watermark_s, self._batch.parameters_version, self._pins.embedding_space
+        if computed_from == present and (self._pins.rows(online.interests.medoid_pin_ids) != NO_ROW).all():
             return online.interests
         rows = self._pins.rows(online.pin_ids)
         later = np.flatnonzero((online.times_s > watermark_s) & (rows != NO_ROW) & (online.weights > 0))
@@ -167,9 +167,3 @@ class ProfileSource:
             pin_ids=pin_ids, vectors=self._pins.embeddings[rows], times_s=times_s, weights=weights
         )
         return build_interests(actions, self._batch.parameters, now_s)
-
-    def _seen(self, user_id: str, online: OnlineProfile | None) -> NDArray[np.int64]:
-        rows = self._pins.rows_of_hashes(self._reader.seen(user_id))
-        if online is not None:
-            rows = np.concatenate([rows, self._pins.rows(online.pin_ids)])
-        return representative_rows(rows[rows != NO_ROW], self._pins.representatives)

@@ -1,6 +1,6 @@
 """From a user to candidates: profile -> sample -> retrieve -> merge, each stage a line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from server.errors import NotFoundError
 from server.merging import Filters, Selection, merge
 from server.metrics import Metrics
 from server.profiles import ProfileSource, UserProfile
-from server.retrieval import TIERS, Retrieval, Retrieved
+from server.retrieval import TIERS, Medoid, Retrieval, Retrieved
 from server.sampling import Sampler
 from server.validation import Options, RecentAction
 from storage.pins.port import NO_ROW, Pins
@@ -52,7 +52,7 @@ class Recommender:
         sampler: Draws interests.
         retrieval: Fetches candidate lists.
         metrics: Times the stages.
-        popular: What unknown users get; None for nothing.
+        popular: What users without interests get; None for nothing.
         clock: Unix seconds UTC, now.
     """
 
@@ -65,13 +65,23 @@ class Recommender:
     clock: Callable[[], int]
 
     def for_user(self, user_id: str, options: Options, deadline: Deadline) -> Recommendation:
-        """Recommend for a stored user; an unknown one gets the fallback and the reason."""
-        deadline.check("profile")
-        with self.metrics.stage("profile"):
-            profile = self.profiles.load(user_id, self.clock())
-        if profile is None:
-            return self._fall_back(options)
-        return self._recommend(profile, options, deadline)
+        """Recommend for a stored user; one without interests gets the fallback and the reason."""
+        return next(self.for_users([user_id], options, deadline))
+
+    def for_users(
+        self, user_ids: Sequence[str], options: Options, deadline: Deadline
+    ) -> Iterator[Recommendation]:
+        """The same for many users, one after the other, each when it is asked for."""
+        excluded = self._excluded(options)
+        for user_id in user_ids:
+            deadline.check("profile")
+            with self.metrics.stage("profile"):
+                profile = self.profiles.load(user_id, self.clock())
+            if profile is None:
+                self.metrics.count_unknown_user()
+                yield self._fall_back(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
+            else:
+                yield self._recommend(profile, excluded, options, deadline)
 
     def for_pins(
         self, actions: list[RecentAction], options: Options, deadline: Deadline
@@ -80,7 +90,7 @@ class Recommender:
         deadline.check("profile")
         with self.metrics.stage("profile"):
             profile, unknown_pins = self.profiles.from_recent(actions, self.clock())
-        return self._recommend(profile, options, deadline), unknown_pins
+        return self._recommend(profile, self._excluded(options), options, deadline), unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
         """The pins nearest to one, and whether the list came from the cache.
@@ -91,22 +101,26 @@ class Recommender:
         row = self.pins.row(pin_id)
         if row == NO_ROW:
             raise NotFoundError(f"pin_id: the artefact {self.pins.version} does not hold pin {pin_id!r}")
-        excluded = self._excluded(np.array([row]), np.empty(0, np.int64), options)
-        retrieved, selection = self._fill([(pin_id, row)], excluded, options, deadline)
+        itself = representative_rows(np.array([row]), self.pins.representatives)
+        filters = self._filters(np.union1d(itself, self._excluded(options)), options.min_score)
+        retrieved, selection = self._fill([(pin_id, row)], filters, options, deadline)
         return _answer((), retrieved, selection), retrieved[0].cache_hit
 
-    def _recommend(self, profile: UserProfile, options: Options, deadline: Deadline) -> Recommendation:
+    def _recommend(
+        self, profile: UserProfile, excluded: NDArray[np.int64], options: Options, deadline: Deadline
+    ) -> Recommendation:
+        excluded = np.union1d(profile.seen, excluded)
         if not len(profile.interests):
-            return Recommendation(reason=pb.ANSWER_REASON_NO_USABLE_INTERESTS)
+            return self._fall_back(pb.ANSWER_REASON_NO_USABLE_INTERESTS, excluded, options)
         with self.metrics.stage("sample"):
             sampled = self.sampler.sample(profile.interests.importances, options.max_interests, options.seed)
         medoids = [(profile.interests.medoid_pin_ids[at], int(profile.rows[at])) for at in sampled.tolist()]
-        excluded = self._excluded(profile.rows, profile.seen, options)
-        retrieved, selection = self._fill(medoids, excluded, options, deadline)
+        filters = self._filters(excluded, options.min_score)
+        retrieved, selection = self._fill(medoids, filters, options, deadline)
         return _answer(_describe(profile, sampled, retrieved), retrieved, selection)
 
     def _fill(
-        self, medoids: list[tuple[str, int]], filters: Filters, options: Options, deadline: Deadline
+        self, medoids: list[Medoid], filters: Filters, options: Options, deadline: Deadline
     ) -> tuple[list[Retrieved], Selection]:
         """Fetch the medoids' lists and merge them; lists that exclusions left short are fetched wider."""
         budget = budget_per_interest(options.max_candidates, len(medoids))
@@ -124,34 +138,30 @@ class Recommender:
             for at, each in zip(short, wider, strict=True):
                 retrieved[at] = Retrieved(each.candidates, retrieved[at].cache_hit)
 
-    def _retrieve(self, medoids: list[tuple[str, int]], at_least: int, deadline: Deadline) -> list[Retrieved]:
+    def _retrieve(self, medoids: list[Medoid], at_least: int, deadline: Deadline) -> list[Retrieved]:
         with self.metrics.stage("retrieve"):
             return self.retrieval.fetch(medoids, at_least=at_least, deadline=deadline)
 
-    def _excluded(self, medoid_rows: NDArray[np.int64], seen: NDArray[np.int64], options: Options) -> Filters:
-        """The user's seen pins, all their medoids and the caller's exclusions, by representative."""
-        named = self.pins.rows(options.exclude_pin_ids)
-        rows = np.concatenate([medoid_rows, named[named != NO_ROW]])
-        representatives = self.pins.representatives
-        excluded = np.union1d(seen, representative_rows(rows, representatives))
-        return Filters(representatives=representatives, excluded=excluded, min_score=options.min_score)
+    def _excluded(self, options: Options) -> NDArray[np.int64]:
+        """int64 [x]: the caller's exclusions, by representative."""
+        return representative_rows(self.pins.rows(options.exclude_pin_ids), self.pins.representatives)
 
-    def _fall_back(self, options: Options) -> Recommendation:
-        self.metrics.count_unknown_user()
-        if self.popular is None or not len(self.popular):
-            return Recommendation(reason=pb.ANSWER_REASON_UNKNOWN_USER)
-        nothing = np.empty(0, np.int64)
+    def _filters(self, excluded: NDArray[np.int64], min_score: float | None) -> Filters:
+        return Filters(representatives=self.pins.representatives, excluded=excluded, min_score=min_score)
+
+    def _fall_back(
+        self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int64], options: Options
+    ) -> Recommendation:
+        if not self.popular:
+            return Recommendation(reason=reason)
         # A popular pin has no cosine to anything: min_score does not apply.
-        filters = self._excluded(nothing, nothing, options)
+        filters = self._filters(excluded, min_score=None)
         selection = merge(
             [self.popular], filters, budget=options.max_candidates, max_candidates=options.max_candidates
         )
         interest = pb.SampledInterest(probability=1.0, origin=pb.INTEREST_ORIGIN_FALLBACK, cache_hit=True)
         return Recommendation(
-            interests=(interest,),
-            lists=(self.popular,),
-            selection=selection,
-            reason=pb.ANSWER_REASON_UNKNOWN_USER,
+            interests=(interest,), lists=(self.popular,), selection=selection, reason=reason
         )
 
 

@@ -6,13 +6,22 @@ import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+from server.side_threads import in_side_threads
+
+# A stream of reflection holds its thread for as long as the caller likes.
+_THREADS = 2
 
 
 def enable_reflection(server: grpc.Server, *services: str) -> None:
     """Let callers list and describe these services, health and reflection itself."""
     names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server, pool=_PoolWithMethods())
+    servicer = reflection.ReflectionServicer(names, pool=_PoolWithMethods())
+    servicer.ServerReflectionInfo = in_side_threads(
+        servicer.ServerReflectionInfo, name="reflection", threads=_THREADS
+    )
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
 
 
 class _PoolWithMethods:

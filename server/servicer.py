@@ -14,9 +14,8 @@ from server.calls import Call
 from server.encoding import batch_messages, encode_user_result
 from server.errors import NotFoundError
 from server.limits import LIMITS
-from server.recommending import Recommender
+from server.recommending import Recommendation, Recommender
 from server.validation import (
-    Options,
     validate_get_pins,
     validate_get_profile,
     validate_recommend,
@@ -39,7 +38,7 @@ class Servicer:
     def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
         """Recommend for one user."""
         user_id, options = validate_recommend(request)
-        return self._recommend(user_id, options, call)
+        return self._encode(self._recommender.for_user(user_id, options, call.deadline), call)
 
     def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
         """Recommend from recent pins."""
@@ -50,12 +49,12 @@ class Servicer:
         )
 
     def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
-        """Recommend for many users, streamed back in order; stops when nobody listens any more."""
+        """Recommend for many users, streamed back in order."""
         user_ids, options = validate_recommend_batch(request)
+        answers = self._recommender.for_users(user_ids, options, call.deadline)
         results = (
-            encode_user_result(user_id, self._recommend(user_id, options, call))
-            for user_id in user_ids
-            if call.is_active()
+            encode_user_result(user_id, self._encode(answer, call))
+            for user_id, answer in zip(user_ids, answers, strict=True)
         )
         yield from batch_messages(results, LIMITS.stream_message_bytes)
 
@@ -75,7 +74,6 @@ class Servicer:
         return profile_message(
             user_id,
             profile,
-            recommender.profiles.seen_count(user_id),
             batch=recommender.profiles.batch,
             pins=recommender.pins,
             request_id=call.request_id,
@@ -88,8 +86,7 @@ class Servicer:
             pin_ids, pins=self._recommender.pins, request_id=call.request_id
         ).SerializeToString()
 
-    def _recommend(self, user_id: str, options: Options, call: Call) -> bytes:
-        recommendation = self._recommender.for_user(user_id, options, call.deadline)
+    def _encode(self, recommendation: Recommendation, call: Call) -> bytes:
         with self._recommender.metrics.stage("encode"):
             return encode_recommendation(recommendation, version=self._version, request_id=call.request_id)
 

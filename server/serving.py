@@ -17,6 +17,7 @@ from server.limits import LIMITS
 from server.metrics import SERVICE, MethodMetrics, Metrics
 from server.reflection import enable_reflection
 from server.servicer import Servicer
+from server.side_threads import in_side_threads
 
 log = structlog.get_logger("server.serving")
 
@@ -43,6 +44,8 @@ class RunningServer:
     def __init__(self, servicer: Servicer, metrics: Metrics, *, threads: int, with_reflection: bool) -> None:
         self._metrics = metrics
         self._health = health.HealthServicer()
+        # Who asks whether the server lives must not queue behind the calls that keep it busy.
+        self._health.Check = in_side_threads(self._health.Check, name="health", threads=1)
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=threads, thread_name_prefix="call"),
             options=(
@@ -69,7 +72,7 @@ class RunningServer:
             self._metrics_server = self._serve_metrics(ports.host, ports.metrics_port)
         self._server.start()
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        log.info("serving", address=f"{ports.host}:{port}", metrics_port=ports.metrics_port or None)
+        log.info("serving", address=_address(ports.host, port), metrics_port=ports.metrics_port or None)
         return port
 
     @property
@@ -94,7 +97,7 @@ class RunningServer:
         log.info("stopped")
 
     def _bind(self, host: str, port: int) -> int:
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address = _address(host, port)
         try:
             return self._server.add_insecure_port(address)
         except RuntimeError as error:
@@ -108,13 +111,17 @@ class RunningServer:
             return start_http_server(port, addr=host, registry=self._metrics.registry)
         except OSError as error:
             raise StartError(
-                f"cannot serve metrics on {host}:{port}: {error.strerror}. "
+                f"cannot serve metrics on {_address(host, port)}: {error.strerror}. "
                 "Choose another with --metrics-port (PINNERSAGE_METRICS_PORT), or 0 for none."
             ) from error
 
     def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
         for service in ("", SERVICE):
             self._health.set(service, status)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def method_handlers(servicer: Servicer, metrics: Metrics) -> grpc.GenericRpcHandler:

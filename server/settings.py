@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 from process.commands import setting
-from process.logs import LogFormat
+from process.logs import LogFormat, LogLevel
 from server.errors import StartError
 
 
 class Fallback(StrEnum):
-    """What an unknown user gets."""
+    """What a user without interests gets: nothing, or the window's most acted-on pins."""
 
     NONE = "none"
     POPULAR = "popular"
@@ -32,9 +32,16 @@ class ServerSettings:
     ef_search: Annotated[
         int, setting("HNSW efSearch of a cache miss.", env="EF_SEARCH", low=1, high=10_000)
     ] = 256
-    cache_mb: Annotated[int, setting("Candidate cache, in MB of real bytes.", env="CACHE_MB", low=1)] = 256
+    cache_mb: Annotated[
+        int, setting("Candidate cache, in MB of real bytes.", env="CACHE_MB", low=1, high=1_000_000)
+    ] = 256
     threads: Annotated[int, setting("Threads that answer calls.", env="THREADS", low=1, high=256)] = 8
-    fallback: Annotated[Fallback, setting("What an unknown user gets.", env="FALLBACK")] = Fallback.NONE
+    fallback: Annotated[
+        Fallback,
+        setting(
+            "What a user without interests gets: none, or the window's most acted-on pins.", env="FALLBACK"
+        ),
+    ] = Fallback.NONE
     reflection: Annotated[bool, setting("Let grpcurl list and describe the service.", env="REFLECTION")] = (
         True
     )
@@ -42,10 +49,18 @@ class ServerSettings:
         bool, setting("Listen beyond loopback without TLS and credentials.", env="ALLOW_INSECURE")
     ] = False
     drain_s: Annotated[
-        float, setting("Seconds to go on serving after SIGTERM, as NOT_SERVING.", env="DRAIN_S", low=0)
+        float,
+        setting("Seconds to go on serving after SIGTERM, as NOT_SERVING.", env="DRAIN_S", low=0, high=3_600),
     ] = 5.0
-    grace_s: Annotated[float, setting("Seconds calls in flight have to finish.", env="GRACE_S", low=0)] = 10.0
-    log_format: Annotated[LogFormat, setting("auto, json or text.", env="LOG_FORMAT")] = "auto"
+    grace_s: Annotated[
+        float, setting("Seconds calls in flight have to finish.", env="GRACE_S", low=0, high=3_600)
+    ] = 10.0
+    log_format: Annotated[
+        LogFormat, setting("auto is text on a terminal, json elsewhere.", env="LOG_FORMAT")
+    ] = "auto"
+    log_level: Annotated[
+        LogLevel, setting("Least level logged; debug has a line for every call.", env="LOG_LEVEL")
+    ] = "info"
 
     def __post_init__(self) -> None:
         if not self.allow_insecure and not _is_loopback(self.host):

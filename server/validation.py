@@ -39,14 +39,22 @@ class RecentAction:
 _WithOptions = pb.RecommendRequest | pb.RecommendForPinsRequest | pb.RecommendBatchRequest
 
 
+# Timestamp's own range: the years 1 to 9999. Times in milliseconds lie far beyond it.
+_EARLIEST_S, _LATEST_S = -62_135_596_800, 253_402_300_799
+
+
 class _Findings:
     """Collects violations, so that a caller mends them all at once."""
 
     def __init__(self) -> None:
         self._violations: list[Violation] = []
+        self._untold = 0
 
     def add(self, field: str, description: str) -> None:
-        self._violations.append(Violation(field, description))
+        if len(self._violations) < LIMITS.told_violations:
+            self._violations.append(Violation(field, description))
+        else:
+            self._untold += 1
 
     def check_id(self, field: str, value: str) -> None:
         if not value:
@@ -61,17 +69,23 @@ class _Findings:
 
     def check_count(self, field: str, count: int, *, at_least: int, at_most: int) -> None:
         if not at_least <= count <= at_most:
-            self.add(field, f"has {count} entries; allowed are {at_least:,} to {at_most:,}")
+            self.add(field, f"has {count:,} entries; allowed are {at_least:,} to {at_most:,}")
 
     def check_range(self, field: str, value: int, *, at_most: int) -> None:
         if not 1 <= value <= at_most:
-            self.add(field, f"is {value}; allowed are 1 to {at_most:,} (leave it out for the default)")
+            self.add(field, f"is {value:,}; allowed are 1 to {at_most:,} (leave it out for the default)")
 
     def check_score(self, field: str, value: float) -> None:
         if math.isnan(value) or not -1.0 <= value <= 1.0:
             self.add(field, f"is {value}; a cosine lies in -1 to 1")
 
+    def check_time(self, field: str, unix_s: int) -> None:
+        if not _EARLIEST_S <= unix_s <= _LATEST_S:
+            self.add(field, f"is {unix_s} seconds from 1970: outside the years 1 to 9999")
+
     def raise_if_any(self) -> None:
+        if self._untold:
+            self._violations.append(Violation("", f"and {self._untold:,} more"))
         if self._violations:
             raise InvalidRequestError(self._violations)
 
@@ -95,6 +109,7 @@ def validate_recommend_for_pins(request: pb.RecommendForPinsRequest) -> tuple[li
     findings.check_count("pins", len(request.pins), at_least=1, at_most=LIMITS.recent_pins)
     for at, pin in enumerate(request.pins[: LIMITS.recent_pins + 1]):
         findings.check_id(f"pins[{at}].pin_id", pin.pin_id)
+        findings.check_time(f"pins[{at}].action_time", pin.action_time.seconds)
     options = _options(request, findings)
     findings.raise_if_any()
     return [

@@ -1,13 +1,19 @@
 """What surrounds a call: errors become statuses by one table, nothing leaks, everything is counted."""
 
+import threading
+from collections.abc import Callable, Iterator
+from typing import NoReturn, cast
+
 import grpc
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
+from server.calls import Call, answer_streaming, answer_unary
 from server.errors import STATUS_BY_ERROR, StartError, status_of
+from server.metrics import MethodMetrics, Metrics
 from server.serving import Ports
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import (
@@ -19,57 +25,146 @@ from storage.errors import (
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import Profile
 from tests.server.conftest import Serve, request_id_of, settings
-from tests.server.world import default_people, describe, make_pins
+from tests.server.world import default_people, describe, make_pins, make_profile
+
+LABELS = {"grpc_type": "unary", "grpc_service": "pinnersage.v1.Recommender", "grpc_method": "Recommend"}
 
 
 class BrokenStore(InMemoryProfiles):
-    """A store that raises what a test tells it to."""
+    """A store that was well when the server started, and then raises what a test tells it to."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(describe())
         self._error = error
 
     def batch(self, user_id: str) -> Profile | None:
-        raise self._error
-
-    def seen(self, user_id: str) -> NDArray[np.uint64]:
-        raise self._error
-
-
-OUTAGES = [
-    (StoreUnavailableError("the store does not answer"), grpc.StatusCode.UNAVAILABLE),
-    (DamagedRecordError("profile of user 'ann' is damaged"), grpc.StatusCode.DATA_LOSS),
-    (ProfileStoreError("the store is closed"), grpc.StatusCode.UNAVAILABLE),
-]
+        if user_id == "ann":
+            raise self._error
+        return None
 
 
-@pytest.mark.parametrize(("error", "code"), OUTAGES, ids=[type(error).__name__ for error, _ in OUTAGES])
-def test_store_errors_reach_the_caller_as_their_status(
-    serve: Serve, error: Exception, code: grpc.StatusCode
-) -> None:
-    """An outage of the store is told as what it is, with its own message, and names the request."""
-    stub = serve(profiles=BrokenStore(error))
+class FakeContext:
+    """What a call is told about its caller."""
 
+    def __init__(self, *, time_remaining: float | None = None, is_active: bool = True) -> None:
+        self._time_remaining = time_remaining
+        self._is_active = is_active
+
+    def time_remaining(self) -> float | None:
+        return self._time_remaining
+
+    def is_active(self) -> bool:
+        return self._is_active
+
+    def caller_leaves(self) -> None:
+        self._is_active = False
+
+    def abort_with_status(self, _status: grpc.Status) -> NoReturn:
+        raise ConnectionAbortedError
+
+    def as_grpcs(self) -> grpc.ServicerContext:
+        """The same, under the type of the whole context, of which a call uses only this much."""
+        return cast(grpc.ServicerContext, self)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def method(registry: CollectorRegistry) -> MethodMetrics:
+    return MethodMetrics(Metrics(registry), "unary", "Recommend")
+
+
+def ended(registry: CollectorRegistry) -> dict[str, float]:
+    """How many calls ended with each code, 0 left out."""
+    samples = [sample for metric in registry.collect() for sample in metric.samples]
+    return {
+        each.labels["grpc_code"]: each.value
+        for each in samples
+        if each.name == "grpc_server_handled_total" and each.value
+    }
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(1_000):
+        if true():
+            return
+        pause.wait(0.01)
+    pytest.fail("not after 10 s")
+
+
+def code_and_details(refusal: grpc.RpcError) -> tuple[grpc.StatusCode, str | None]:
+    assert isinstance(refusal, grpc.Call)
+    return refusal.code(), refusal.details()
+
+
+def refused(stub: RecommenderStub, user_id: str = "ann") -> grpc.RpcError:
     with pytest.raises(grpc.RpcError) as refusal:
-        stub.Recommend(pb.RecommendRequest(user_id="ann"))
+        stub.Recommend(pb.RecommendRequest(user_id=user_id))
+    return refusal.value
 
-    assert (refusal.value.code(), refusal.value.details()) == (code, str(error))
-    assert len(request_id_of(refusal.value)) == 32
+
+OUTAGES = [StoreUnavailableError("/data/online/profiles.lmdb cannot be read"), ProfileStoreError("closed")]
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=[type(error).__name__ for error in OUTAGES])
+def test_an_outage_of_the_store_is_unavailable(
+    serve: Serve, error: Exception, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Callers learn that the store is away and where to look; which file it is, only the log says."""
+    refusal = refused(serve(profiles=BrokenStore(error)))
+
+    request_id = request_id_of(refusal)
+    told = "the profile store cannot be read at the moment; the server's log has it under request id "
+    assert code_and_details(refusal) == (grpc.StatusCode.UNAVAILABLE, told + request_id)
+    (line,) = (each for each in "".join(capfd.readouterr()).splitlines() if request_id in each)
+    assert "warning" in line
+    assert str(error) in line
+
+
+def test_a_damaged_record_is_said_to_its_caller_only(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    """Who asked for a user is told that their record is damaged; the log counts it without the user's id."""
+    error = DamagedRecordError("damaged record, batch profile of user 'ann': its checksum does not match")
+    refusal = refused(serve(profiles=BrokenStore(error)))
+
+    assert code_and_details(refusal) == (grpc.StatusCode.DATA_LOSS, str(error))
+    logged = "".join(capfd.readouterr())
+    assert "DamagedRecordError" in logged
+    assert "ann" not in logged
 
 
 def test_a_defect_is_internal_and_shows_no_traceback(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
     """An unexpected error is INTERNAL with the request id; its text stays in the server's log."""
-    stub = serve(profiles=BrokenStore(ZeroDivisionError("secret detail")))
+    refusal = refused(serve(profiles=BrokenStore(ZeroDivisionError("secret detail"))))
 
-    with pytest.raises(grpc.RpcError) as refusal:
-        stub.Recommend(pb.RecommendRequest(user_id="ann"))
-
-    request_id = request_id_of(refusal.value)
-    assert refusal.value.code() is grpc.StatusCode.INTERNAL
-    assert refusal.value.details() == f"internal error; the server's log has it under request id {request_id}"
+    request_id = request_id_of(refusal)
+    assert len(request_id) == 32
+    assert code_and_details(refusal) == (
+        grpc.StatusCode.INTERNAL,
+        f"internal error; the server's log has it under request id {request_id}",
+    )
     logged = "".join(capfd.readouterr())
     assert "secret detail" in logged
     assert request_id in logged
+
+
+def test_every_call_can_be_found_in_the_log(stub: RecommenderStub, capfd: pytest.CaptureFixture[str]) -> None:
+    """Answered or not, a call is one line with its request id and its method, and without its user."""
+    answered = stub.Recommend(pb.RecommendRequest(user_id="ben")).request_id
+    with pytest.raises(grpc.RpcError) as refusal:
+        stub.GetProfile(pb.GetProfileRequest(user_id="nobody"))
+
+    lines = "".join(capfd.readouterr()).splitlines()
+    (good,) = (line for line in lines if answered in line)
+    (bad,) = (line for line in lines if request_id_of(refusal.value) in line)
+    assert "call answered" in good
+    assert "method=Recommend" in good
+    assert "NOT_FOUND" in bad
+    assert "method=GetProfile" in bad
+    assert not any("ben" in line or "nobody" in line for line in lines)
 
 
 def test_a_stream_is_refused_like_a_single_call(serve: Serve) -> None:
@@ -82,12 +177,89 @@ def test_a_stream_is_refused_like_a_single_call(serve: Serve) -> None:
     assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_an_expired_deadline_begins_nothing(serve: Serve) -> None:
-    """A call whose deadline has passed ends as DEADLINE_EXCEEDED."""
-    with pytest.raises(grpc.RpcError) as refusal:
-        serve().Recommend(pb.RecommendRequest(user_id="ann"), timeout=0)
+GONE = {
+    "Canceled": FakeContext(is_active=False),
+    "DeadlineExceeded": FakeContext(time_remaining=0.0),
+}
 
-    assert refusal.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+@pytest.mark.parametrize("code", GONE)
+def test_nothing_begins_for_a_caller_who_is_gone(
+    code: str, method: MethodMetrics, registry: CollectorRegistry
+) -> None:
+    """A call that nobody waits for any more when its turn comes is not even read, and counted as that."""
+
+    def never(_request: pb.RecommendRequest, _call: Call) -> bytes:
+        pytest.fail("it began")
+
+    answer = answer_unary(never, pb.RecommendRequest, method)
+    with pytest.raises(ConnectionAbortedError):
+        answer(b"", GONE[code].as_grpcs())
+
+    assert ended(registry) == {code: 1}
+
+
+def test_an_answer_that_comes_too_late_is_no_success(
+    method: MethodMetrics, registry: CollectorRegistry
+) -> None:
+    """Who cancelled while the call was answered never saw an OK: none is counted."""
+    context = FakeContext()
+
+    def late(_request: pb.RecommendRequest, _call: Call) -> bytes:
+        context.caller_leaves()
+        return b""
+
+    with pytest.raises(ConnectionAbortedError):
+        answer_unary(late, pb.RecommendRequest, method)(b"", context.as_grpcs())
+
+    assert ended(registry) == {"Canceled": 1}
+    assert registry.get_sample_value("grpc_server_msg_sent_total", LABELS) == 0
+
+
+@pytest.mark.parametrize(("time_remaining", "code"), [(None, "Canceled"), (0.3, "DeadlineExceeded")])
+def test_a_stream_nobody_reads_on_is_counted_as_that(
+    time_remaining: float | None, code: str, method: MethodMetrics, registry: CollectorRegistry
+) -> None:
+    """A stream that grpc drops because its caller left between two messages did not end well."""
+
+    def numbers(_request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
+        yield b"1"
+        threading.Event().wait(call.deadline.remaining_s() or 0)
+        yield b"2"
+
+    answer = answer_streaming(numbers, pb.RecommendBatchRequest, method)
+    stream = answer(b"", FakeContext(time_remaining=time_remaining).as_grpcs())
+    assert [next(stream), next(stream)] == [b"1", b"2"]
+    stream.close()
+
+    assert ended(registry) == {code: 1}
+    assert registry.get_sample_value("grpc_server_msg_sent_total", LABELS) == 1
+
+
+def test_a_cancelled_batch_stops() -> None:
+    """When the caller of a long batch gives up, the server stops asking the store for further users."""
+    asked: list[str] = []
+
+    class Store(InMemoryProfiles):
+        def batch(self, user_id: str) -> Profile | None:
+            asked.append(user_id)
+            return make_profile(user_id, {"cat-0": 1.0})
+
+    server = wire_server(make_pins(n=2_000), Store(describe()), settings())
+    port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
+    users = [f"user-{i}" for i in range(1_000)]
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        # 30 MB of answers: more than the connection takes while nobody reads.
+        stream = RecommenderStub(channel).RecommendBatch(
+            pb.RecommendBatchRequest(user_ids=users, max_candidates=1_000)
+        )
+        next(stream)
+        stream.cancel()
+        wait_until(lambda: bool(ended(server.registry)))
+    server.stop(grace_s=1)
+
+    assert ended(server.registry) == {"Canceled": 1}
+    assert len(asked) < len(users)
 
 
 def test_garbage_is_an_invalid_argument_and_every_outcome_is_counted() -> None:
@@ -104,12 +276,9 @@ def test_garbage_is_an_invalid_argument_and_every_outcome_is_counted() -> None:
     server.stop(grace_s=1)
 
     assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "not a valid pinnersage.v1.RecommendRequest" in str(refusal.value.details())
-    labels = {"grpc_type": "unary", "grpc_service": "pinnersage.v1.Recommender", "grpc_method": "Recommend"}
-    value = server.registry.get_sample_value
-    assert value("grpc_server_handled_total", labels | {"grpc_code": "OK"}) == 1
-    assert value("grpc_server_handled_total", labels | {"grpc_code": "InvalidArgument"}) == 1
-    assert value("grpc_server_started_total", labels) == 2
+    assert refusal.value.details() == "the request is not a valid pinnersage.v1.RecommendRequest"
+    assert ended(server.registry) == {"OK": 1, "InvalidArgument": 1}
+    assert server.registry.get_sample_value("grpc_server_started_total", LABELS) == 2
 
 
 def test_every_error_has_one_status() -> None:

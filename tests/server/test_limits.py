@@ -23,6 +23,12 @@ def for_pins(n: int) -> Ask:
     return lambda stub: stub.RecommendForPins(pb.RecommendForPinsRequest(pins=pins))
 
 
+def at_time(unix_s: int) -> Ask:
+    pin = pb.RecentPin(pin_id="cat-0")
+    pin.action_time.seconds = unix_s
+    return lambda stub: stub.RecommendForPins(pb.RecommendForPinsRequest(pins=[pin]))
+
+
 def batch(n: int) -> Ask:
     return lambda stub: list(
         stub.RecommendBatch(pb.RecommendBatchRequest(user_ids=["ann"] * n, max_candidates=1))
@@ -43,6 +49,8 @@ ALLOWED = {
     "min_score at -1": recommend(min_score=-1.0),
     "min_score at 1": recommend(min_score=1.0),
     "200 recent pins": for_pins(200),
+    "an action in the year 1": at_time(-62_135_596_800),
+    "an action in the year 9999": at_time(253_402_300_799),
     "1,000 users": batch(1_000),
     "1,000 described pins": get_pins(1_000),
 }
@@ -61,7 +69,7 @@ REFUSED = {
     ),
     "max_candidates at 1,001": (
         recommend(max_candidates=1_001),
-        "max_candidates: is 1001; allowed are 1 to 1,000 (leave it out for the default)",
+        "max_candidates: is 1,001; allowed are 1 to 1,000 (leave it out for the default)",
     ),
     "max_interests at 0": (
         recommend(max_interests=0),
@@ -73,7 +81,7 @@ REFUSED = {
     ),
     "2,001 exclusions": (
         recommend(exclude_pin_ids=["cat-1"] * 2_001),
-        "exclude_pin_ids: has 2001 entries; allowed are 0 to 2,000",
+        "exclude_pin_ids: has 2,001 entries; allowed are 0 to 2,000",
     ),
     "an exclusion without id": (
         recommend(exclude_pin_ids=["cat-1", ""]),
@@ -91,9 +99,17 @@ REFUSED = {
     ),
     "no recent pins": (for_pins(0), "pins: has 0 entries; allowed are 1 to 200"),
     "201 recent pins": (for_pins(201), "pins: has 201 entries; allowed are 1 to 200"),
+    "a time in milliseconds": (
+        at_time(1_700_000_000_000),
+        "pins[0].action_time: is 1700000000000 seconds from 1970: outside the years 1 to 9999",
+    ),
+    "a time before the year 1": (
+        at_time(-62_135_596_801),
+        "pins[0].action_time: is -62135596801 seconds from 1970: outside the years 1 to 9999",
+    ),
     "no users": (batch(0), "user_ids: has 0 entries; allowed are 1 to 1,000"),
-    "1,001 users": (batch(1_001), "user_ids: has 1001 entries; allowed are 1 to 1,000"),
-    "1,001 described pins": (get_pins(1_001), "pin_ids: has 1001 entries; allowed are 1 to 1,000"),
+    "1,001 users": (batch(1_001), "user_ids: has 1,001 entries; allowed are 1 to 1,000"),
+    "1,001 described pins": (get_pins(1_001), "pin_ids: has 1,001 entries; allowed are 1 to 1,000"),
     "no profile's user": (
         lambda stub: stub.GetProfile(pb.GetProfileRequest()),
         "user_id: must not be empty",
@@ -129,6 +145,17 @@ def test_all_violations_are_told_at_once(stub: RecommenderStub) -> None:
     assert status.details[0].Unpack(details)
     assert [each.field for each in details.field_violations] == ["user_id", "max_interests", "max_candidates"]
     assert len(request_id_of(refusal.value)) == 32
+
+
+def test_more_violations_than_a_status_can_carry_are_counted(stub: RecommenderStub) -> None:
+    """However many mistakes there are, the status fits gRPC's metadata: ten are told, the rest counted."""
+    with pytest.raises(grpc.RpcError) as refusal:
+        stub.Recommend(pb.RecommendRequest(user_id="ann", exclude_pin_ids=["ü" * 65] * 1_900))
+
+    told = str(refusal.value.details()).split("; ids have at most 128")
+    assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert told[0] == "exclude_pin_ids[0]: is 130 bytes long"
+    assert told[9:] == ["; exclude_pin_ids[9]: is 130 bytes long", "; and 1,890 more"]
 
 
 def test_a_request_over_256_kib_is_refused_unread(stub: RecommenderStub) -> None:

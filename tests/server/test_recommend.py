@@ -1,15 +1,29 @@
 """Recommend over the wire: who gets what, and why."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import grpc
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.settings import Fallback
+from storage.pins.memory import InMemoryPins
 from tests.server.conftest import Serve
-from tests.server.world import CUT_S, DAY_S, People, default_people, make_interests, make_online, make_pins
+from tests.server.world import (
+    CUT_S,
+    DAY_S,
+    SPACE,
+    People,
+    default_people,
+    fan,
+    make_interests,
+    make_online,
+    make_pins,
+)
 
 
 def candidates(response: pb.RecommendResponse) -> list[str]:
@@ -83,12 +97,69 @@ def test_importance_decides_who_is_sampled(stub: RecommenderStub) -> None:
 def test_a_seed_repeats_the_answer_and_no_seed_does_not_fix_it(stub: RecommenderStub) -> None:
     """The same seed gives the same bytes; without one, both of two equal interests appear over calls."""
     seeded = pb.RecommendRequest(user_id="ann", max_interests=1, max_candidates=5, seed=7)
-    first, second = stub.Recommend(seeded), stub.Recommend(seeded)
+    repeated = {tuple(candidates(stub.Recommend(seeded))) for _ in range(60)}
     free = pb.RecommendRequest(user_id="ann", max_interests=1, max_candidates=1)
     drawn = {stub.Recommend(free).interests[0].medoid_pin_id for _ in range(60)}
 
-    assert candidates(first) == candidates(second)
+    assert len(repeated) == 1
     assert drawn == {"cat-0", "car-0"}
+
+
+def test_interests_that_have_decayed_to_nothing_share_equally(serve: Serve) -> None:
+    """Someone away for so long that every importance is 0 is served all the same."""
+    stub = serve(profiles=People(shares={"rip": {"cat-0": 0.0, "car-0": 0.0}}).store())
+    answer = stub.Recommend(pb.RecommendRequest(user_id="rip", max_candidates=2))
+
+    assert [each.probability for each in answer.interests] == [0.5, 0.5]
+    assert candidates(answer) == ["car-1", "cat-1"]
+
+
+def test_an_answer_is_short_only_when_the_pool_is(serve: Serve) -> None:
+    """With every limit used at once, 2,000 pins seen and 2,000 excluded, 1,000 candidates still come."""
+    cats = [f"cat-{i}" for i in range(6_000)]
+    people = People(shares={"cleo": {"cat-0": 1.0}}, seen={"cleo": cats[:2_000]})
+    stub = serve(make_pins(topics=("cat",), n=6_000), people.store())
+
+    answer = stub.Recommend(
+        pb.RecommendRequest(user_id="cleo", max_candidates=1_000, exclude_pin_ids=cats[2_000:4_000])
+    )
+
+    assert len(answer.candidates) == 1_000
+    assert set(candidates(answer)).isdisjoint(cats[:4_000])
+
+
+def test_the_smallest_answer_of_the_most_interests(serve: Serve) -> None:
+    """One candidate from all interests is the nearest to the most important one."""
+    stub = serve(profiles=People(shares={"max": {f"cat-{i}": 30.0 - i for i in range(30)}}).store())
+    answer = stub.Recommend(pb.RecommendRequest(user_id="max", max_candidates=1, max_interests=20))
+
+    assert len(answer.interests) == 20
+    (only,) = answer.candidates
+    assert only.medoid_pin_id == answer.interests[0].medoid_pin_id
+
+
+def test_a_pool_of_one_pin(serve: Serve) -> None:
+    """Where there is nothing but what the user saved, the answer is empty and says why."""
+    pins = InMemoryPins(["cat-0"], fan(0, 1), embedding_space=SPACE)
+    stub = serve(pins, People(shares={"ann": {"cat-0": 1.0}}).store())
+
+    answer = stub.Recommend(pb.RecommendRequest(user_id="ann"))
+
+    assert (candidates(answer), answer.reason) == ([], pb.ANSWER_REASON_ALL_FILTERED)
+    assert [each.medoid_pin_id for each in answer.interests] == ["cat-0"]
+
+
+@pytest.mark.parametrize("odd", ["85123A", "👩🏽‍🚀", "x" * 128, "ü" * 64, "a b/c%d\n", "\x00", "'; --"])
+def test_ids_are_opaque(serve: Serve, odd: str) -> None:
+    """Any string up to 128 bytes is an id: as user, as medoid, as candidate, as exclusion."""
+    pins = InMemoryPins([odd, odd[:-1] + "?", "c"], fan(0, 3), embedding_space=SPACE)
+    stub = serve(pins, People(shares={odd: {odd: 1.0}}).store())
+
+    answer = stub.Recommend(pb.RecommendRequest(user_id=odd, exclude_pin_ids=["c"]))
+
+    assert [(each.pin_id, each.medoid_pin_id) for each in answer.candidates] == [(odd[:-1] + "?", odd)]
+    assert [each.pin_id for each in stub.GetPins(pb.GetPinsRequest(pin_ids=[odd])).pins] == [odd]
+    assert stub.GetProfile(pb.GetProfileRequest(user_id=odd)).user_id == odd
 
 
 def test_min_score_bounds_the_list(stub: RecommenderStub) -> None:
@@ -119,7 +190,33 @@ def test_the_fallback_is_popular_pins_labelled_as_such(serve: Serve) -> None:
     assert candidates(answer) == ["cat-3"]
     assert answer.reason == pb.ANSWER_REASON_UNKNOWN_USER
     assert answer.interests[0].origin == pb.INTEREST_ORIGIN_FALLBACK
-    assert (answer.candidates[0].score, answer.candidates[0].medoid_pin_id) == (0.0, "")
+    assert not answer.candidates[0].HasField("score")
+    assert answer.candidates[0].medoid_pin_id == ""
+
+
+def test_the_fallback_is_for_everybody_without_interests(serve: Serve) -> None:
+    """Known users without a usable interest, and unknown pins, get the popular pins and their own reason."""
+    stub = serve(fallback=Fallback.POPULAR)
+
+    gone = stub.Recommend(pb.RecommendRequest(user_id="gus"))
+    unknown = stub.RecommendForPins(pb.RecommendForPinsRequest(pins=[pb.RecentPin(pin_id="x")]))
+
+    for answer in (gone, unknown):
+        assert [each.pin_id for each in answer.candidates] == ["cat-3", "car-3"]
+        assert answer.reason == pb.ANSWER_REASON_NO_USABLE_INTERESTS
+
+
+def test_who_only_hid_a_pin_is_known_and_never_sees_it(serve: Serve) -> None:
+    """A user whose actions make no interest has seen pins all the same: not even the fallback shows them."""
+    people = default_people()
+    people.seen["hal"] = ["cat-3"]
+    stub = serve(profiles=people.store(), fallback=Fallback.POPULAR)
+
+    answer = stub.Recommend(pb.RecommendRequest(user_id="hal"))
+    profile = stub.GetProfile(pb.GetProfileRequest(user_id="hal"))
+
+    assert (candidates(answer), answer.reason) == (["car-3"], pb.ANSWER_REASON_NO_USABLE_INTERESTS)
+    assert (len(profile.interests), profile.seen_pins) == (0, 1)
 
 
 def test_a_medoid_that_left_the_artefact_is_skipped_before_sampling(stub: RecommenderStub) -> None:
@@ -155,6 +252,30 @@ def test_an_online_interest_joins_the_batch(serve: Serve) -> None:
     origins = {each.medoid_pin_id: each.origin for each in answer.interests}
     assert origins == {"cat-0": pb.INTEREST_ORIGIN_BATCH_AND_ONLINE, "cake-0": pb.INTEREST_ORIGIN_ONLINE}
     assert candidates(answer) == ["cat-1", "cake-1", "cat-3", "cake-2"]
+
+
+def test_the_newest_actions_are_enough_to_be_known(serve: Serve) -> None:
+    """A user whom the batch has not met yet is served from their online record, and sees no pin twice."""
+    newest = {"cake-1": CUT_S + 10, "cake-2": CUT_S + 20}
+    online = [make_online("zoe", newest, make_interests({"cake-2": 1.0}), after_s=CUT_S)]
+    stub = serve(profiles=People(online=online).store())
+
+    answer = stub.Recommend(pb.RecommendRequest(user_id="zoe", max_candidates=3))
+
+    assert [each.origin for each in answer.interests] == [pb.INTEREST_ORIGIN_ONLINE]
+    assert candidates(answer) == ["cake-3", "cake-0", "cake-4"]
+    assert stub.GetProfile(pb.GetProfileRequest(user_id="zoe")).seen_pins == 2
+
+
+def test_an_online_medoid_that_left_the_artefact_is_replaced(serve: Serve) -> None:
+    """The raw actions are there: the interest goes on with the best of the pins that the artefact holds."""
+    newest = {"gone-1": CUT_S + 10, "cake-2": CUT_S + 20}
+    online = [make_online("zoe", newest, make_interests({"gone-1": 2.0}), after_s=CUT_S)]
+    stub = serve(profiles=People(online=online).store())
+
+    answer = stub.Recommend(pb.RecommendRequest(user_id="zoe", max_candidates=1))
+
+    assert [each.medoid_pin_id for each in answer.interests] == ["cake-2"]
 
 
 def test_another_watermark_recomputes_the_online_interests(serve: Serve) -> None:
@@ -211,6 +332,28 @@ def test_batch_answers_in_the_order_asked(stub: RecommenderStub) -> None:
     assert [each.user_id for each in results] == users
     assert candidates(results[0].recommendation) == candidates(results[3].recommendation) == candidates(alone)
     assert results[1].recommendation.reason == pb.ANSWER_REASON_UNKNOWN_USER
+
+
+def test_a_batch_looks_its_exclusions_up_once(serve: Serve) -> None:
+    """However many users a batch has, what the caller excludes is found in the artefact a single time."""
+    lookups: list[list[str]] = []
+
+    class CountedPins(InMemoryPins):
+        def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int64]:
+            lookups.append(list(pin_ids))
+            return super().rows(pin_ids)
+
+    stub = serve(CountedPins(["cat-0", "cat-1", "cat-2"], fan(0, 3), embedding_space=SPACE))
+    stream = stub.RecommendBatch(
+        pb.RecommendBatchRequest(user_ids=["ben"] * 3, exclude_pin_ids=["cat-1", "x"])
+    )
+
+    assert [
+        [each.pin_id for each in result.recommendation.candidates]
+        for part in stream
+        for result in part.results
+    ] == [["cat-2"]] * 3
+    assert lookups.count(["cat-1", "x"]) == 1
 
 
 def test_a_large_batch_comes_in_messages_of_at_most_a_mebibyte(serve: Serve) -> None:

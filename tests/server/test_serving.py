@@ -3,6 +3,7 @@
 import socket
 import threading
 import urllib.request
+from collections.abc import Iterator
 
 import grpc
 import numpy as np
@@ -16,12 +17,18 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.errors import StartError
 from server.serving import Ports, RunningServer
+from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
+from storage.profiles.memory import InMemoryProfiles
+from storage.profiles.records import Profile
 from tests.server.conftest import settings
-from tests.server.world import SPACE, default_people, fan, make_pins
+from tests.server.world import SPACE, default_people, describe, fan, make_pins, make_profile
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+RECOMMEND = '{grpc_method="Recommend",grpc_service="pinnersage.v1.Recommender",grpc_type="unary"}'
 
 
 def free_port() -> int:
@@ -55,32 +62,94 @@ def test_health_says_serving_and_then_draining() -> None:
     server.stop(grace_s=1)
 
 
+class HeldStore(InMemoryProfiles):
+    """Holds whoever asks for Ben until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(describe(), profiles=[make_profile("ben", {"cat-0": 1.0})])
+        self.begun, self.let_go = threading.Event(), threading.Event()
+
+    def batch(self, user_id: str) -> Profile | None:
+        if user_id == "ben":
+            self.begun.set()
+            assert self.let_go.wait(10)
+        return super().batch(user_id)
+
+
+def ask_for_ben(channel: grpc.Channel) -> "grpc.Future[pb.RecommendResponse]":
+    return RecommenderStub(channel).Recommend.future(pb.RecommendRequest(user_id="ben"), timeout=10)
+
+
+def takes_calls(channel: grpc.Channel) -> bool:
+    try:
+        RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="nobody"), timeout=10)
+    except grpc.RpcError:
+        return False
+    return True
+
+
 def test_stop_lets_calls_in_flight_finish() -> None:
-    """A call that is being answered when the server stops gets its answer."""
-
-    class HeldPins(InMemoryPins):
-        def search(
-            self, queries: NDArray[np.float16], k: int, *, ef_search: int
-        ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-            begun.set()
-            assert let_go.wait(10)
-            return super().search(queries, k, ef_search=ef_search)
-
-    begun, let_go = threading.Event(), threading.Event()
-    pins = HeldPins([f"cat-{i}" for i in range(60)], fan(0, 60), embedding_space=SPACE)
-    server = wire_server(pins, default_people().store(), settings())
+    """A call that is being answered when the server stops gets its answer, and no new one is taken."""
+    store = HeldStore()
+    server = wire_server(make_pins(), store, settings())
     port = start(server)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = RecommenderStub(channel).Recommend.future(pb.RecommendRequest(user_id="ben"))
-        assert begun.wait(10)
+        call = ask_for_ben(channel)
+        assert store.begun.wait(10)
         stopping = threading.Thread(target=server.stop, kwargs={"grace_s": 10})
         stopping.start()
-        let_go.set()
+        while takes_calls(channel):
+            pass
+        store.let_go.set()
         answer = call.result(10)
         stopping.join(10)
 
-    assert len(answer.candidates) == 59
+    assert answer.candidates[0].pin_id == "cat-1"
     assert not stopping.is_alive()
+
+
+def test_health_answers_while_every_thread_is_busy() -> None:
+    """A server with all its threads at work is alive and says so at once."""
+    store = HeldStore()
+    server = wire_server(make_pins(), store, settings(threads=1))
+    port = start(server)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = ask_for_ben(channel)
+        assert store.begun.wait(10)
+        assert health(channel) == SERVING
+        assert not call.done()
+        store.let_go.set()
+        call.result(10)
+    server.stop(grace_s=1)
+
+
+def test_a_store_that_cannot_be_read_is_found_before_anyone_asks() -> None:
+    """The server uses the store once before it serves: a broken one ends the start with its own message."""
+
+    class Broken(InMemoryProfiles):
+        def batch(self, user_id: str) -> Profile | None:
+            raise StoreUnavailableError(f"{user_id}: profiles.lmdb cannot be read")
+
+    with pytest.raises(StoreUnavailableError, match=r"profiles\.lmdb cannot be read"):
+        wire_server(make_pins(), Broken(describe()), settings())
+
+
+def test_an_index_is_searched_before_anyone_asks() -> None:
+    """The first search of a process is slow, and is not left to the first caller."""
+
+    class CountedPins(InMemoryPins):
+        searches = 0
+
+        def search(
+            self, queries: NDArray[np.float16], k: int, *, ef_search: int
+        ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+            self.searches += 1
+            return super().search(queries, k, ef_search=ef_search)
+
+    pins = CountedPins(["cat-0"], fan(0, 1), embedding_space=SPACE)
+    wire_server(pins, default_people().store(), settings())
+
+    assert pins.searches == 1
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -101,8 +170,27 @@ def test_reflection_is_a_setting(wanted: bool) -> None:
     server.stop(grace_s=1)
 
 
+def test_open_streams_of_reflection_keep_no_call_waiting() -> None:
+    """Tools that keep their reflection stream open take none of the threads that answer calls."""
+    server = build(threads=2)
+    port = start(server)
+    done = threading.Event()
+
+    def idle() -> Iterator[reflection_pb2.ServerReflectionRequest]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        done.wait(10)
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        tools = reflection_pb2_grpc.ServerReflectionStub(channel)
+        streams = [tools.ServerReflectionInfo(idle()) for _ in range(8)]
+        next(streams[0])
+        assert takes_calls(channel)
+        done.set()
+    server.stop(grace_s=1)
+
+
 def test_metrics_can_be_scraped() -> None:
-    """The Prometheus port tells calls, stages, the cache's real bytes and what is served."""
+    """The Prometheus port tells calls as go-grpc-prometheus does, stages, the cache and what is served."""
     server, metrics_port = build(), free_port()
     port = start(server, metrics_port=metrics_port)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -112,7 +200,11 @@ def test_metrics_can_be_scraped() -> None:
     server.stop(grace_s=1)
 
     for line in (
-        'grpc_method="Recommend",grpc_service="pinnersage.v1.Recommender",grpc_type="unary"} 1.0',
+        f"grpc_server_started_total{RECOMMEND} 1.0",
+        f"grpc_server_msg_received_total{RECOMMEND} 1.0",
+        f"grpc_server_msg_sent_total{RECOMMEND} 1.0",
+        f"grpc_server_handling_seconds_count{RECOMMEND} 1.0",
+        f'grpc_server_handled_total{{grpc_code="OK",{RECOMMEND[1:]} 1.0',
         'pinnersage_stage_seconds_count{stage="search"} 1.0',
         'pinnersage_candidate_cache_lookups_total{result="miss"} 2.0',
         "pinnersage_candidate_cache_entries 2.0",
