@@ -35,15 +35,20 @@ def must(program: str, *arguments: str | Path) -> str:
     return ran.stdout + ran.stderr
 
 
-@contextmanager
-def serving(*arguments: str | Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A server process, once it serves: its address and the process. Ended by its id, whatever happens."""
-    process = subprocess.Popen(
+def start(*arguments: str | Path) -> "subprocess.Popen[str]":
+    """Start a server on a free port, its log in a pipe; the caller ends it."""
+    return subprocess.Popen(
         [sys.executable, "-m", "server", "--port", "0", "--metrics-port", "0", *map(str, arguments)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@contextmanager
+def serving(*arguments: str | Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A server process, once it serves: its address and the process. Ended by its id, whatever happens."""
+    process = start(*arguments)
     try:
         yield _address(process), process
     finally:

@@ -1,6 +1,7 @@
 """From two files to recommendations, through the real programs, the real client and the real grpcurl."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from pinnersage.client import Client
 from tests.end_to_end.conftest import Job
-from tests.end_to_end.processes import ROOT, run, serving, tool
+from tests.end_to_end.processes import ROOT, run, serving, start, tool
 from tests.end_to_end.world import N_USERS, topics_of
 
 
@@ -145,6 +146,35 @@ def test_the_server_ends_in_order(job: Job, number: signal.Signals) -> None:
     with serving("--pins", job.pins, "--profiles", job.profiles, "--drain-s", "0") as (_, process):
         process.send_signal(number)
         assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_server_that_is_starting(job: Job, number: signal.Signals, tmp_path: Path) -> None:
+    """Whoever stops a server while it opens a large artefact neither waits for that nor sees a traceback."""
+    # A start that never ends: the file that names the live version is a pipe nobody writes into.
+    os.mkfifo(tmp_path / "CURRENT")
+    process = start("--pins", tmp_path, "--profiles", job.profiles)
+    with (tmp_path / "CURRENT").open("w"):
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+
+    assert (process.returncode, said) == (128 + number, "")
+
+
+def test_with_level_debug_every_call_is_a_line(job: Job) -> None:
+    """Everything on stderr is JSON, and the request id of an answer finds its call there."""
+    with serving("--pins", job.pins, "--profiles", job.profiles, "--log-level", "debug") as (
+        address,
+        process,
+    ):
+        with Client(address) as client:
+            request_id = client.recommend("user-1").request_id
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        entries = [json.loads(line) for line in process.stderr]
+
+    (call,) = (entry for entry in entries if entry.get("request_id") == request_id)
+    assert (call["event"], call["method"], call["level"]) == ("call answered", "Recommend", "debug")
 
 
 def test_what_cannot_be_served_is_said(job: Job, tmp_path: Path) -> None:
