@@ -1,0 +1,1 @@
+"""A folder in our data format as a world to evaluate on."""
