@@ -1,8 +1,12 @@
 """The encode stage: answers as bytes, joined from candidates that were serialised when they were fetched."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
 
+from model.interests import Interests
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
 from server.encoding import candidate_pieces, join_answer
@@ -46,44 +50,12 @@ def encode_similar(
 
 
 def profile_message(
-    user_id: str,
-    profile: UserProfile,
-    *,
-    batch: BatchDescription,
-    pins: Pins,
-    request_id: str,
+    user_id: str, profile: UserProfile, *, batch: BatchDescription, pins: Pins, request_id: str
 ) -> pb.GetProfileResponse:
     """Everything stored about a user, as they are now: usable interests first, skipped ones after them."""
-    usable, skipped = profile.interests, profile.skipped
-    titles = pins.titles(profile.rows)
-    shares = probabilities(usable.importances) if len(usable) else usable.importances
     return pb.GetProfileResponse(
         user_id=user_id,
-        interests=[
-            *(
-                pb.Interest(
-                    medoid_pin_id=usable.medoid_pin_ids[at],
-                    title=titles[at],
-                    importance=usable.importances[at],
-                    probability=shares[at],
-                    size=int(usable.sizes[at]),
-                    last_action_time=_timestamp(int(usable.last_action_times_s[at])),
-                    origin=profile.origins[at],
-                    in_artefact=True,
-                )
-                for at in range(len(usable))
-            ),
-            *(
-                pb.Interest(
-                    medoid_pin_id=skipped.medoid_pin_ids[at],
-                    importance=skipped.importances[at],
-                    size=int(skipped.sizes[at]),
-                    last_action_time=_timestamp(int(skipped.last_action_times_s[at])),
-                    origin=pb.INTEREST_ORIGIN_BATCH,
-                )
-                for at in range(len(skipped))
-            ),
-        ],
+        interests=[*_usable_interests(profile, pins), *_skipped_interests(profile)],
         embedding_space=batch.embedding_space.name,
         parameters_version=batch.parameters_version,
         computed_at=_timestamp(batch.computed_at_s),
@@ -99,34 +71,55 @@ def pins_message(pin_ids: list[str], *, pins: Pins, request_id: str) -> pb.GetPi
     """What the artefact knows of some pins."""
     rows = pins.rows(pin_ids)
     known = rows != NO_ROW
-    held = rows[known]
-    representatives = pins.representatives[held].astype(np.int64)
-    has_representative = representatives != NO_ROW
-    names = dict(
-        zip(
-            representatives[has_representative].tolist(),
-            pins.pin_ids(representatives[has_representative]),
-            strict=True,
-        )
-    )
     return pb.GetPinsResponse(
-        pins=[
-            pb.Pin(
-                pin_id=pin_id,
-                title=title,
-                representative_pin_id=names.get(representative, ""),
-                indexed=row < pins.n_indexed,
-            )
-            for row, pin_id, title, representative in zip(
-                held.tolist(), pins.pin_ids(held), pins.titles(held), representatives.tolist(), strict=True
-            )
-        ],
-        unknown_pin_ids=[
-            pin_id for pin_id, is_known in zip(pin_ids, known.tolist(), strict=True) if not is_known
-        ],
+        pins=_described_pins(rows[known], pins),
+        unknown_pin_ids=[pin_ids[at] for at in np.flatnonzero(~known).tolist()],
         artefact_version=pins.version,
         request_id=request_id,
     )
+
+
+def _usable_interests(profile: UserProfile, pins: Pins) -> Iterator[pb.Interest]:
+    titles, shares = pins.titles(profile.rows), probabilities(profile.interests.importances)
+    for at, message in enumerate(_interests(profile.interests)):
+        message.title = titles[at]
+        message.probability = shares[at]
+        message.origin = profile.origins[at]
+        message.in_artefact = True
+        yield message
+
+
+def _skipped_interests(profile: UserProfile) -> Iterator[pb.Interest]:
+    for message in _interests(profile.skipped):
+        message.origin = pb.INTEREST_ORIGIN_BATCH
+        yield message
+
+
+def _interests(interests: Interests) -> Iterator[pb.Interest]:
+    for at, medoid_pin_id in enumerate(interests.medoid_pin_ids):
+        yield pb.Interest(
+            medoid_pin_id=medoid_pin_id,
+            importance=interests.importances[at],
+            size=int(interests.sizes[at]),
+            last_action_time=_timestamp(int(interests.last_action_times_s[at])),
+        )
+
+
+def _described_pins(rows: NDArray[np.int64], pins: Pins) -> list[pb.Pin]:
+    representatives = pins.representatives[rows]
+    groups = np.unique(representatives[representatives != NO_ROW])
+    names = dict(zip(groups.tolist(), pins.pin_ids(groups), strict=True))
+    return [
+        pb.Pin(
+            pin_id=pin_id,
+            title=title,
+            representative_pin_id=names.get(representative, ""),
+            indexed=row < pins.n_indexed,
+        )
+        for row, pin_id, title, representative in zip(
+            rows.tolist(), pins.pin_ids(rows), pins.titles(rows), representatives.tolist(), strict=True
+        )
+    ]
 
 
 def _timestamp(unix_s: int) -> Timestamp:

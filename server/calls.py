@@ -13,7 +13,15 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from server.deadlines import Deadline
-from server.errors import TOLD_INSTEAD, InvalidRequestError, Violation, status_of
+from server.errors import (
+    TOLD_INSTEAD,
+    CallCancelledError,
+    DeadlineExpiredError,
+    InvalidRequestError,
+    ServerError,
+    Violation,
+    status_of,
+)
 from server.metrics import MethodMetrics
 
 RequestT = TypeVar("RequestT", bound=Message)
@@ -91,7 +99,7 @@ def answer_streaming(
                 call.deadline.check("send")
             except GeneratorExit:
                 # grpc drops the stream of a caller that is gone.
-                outcome.code = _code_of_leaving(call.deadline)
+                outcome.code = _refusal(_why_it_was_left(call.deadline), call).code
                 raise
             except Exception as error:
                 refusal = _refusal(error, call)
@@ -117,9 +125,10 @@ def _parse(request_type: type[RequestT], serialised: bytes) -> RequestT:
         raise InvalidRequestError([Violation("", f"the request is not a valid {name}")]) from error
 
 
-def _code_of_leaving(deadline: Deadline) -> grpc.StatusCode:
-    left_in_time = deadline.remaining_s() != 0
-    return grpc.StatusCode.CANCELLED if left_in_time else grpc.StatusCode.DEADLINE_EXCEEDED
+def _why_it_was_left(deadline: Deadline) -> ServerError:
+    if deadline.remaining_s() == 0:
+        return DeadlineExpiredError("the deadline passed while the answer was streamed")
+    return CallCancelledError("the caller gave up while the answer was streamed")
 
 
 def _refusal(error: Exception, call: Call) -> Refusal:
