@@ -42,7 +42,7 @@ class Built:
 
     Attributes:
         published: The live version.
-        manifest: Of this build; the live version's own where `already_live`.
+        manifest: Of this build, also where `already_live`: what was measured is new then.
         rejects_path: Where the bad rows are listed.
     """
 
@@ -66,14 +66,13 @@ def build(
         StorageError: The input is bad, or the version cannot be written; what was live still is.
     """
     with Rejects(rejects_path) as rejects:
-        valid = read_pins(pins_path, rejects, reporter, max_reject_share=policy.max_reject_share)
-    refined = refine(valid, policy.refinement, reporter)
+        refined, counts = _read_and_refine(pins_path, rejects, policy, reporter)
     pool = refined.rows.embeddings[: refined.indexed]
     index = build_hnsw(pool, policy.hnsw, reporter)
     search = HnswSearch(index, pool)
     manifest = PinManifest(
         embedding_space=EmbeddingSpace(embedding_space, pool.shape[1]),
-        counts=_counts(valid, rejects, refined),
+        counts=counts,
         parameters=_parameters(policy),
         libraries={name: version(name) for name in _LIBRARIES},
         golden=ask_golden(search.search, pool),
@@ -82,6 +81,15 @@ def build(
     with reporter.step("Publish"):
         published = folder.publish(lambda draft: _write(draft, refined, index, manifest))
     return Built(published=published, manifest=manifest, rejects_path=rejects_path)
+
+
+def _read_and_refine(
+    pins_path: Path, rejects: Rejects, policy: BuildPolicy, reporter: Reporter
+) -> tuple[RefinedPins, Counts]:
+    """The refined pins. The pins as they were read end here: two copies need not outlive this step."""
+    valid = read_pins(pins_path, rejects, reporter, max_reject_share=policy.max_reject_share)
+    refined = refine(valid, policy.refinement, reporter)
+    return refined, _counts(valid, rejects, refined)
 
 
 def _write(draft: Path, refined: RefinedPins, index: Hnsw, manifest: PinManifest) -> Manifest:

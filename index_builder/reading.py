@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from index_builder.columns import PinFile, PinFiles, find_pin_files
+from index_builder.columns import PinFiles, find_pin_files
 from index_builder.validating import Column, check_batch
 from process.progress import Reporter
 from storage.errors import DataError
-from storage.parquet_files import readable
+from storage.parquet_files import InputFile, read_batches
 from storage.rejects import Rejects
 
 _BATCH_ROWS = 8_192
@@ -38,9 +37,9 @@ class ValidPins:
     """
 
     n_read: int
-    pin_ids: list[str]
+    pin_ids: pa.LargeStringArray
     embeddings: NDArray[np.float16]
-    titles: list[str] | None
+    titles: pa.LargeStringArray | None
     quality: NDArray[np.float64] | None
     created_at_s: NDArray[np.int64] | None
 
@@ -69,15 +68,11 @@ def read_pins(path: Path, rejects: Rejects, reporter: Reporter, *, max_reject_sh
     return collected.as_pins()
 
 
-def _batches(files: PinFiles) -> Iterator[tuple[PinFile, int, pa.RecordBatch]]:
+def _batches(files: PinFiles) -> Iterator[tuple[InputFile, int, pa.RecordBatch]]:
     """The rows of all files in order, some thousands at a time, with the first one's number in its file."""
     for file in files.files:
-        first_row = 0
-        with readable(file.path), pq.ParquetFile(file.path) as parquet:
-            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=sorted(files.columns)):
-                batch.validate(full=True)
-                yield file, first_row, _plain(batch)
-                first_row += len(batch)
+        for first_row, batch in read_batches(file, sorted(files.columns), n_rows=_BATCH_ROWS):
+            yield file, first_row, _plain(batch)
 
 
 def _rejecter(rejects: Rejects, path: Path, first_row: int, batch: pa.RecordBatch) -> Reject:
@@ -94,59 +89,61 @@ class _Collected:
     """The valid pins so far. Vectors go straight to their place: there is never a second copy of the pool."""
 
     def __init__(self, files: PinFiles) -> None:
-        self._embeddings = np.empty((files.n_rows, files.dimension), np.float16)
+        self._embeddings = _room_for(files.n_rows, files.dimension)
         self._n_read = files.n_rows
-        self._columns = files.columns
-        self._pin_ids: dict[str, None] = {}
-        self._titles: list[str] = []
-        self._quality: list[float] = []
-        self._created_at_s: list[int] = []
+        self._known: set[str] = set()
+        self._parts: dict[str, list[Column]] = {name: [] for name in files.columns - {"embedding"}}
 
     def __len__(self) -> int:
-        return len(self._pin_ids)
+        return len(self._known)
 
     def add(self, batch: pa.RecordBatch, reject: Reject) -> None:
         """Keep the batch's valid pins; say of every other row why not."""
         checked = check_batch(batch, self._embeddings.shape[1])
         is_kept = np.zeros(len(batch), np.bool_)
-        for row, pin_id in enumerate(_values(batch["pin_id"])):
+        for row, pin_id in enumerate(cast(list[str], batch["pin_id"].to_pylist())):
             if not checked.valid[row]:
                 reject(row, *checked.fault(row))
-            elif pin_id in self._pin_ids:
+            elif pin_id in self._known:
                 reject(row, "duplicate id", None)
             else:
-                self._pin_ids[pin_id] = None
+                self._known.add(pin_id)
                 is_kept[row] = True
         self._keep(batch.filter(pa.array(is_kept)), checked.vectors[is_kept[checked.valid]])
 
     def _keep(self, batch: pa.RecordBatch, vectors: NDArray[np.float16]) -> None:
-        last = len(self._pin_ids)
+        last = len(self)
         self._embeddings[last - len(batch) : last] = vectors
-        if "title" in self._columns:
-            self._titles += _values(batch["title"].fill_null(""))
-        if "quality" in self._columns:
-            self._quality += _values(batch["quality"])
-        if "created_at" in self._columns:
-            self._created_at_s += _values(batch["created_at"].fill_null(UNKNOWN_TIME_S))
+        for name, parts in self._parts.items():
+            parts.append(batch[name])
 
     def as_pins(self) -> ValidPins:
+        columns = {name: pa.concat_arrays(parts) for name, parts in self._parts.items()}
+        titles, quality, created_at = (columns.get(name) for name in ("title", "quality", "created_at"))
         return ValidPins(
             n_read=self._n_read,
-            pin_ids=list(self._pin_ids),
+            pin_ids=cast(pa.LargeStringArray, columns["pin_id"]),
             embeddings=self._embeddings[: len(self)],
-            titles=self._titles if "title" in self._columns else None,
-            quality=np.array(self._quality) if "quality" in self._columns else None,
-            created_at_s=np.array(self._created_at_s) if "created_at" in self._columns else None,
+            titles=None if titles is None else cast(pa.LargeStringArray, titles.fill_null("")),
+            quality=None if quality is None else quality.to_numpy(),
+            created_at_s=None if created_at is None else created_at.fill_null(UNKNOWN_TIME_S).to_numpy(),
         )
+
+
+def _room_for(n: int, d: int) -> NDArray[np.float16]:
+    """float16 [n, d], not filled yet."""
+    try:
+        return np.empty((n, d), np.float16)
+    except (MemoryError, ValueError) as error:
+        raise DataError(
+            f"{n:,} pins of {d:,} dimensions need {2 * n * d / 1e9:,.0f} GB of memory, which are not to "
+            "be had here: build on a larger machine."
+        ) from error
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with its texts as large_string, its times as int64 seconds and its quality as float64."""
     return pa.record_batch({name: _PLAIN.get(name, _same)(batch[name]) for name in batch.schema.names})
-
-
-def _values(column: Column) -> list[Any]:
-    return column.to_pylist()
 
 
 def _same(column: Column) -> Column:

@@ -21,6 +21,9 @@ _ORDER: tuple[tuple[str, Literal["ascending", "descending"]], ...] = (
 )
 
 
+DEFAULT_NEAR_DUPLICATE_COSINE = 0.98
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
     """Which valid pins are not indexed.
@@ -32,7 +35,7 @@ class Refinement:
     """
 
     quality_threshold: float = 0.5
-    near_duplicate_cosine: float = 0.98
+    near_duplicate_cosine: float = DEFAULT_NEAR_DUPLICATE_COSINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ def refine(pins: ValidPins, refinement: Refinement, reporter: Reporter) -> Refin
 
 def rank(pins: ValidPins) -> NDArray[np.int64]:
     """int64 [n]: places in the input, best first: by quality, then the earlier `created_at`, then the id."""
-    table = pa.table({"pin_id": pa.array(pins.pin_ids, pa.large_string())})
+    table = pa.table({"pin_id": pins.pin_ids})
     if pins.created_at_s is not None:
         table = table.append_column("created_at", pa.array(pins.created_at_s))
     if pins.quality is not None:
@@ -99,10 +102,9 @@ def _is_good(pins: ValidPins, quality_threshold: float) -> NDArray[np.bool_]:
 def _in_order(
     pins: ValidPins, order: NDArray[np.int64], n_kept: int, stand_ins: NDArray[np.int32]
 ) -> PinRows:
-    places = order.tolist()
     return PinRows(
-        pin_ids=[pins.pin_ids[place] for place in places],
-        titles=None if pins.titles is None else [pins.titles[place] for place in places],
+        pin_ids=pins.pin_ids.take(order),
+        titles=None if pins.titles is None else pins.titles.take(order),
         embeddings=pins.embeddings[order],
         representatives=np.concatenate([np.arange(n_kept, dtype=np.int32), stand_ins]),
     )

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 MAX_ID_BYTES = 128
+LATEST_S = 4_102_444_800
+"""2100-01-01. A later time is impossible: most likely it is in milliseconds."""
 
 Mask = NDArray[np.bool_]
 Column: TypeAlias = "pa.Array[Any]"
@@ -51,10 +53,12 @@ class CheckedBatch:
 
 
 def check_batch(batch: pa.RecordBatch, dimension: int) -> CheckedBatch:
-    """Judge the rows of a batch whose columns are of the right types."""
+    """Judge the rows of a batch whose columns are of the right types, times as int64 Unix seconds."""
     faults = _id_faults(batch["pin_id"]) + _shape_faults(batch["embedding"], dimension)
     if "quality" in batch.schema.names:
         faults += _quality_faults(batch["quality"])
+    if "created_at" in batch.schema.names:
+        faults += _time_faults(batch["created_at"])
     well_formed = _without(faults)
     vectors = _vectors(batch["embedding"], well_formed, dimension)
     faults += _number_faults(vectors, well_formed)
@@ -91,6 +95,14 @@ def _quality_faults(quality: Column) -> list[Fault]:
         Fault("no quality", _is_null(quality)),
         # Also true of NaN, which is on no side of any number.
         Fault("quality outside [0, 1]", ~((values >= 0) & (values <= 1)), lambda row: float(values[row])),
+    ]
+
+
+def _time_faults(created_at: Column) -> list[Fault]:
+    """Of int64 seconds. Earlier than 1970 is possible: films and paintings are."""
+    times_s = created_at.fill_null(0).to_numpy()
+    return [
+        Fault("created_at after 2100 (not in seconds?)", times_s > LATEST_S, lambda row: int(times_s[row]))
     ]
 
 

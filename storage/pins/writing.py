@@ -1,8 +1,8 @@
 """Writes the files of one version of the pins, in blocks, so that a full disk is an error, no crash."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +26,8 @@ class PinRows:
         representatives: int32 [n]: the refined row that stands for each, or NO_ROW.
     """
 
-    pin_ids: Sequence[str]
-    titles: Sequence[str] | None
+    pin_ids: pa.LargeStringArray
+    titles: pa.LargeStringArray | None
     embeddings: NDArray[np.float16]
     representatives: NDArray[np.int32]
 
@@ -39,16 +39,16 @@ def write_pins(folder: Path, pins: PinRows, index: Hnsw) -> None:
         OSError: The disk is full, or the folder cannot be written to.
     """
     _write_arrow(folder / PINS, pins)
-    _write_array(folder / IDS, id_table(pins.pin_ids))
+    _write_array(folder / IDS, id_table(cast(list[str], pins.pin_ids.to_pylist())))
     _write_array(folder / REPRESENTATIVE, pins.representatives)
     _write_array(folder / EMBEDDINGS, pins.embeddings)
     index.save(folder / INDEX)
 
 
 def _write_arrow(path: Path, pins: PinRows) -> None:
-    columns = {"pin_id": pa.array(pins.pin_ids, pa.large_string())}
+    columns = {"pin_id": pins.pin_ids}
     if pins.titles is not None:
-        columns["title"] = pa.array(pins.titles, pa.large_string())
+        columns["title"] = pins.titles
     table = pa.table(columns)
     with path.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)

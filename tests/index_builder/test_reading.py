@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from index_builder import reading
+from index_builder.columns import PinFiles
 from index_builder.reading import UNKNOWN_TIME_S, ValidPins, read_pins
 from storage.errors import DataError, TooManyRejectsError
 from tests.index_builder.tables import QUIET, circle, rejects_at, vectors, write, write_circle
@@ -45,8 +46,9 @@ class TestGoodInput:
             some_extra_column=[1, 2, 3],
         )
         pins = read(path, tmp_path)
-        assert pins.pin_ids == ["85123A", "b", "c"]
-        assert pins.titles == ["One", "", "Three"]
+        assert pins.pin_ids.to_pylist() == ["85123A", "b", "c"]
+        assert pins.titles is not None
+        assert pins.titles.to_pylist() == ["One", "", "Three"]
         assert pins.embeddings.dtype == np.float16
         assert pins.embeddings.tolist() == [[1, 0], [0, 1], [-1, 0]]
         assert (pins.n_read, pins.quality, pins.created_at_s) == (3, None, None)
@@ -73,7 +75,7 @@ class TestGoodInput:
         write_circle(tmp_path / "in" / "b.parquet", [20, 0])
         write_circle(tmp_path / "in" / "a" / "x.parquet", [0, 10])
         pins = read(tmp_path / "in", tmp_path)
-        assert pins.pin_ids == ["0N", "10N", "20N"]
+        assert pins.pin_ids.to_pylist() == ["0N", "10N", "20N"]
         line = json.loads((tmp_path / "rejects.jsonl").read_text())
         assert (line["file"], line["row"]) == (str(tmp_path / "in" / "b.parquet"), 1)
 
@@ -83,6 +85,17 @@ class TestGoodInput:
             write_circle(tmp_path / "p.parquet", [0, 90], quality=pa.nulls(2), title=pa.nulls(2)), tmp_path
         )
         assert (pins.quality, pins.titles) == (None, None)
+
+    def test_a_file_in_which_nobody_filled_in_a_column_goes_with_the_others(self, tmp_path: Path) -> None:
+        """A data frame written in parts has columns of type null in some; their rows have no value."""
+        write_circle(tmp_path / "in" / "a.parquet", [0], title=pa.nulls(1), created_at=pa.nulls(1))
+        write_circle(tmp_path / "in" / "b.parquet", [90], title=["North"], created_at=[86_400])
+        write_circle(tmp_path / "in" / "c.parquet", [180], title=pa.nulls(1), created_at=pa.nulls(1))
+        pins = read(tmp_path / "in", tmp_path)
+        assert pins.titles is not None
+        assert pins.titles.to_pylist() == ["", "North", ""]
+        assert pins.created_at_s is not None
+        assert pins.created_at_s.tolist() == [UNKNOWN_TIME_S, 86_400, UNKNOWN_TIME_S]
 
     @pytest.mark.parametrize("rows", [1, 2, 3, 1_000])
     def test_batches_do_not_show(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
@@ -96,8 +109,9 @@ class TestGoodInput:
         )
         monkeypatch.setattr(reading, "_BATCH_ROWS", rows)
         pins = read(path, tmp_path)
-        assert pins.pin_ids == ["a", "b", "c"]
-        assert pins.titles == ["A", "B", "E"]
+        assert pins.pin_ids.to_pylist() == ["a", "b", "c"]
+        assert pins.titles is not None
+        assert pins.titles.to_pylist() == ["A", "B", "E"]
         assert pins.quality is not None
         np.testing.assert_allclose(pins.quality, [0.1, 0.2, 0.5])
         np.testing.assert_allclose(pins.embeddings, circle([0, 10, 40]), atol=1e-3)
@@ -123,12 +137,25 @@ class TestBadRows:
         path = write(
             tmp_path / "p.parquet", pin_id=list("abcde"), embedding=vectors(rows, kind=pa.list_(pa.float32()))
         )
-        assert read(path, tmp_path).pin_ids == ["c", "d"]
+        assert read(path, tmp_path).pin_ids.to_pylist() == ["c", "d"]
         assert rejected(tmp_path) == [
             (0, "a", "wrong dimension"),
             (1, "b", "no embedding"),
             (4, "e", "wrong dimension"),
         ]
+
+    def test_times_in_milliseconds_are_detected(self, tmp_path: Path) -> None:
+        """Old seconds are not taken for them: a film of 1927 was made before 1970."""
+        times_s = [-1_350_000_000, 0, 1_700_000_000, 1_700_000_000_000]
+        path = write_circle(tmp_path / "p.parquet", [0, 90, 180, 270], created_at=times_s)
+        pins = read(path, tmp_path)
+        assert pins.created_at_s is not None
+        assert pins.created_at_s.tolist() == times_s[:3]
+        line = json.loads((tmp_path / "rejects.jsonl").read_text())
+        assert (line["reason"], line["value"]) == (
+            "created_at after 2100 (not in seconds?)",
+            1_700_000_000_000,
+        )
 
     def test_too_many_bad_rows_stop_the_build(self, tmp_path: Path) -> None:
         """With the share, the reasons and the file."""
@@ -233,6 +260,15 @@ class TestBadFiles:
         columns = {"pin_id": ["a", "b"], "embedding": vectors(circle([0, 90])), column: values}
         refused = refusal(write(tmp_path / "p.parquet", **columns), tmp_path)
         assert f"/p.parquet: {message}" in refused.replace("item: int64", "element: int64")
+
+    def test_more_pins_than_memory(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """It says how much they need."""
+        path = write_circle(tmp_path / "p.parquet", [0])
+        monkeypatch.setattr(PinFiles, "n_rows", 10**15)
+        assert refusal(path, tmp_path) == (
+            "1,000,000,000,000,000 pins of 2 dimensions need 4,000,000 GB of memory, which are not to be had "
+            "here: build on a larger machine."
+        )
 
     def test_files_of_different_dimensions(self, tmp_path: Path) -> None:
         """Two embedding models in one folder."""

@@ -16,7 +16,10 @@ GOOD = [3.0, 4.0]
 
 
 def batch(
-    pin_ids: list[str | None], embeddings: list[Any], quality: list[float | None] | None = None
+    pin_ids: list[str | None],
+    embeddings: list[Any],
+    quality: list[float | None] | None = None,
+    created_at: list[int | None] | None = None,
 ) -> pa.RecordBatch:
     columns: dict[str, Any] = {
         "pin_id": pa.array(pin_ids, pa.large_string()),
@@ -24,6 +27,8 @@ def batch(
     }
     if quality is not None:
         columns["quality"] = pa.array(quality, pa.float64())
+    if created_at is not None:
+        columns["created_at"] = pa.array(created_at, pa.int64())
     return pa.record_batch(columns)
 
 
@@ -90,6 +95,14 @@ def test_a_quality_that_is_not_a_number() -> None:
     reason, value = reason_for(embedding=GOOD, quality=NAN)
     assert reason == "quality outside [0, 1]"
     assert math.isnan(value)
+
+
+def test_times_after_2100_are_impossible() -> None:
+    """2100-01-01 itself is not, nor is a missing one, nor any before 1970; nanoseconds are."""
+    times = [None, -4_000_000_000, 4_102_444_800, 4_102_444_801, 1_700_000_000 * 10**9]
+    checked = check_batch(batch(list("abcde"), [GOOD] * 5, created_at=times), 2)
+    assert checked.valid.tolist() == [True, True, True, False, False]
+    assert checked.fault(3) == ("created_at after 2100 (not in seconds?)", 4_102_444_801)
 
 
 def test_an_id_of_128_bytes_and_the_ends_of_quality_are_good() -> None:

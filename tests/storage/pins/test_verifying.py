@@ -10,7 +10,7 @@ from storage.errors import DamagedArtefactError, NoVersionError
 from storage.pins.ids import id_table
 from storage.pins.layout import EMBEDDINGS, IDS, REPRESENTATIVE
 from storage.pins.verifying import verify_version
-from tests.storage.pins.worlds import cloud, compass, publish
+from tests.storage.pins.worlds import cloud, compass, publish, strings
 
 Spoil = Callable[[Path], None]
 
@@ -74,7 +74,7 @@ def test_files_that_disagree_are_found(tmp_path: Path, spoil: Spoil, message: st
 def test_an_id_that_comes_twice_is_found(tmp_path: Path) -> None:
     """Its two rows cannot both be looked up."""
     world = compass()
-    twice = [*world.rows.pin_ids[:-1], "0N"]
+    twice = [*strings(world.rows.pin_ids)[:-1], "0N"]
 
     def spoil(folder: Path) -> None:
         np.save(folder / IDS, id_table(twice))

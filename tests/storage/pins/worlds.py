@@ -1,10 +1,11 @@
 """Small worlds of pins whose neighbours a person can see, in memory and published."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from storage.embedding_space import EmbeddingSpace
@@ -26,6 +27,14 @@ class World:
     embedding_space: EmbeddingSpace
 
 
+def texts(values: Iterable[str]) -> pa.LargeStringArray:
+    return pa.array(list(values), pa.large_string())
+
+
+def strings(column: pa.LargeStringArray) -> list[str]:
+    return [str(text) for text in column.to_pylist()]
+
+
 def on_circle(angles: Sequence[float]) -> NDArray[np.float16]:
     """float16 [n, 2]: unit vectors, so that the cosine of two pins is that of the angle between them."""
     radians = np.deg2rad(np.array(angles, np.float64))
@@ -40,8 +49,8 @@ def compass(*, titles: bool = True) -> World:
     angles = [*range(0, 360, 10), 91, 225]
     return World(
         rows=PinRows(
-            pin_ids=[f"{angle}N" for angle in angles],
-            titles=[f"{angle}°" for angle in angles] if titles else None,
+            pin_ids=texts(f"{angle}N" for angle in angles),
+            titles=texts(f"{angle}°" for angle in angles) if titles else None,
             embeddings=on_circle(angles),
             representatives=np.array([*range(36), 9, -1], np.int32),
         ),
@@ -55,7 +64,7 @@ def cloud(n: int, d: int, *, seed: int = 0) -> World:
     vectors = np.random.default_rng(seed).standard_normal((n, d))
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     rows = PinRows(
-        pin_ids=[f"p{row}" for row in range(n)],
+        pin_ids=texts(f"p{row}" for row in range(n)),
         titles=None,
         embeddings=unit.astype(np.float16),
         representatives=np.arange(n, dtype=np.int32),
@@ -88,10 +97,10 @@ def manifest_of(world: World, index: Hnsw) -> PinManifest:
 
 def in_memory(world: World) -> InMemoryPins:
     return InMemoryPins(
-        world.rows.pin_ids,
+        strings(world.rows.pin_ids),
         world.rows.embeddings,
         embedding_space=world.embedding_space,
-        titles=world.rows.titles,
+        titles=None if world.rows.titles is None else strings(world.rows.titles),
         representatives=world.rows.representatives,
         n_indexed=world.n_indexed,
     )
