@@ -1,12 +1,13 @@
 """Wires the index builder: from settings to the objects that do the work."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from index_builder.build import BuildPolicy, build
 from index_builder.errors import UsageError
 from index_builder.hnsw import HnswParameters
-from index_builder.refining import Refinement
+from index_builder.refining import DEFAULT_NEAR_DUPLICATE_COSINE, Refinement
 from index_builder.settings import BuildSettings, ListSettings, RollbackSettings, VerifySettings
 from index_builder.showing import summary, verified, version_table
 from process.progress import Reporter
@@ -19,13 +20,13 @@ REJECTS_FILE = "rejects.jsonl"
 
 def run_build(settings: BuildSettings) -> None:
     """Build and publish a version, and say what came of it."""
-    pins, embedding_space = _source(settings)
+    source = _source(settings)
     built = build(
-        pins,
-        embedding_space,
+        source.pins,
+        source.embedding_space,
         pin_versions(settings.out),
         rejects_path=settings.rejects or settings.out / REJECTS_FILE,
-        policy=_policy(settings),
+        policy=_policy(settings, source),
         reporter=Reporter(),
     )
     print(summary(built))
@@ -52,29 +53,40 @@ def run_rollback(settings: RollbackSettings) -> None:
     print(f"{settings.version} is live in {settings.pins}.")
 
 
-def _source(settings: BuildSettings) -> tuple[Path, str]:
-    """The pins and the name of their embedding space."""
-    if settings.data is not None and settings.pins is None and settings.embedding_space is None:
+@dataclass(frozen=True)
+class _Source:
+    """What is built: the pins, their embedding space, and the cosine of near-duplicates in it, if known."""
+
+    pins: Path
+    embedding_space: str
+    near_duplicate_cosine: float | None = None
+
+
+def _source(settings: BuildSettings) -> _Source:
+    """The data set, or the pins given in its place."""
+    space = settings.embedding_space
+    if settings.data is not None and settings.pins is None and space is None:
         data = read_dataset(settings.data)
-        return data.pins, data.embedding_space
-    if settings.pins is not None and settings.embedding_space and settings.data is None:
-        return settings.pins, settings.embedding_space
+        return _Source(data.pins, data.embedding_space, data.near_duplicate_cosine)
+    if settings.pins is not None and settings.data is None and space is not None and space.strip():
+        return _Source(settings.pins, space)
     raise UsageError(
         "give either --data FOLDER (its dataset.toml names pins and embedding space), or "
         "--pins FILE and --embedding-space NAME (what the owner of the embeddings calls them)"
     )
 
 
-def _policy(settings: BuildSettings) -> BuildPolicy:
+def _policy(settings: BuildSettings, source: _Source) -> BuildPolicy:
+    cosines = (settings.near_duplicate_cosine, source.near_duplicate_cosine, DEFAULT_NEAR_DUPLICATE_COSINE)
     return BuildPolicy(
         refinement=Refinement(
             quality_threshold=settings.quality_threshold,
-            near_duplicate_cosine=settings.near_duplicate_cosine,
+            near_duplicate_cosine=next(cosine for cosine in cosines if cosine is not None),
         ),
         hnsw=HnswParameters(
             m=settings.m,
             ef_construction=settings.ef_construction,
-            threads=settings.threads or os.cpu_count() or 1,
+            threads=settings.threads or len(os.sched_getaffinity(0)),
         ),
         max_reject_share=settings.max_reject_share,
     )

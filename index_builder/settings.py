@@ -32,9 +32,14 @@ class BuildSettings:
         setting("Pins of lower quality are not indexed.", env="QUALITY_THRESHOLD", low=0, high=1),
     ] = 0.5
     near_duplicate_cosine: Annotated[
-        float,
-        setting("Pins this near are near-duplicates.", env="NEAR_DUPLICATE_COSINE", low=0, high=1),
-    ] = 0.98
+        float | None,
+        setting(
+            "Cosine from which pins are near-duplicates; when left out what dataset.toml says, else 0.98.",
+            env="NEAR_DUPLICATE_COSINE",
+            low=0,
+            high=1,
+        ),
+    ] = None
     m: Annotated[int, setting("HNSW's M, links a node.", env="HNSW_M", low=2, high=512)] = 32
     ef_construction: Annotated[
         int, setting("HNSW's efConstruction.", env="HNSW_EF_CONSTRUCTION", low=1, high=10_000)

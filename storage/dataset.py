@@ -4,6 +4,7 @@ name = "my-shop"
 pins = "pins.parquet"
 actions = "actions.parquet"           # a file or a folder; may be left out
 embedding_space = "my-model-2"
+near_duplicate_cosine = 0.98          # may be left out: then the index builder's own counts
 
 [action_weights]                      # may be left out: then every action counts 1
 save = 1.0
@@ -15,11 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.errors import DataError
 from storage.toml_files import TomlTable, read_toml
 
 DATASET_FILE = "dataset.toml"
 
-_KEYS = ("name", "pins", "actions", "embedding_space", "action_weights")
+_KEYS = ("name", "pins", "actions", "embedding_space", "near_duplicate_cosine", "action_weights")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class DataSet:
         pins: A parquet file, or a folder of them.
         actions: A parquet file, or a folder of them.
         embedding_space: Name and version of the pins' embeddings.
+        near_duplicate_cosine: From this cosine on, 0 to 1, two pins of this embedding space are
+            near-duplicates. None: it does not say.
         action_weights: Weight of each action that is read: positive counts towards interests, 0 is seen only,
             negative is a hide. None: every action counts 1.
     """
@@ -39,6 +43,7 @@ class DataSet:
     pins: Path
     actions: Path | None
     embedding_space: str
+    near_duplicate_cosine: float | None
     action_weights: Mapping[str, float] | None
 
 
@@ -48,6 +53,8 @@ def read_dataset(folder: Path) -> DataSet:
     Raises:
         DataError: It is missing or wrong; the message names the key and what to write.
     """
+    if folder.is_file():
+        raise DataError(f"{folder} is a file: name the folder that holds {DATASET_FILE}")
     table = read_toml(
         folder / DATASET_FILE,
         known=_KEYS,
@@ -60,6 +67,9 @@ def read_dataset(folder: Path) -> DataSet:
         if "actions" in table
         else None,
         embedding_space=table.text("embedding_space", example="my-model-2"),
+        near_duplicate_cosine=table.number("near_duplicate_cosine", example=0.98, low=0, high=1)
+        if "near_duplicate_cosine" in table
+        else None,
         action_weights=_weights(table) if "action_weights" in table else None,
     )
 

@@ -2,9 +2,11 @@
 
 import json
 import math
+import sys
 import tomllib
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from storage.errors import DataError
 
@@ -58,11 +60,12 @@ class TomlTable:
             )
         return value
 
-    def number(self, key: str, *, example: float) -> float:
-        """A finite number, whole or not."""
+    def number(self, key: str, *, example: float, low: float = -math.inf, high: float = math.inf) -> float:
+        """A finite number, whole or not, from `low` to `high`."""
         value = self._required(key, f"{key} = {example}")
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise self.problem(key, f"must be a finite number, for example {example}; got {value!r}")
+        if not _is_number(value) or not low <= value <= high:
+            limits = "" if math.isinf(high - low) else f" from {low:g} to {high:g}"
+            raise self.problem(key, f"must be a finite number{limits}, for example {example}; got {value!r}")
         return float(value)
 
     def count(self, key: str, *, example: int) -> int:
@@ -100,12 +103,19 @@ def read_toml(path: Path, *, known: Collection[str], missing: str) -> TomlTable:
         DataError: There is no such file, it cannot be read, it is not TOML, or a key is not known.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist. {missing}") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as TOML: {error}") from error
     return TomlTable(path, values, known=known)
+
+
+def _is_number(value: TomlValue) -> TypeGuard[int | float]:
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def toml_text(value: str) -> str:

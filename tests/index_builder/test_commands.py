@@ -88,11 +88,31 @@ class TestBuild:
         assert "2 of circle-9 (2 dimensions)" in run.out
 
     @pytest.mark.parametrize(
+        ("line", "flags", "used"),
+        [
+            ("", [], 0.98),
+            ("near_duplicate_cosine = 0.95\n", [], 0.95),
+            ("near_duplicate_cosine = 0\n", [], 0.0),
+            ("near_duplicate_cosine = 0.95\n", ["--near-duplicate-cosine", "0.9"], 0.9),
+        ],
+    )
+    def test_near_duplicates_are_the_flags_else_the_data_sets_else_0_98(
+        self, run: Terminal, tmp_path: Path, line: str, flags: list[str], used: float
+    ) -> None:
+        """The cosine belongs to the embedding space, and the data set says which that is."""
+        write_circle(tmp_path / "set" / "p.parquet", [0, 90])
+        toml = f'name = "x"\npins = "p.parquet"\nembedding_space = "circle-9"\n{line}'
+        (tmp_path / "set" / "dataset.toml").write_text(toml)
+        assert run("build", "--data", tmp_path / "set", "--out", tmp_path / "a", *flags) == 0
+        assert f"(cosine {used} or more to a better pin)" in run.out
+
+    @pytest.mark.parametrize(
         "flags",
         [
             [],
             ["--pins", "p"],
             ["--pins", "p", "--embedding-space", ""],
+            ["--pins", "p", "--embedding-space", " "],
             ["--embedding-space", "s"],
             ["--data", "d", "--pins", "p", "--embedding-space", "s"],
             ["--data", "d", "--embedding-space", "s"],

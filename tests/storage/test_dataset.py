@@ -12,6 +12,7 @@ name = "my-shop"
 pins = "pins.parquet"
 actions = "log"
 embedding_space = "my-model-2"
+near_duplicate_cosine = 0.95
 
 [action_weights]
 save = 1.0
@@ -42,17 +43,25 @@ def test_a_whole_file_is_read(folder: Path) -> None:
         pins=folder / "pins.parquet",
         actions=folder / "log",
         embedding_space="my-model-2",
+        near_duplicate_cosine=0.95,
         action_weights={"save": 1.0, "open": 0.0, "hide": -1.5},
     )
 
 
-def test_actions_and_their_weights_may_be_left_out(folder: Path) -> None:
+def test_actions_their_weights_and_the_cosine_may_be_left_out(folder: Path) -> None:
     """Building an index needs no actions; without weights every action counts 1."""
     (folder / "dataset.toml").write_text('name = "a"\npins = "pins.parquet"\nembedding_space = "b"\n')
     dataset = read_dataset(folder)
 
     assert dataset.actions is None
     assert dataset.action_weights is None
+    assert dataset.near_duplicate_cosine is None
+
+
+def test_a_byte_order_mark_does_not_matter(folder: Path) -> None:
+    """Some editors write one."""
+    (folder / "dataset.toml").write_text(WHOLE, encoding="utf-8-sig")
+    assert read_dataset(folder).name == "my-shop"
 
 
 def test_an_absolute_path_is_taken_as_it_is(folder: Path) -> None:
@@ -69,6 +78,14 @@ def test_a_missing_file_says_what_to_write(tmp_path: Path) -> None:
         f"{tmp_path / 'dataset.toml'} does not exist. Write one that names the data set's files, at least: "
         'name = "my-shop", pins = "pins.parquet", embedding_space = "my-model-2"'
     )
+
+
+def test_the_file_in_place_of_its_folder_is_told(folder: Path) -> None:
+    """An easy mistake on the command line."""
+    path = folder / "dataset.toml"
+    with pytest.raises(DataError) as refusal:
+        read_dataset(path)
+    assert str(refusal.value) == f"{path} is a file: name the folder that holds dataset.toml"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +107,7 @@ def test_a_missing_file_says_what_to_write(tmp_path: Path) -> None:
         (
             "actions =",
             "acts =",
-            "acts is not known here; known are: action_weights, actions, embedding_space, ",
+            "acts is not known here; known are: action_weights, actions, embedding_space, name, ",
         ),
         ("save = 1.0", 'save = "1"', "action_weights.save must be a finite number, for example 1.0; got '1'"),
         (
@@ -99,6 +116,17 @@ def test_a_missing_file_says_what_to_write(tmp_path: Path) -> None:
             "action_weights.save must be a finite number, for example 1.0; got True",
         ),
         ("save = 1.0", "save = inf", "action_weights.save must be a finite number, for example 1.0; got inf"),
+        (
+            "save = 1.0",
+            f"save = 1{'0' * 400}",
+            "action_weights.save must be a finite number, for example 1.0",
+        ),
+        (
+            "cosine = 0.95",
+            "cosine = 95",
+            "near_duplicate_cosine must be a finite number from 0 to 1, for example 0.98; got 95",
+        ),
+        ("cosine = 0.95", "cosine = -0.1", "near_duplicate_cosine must be a finite number from 0 to 1"),
         ("save = 1.0", "save = ", "cannot be read as TOML: Invalid value"),
     ],
 )
