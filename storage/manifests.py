@@ -57,12 +57,13 @@ def read_manifest(folder: Path, *, newest_format: int = 1) -> Manifest:
     path = folder / MANIFEST
     try:
         raw = path.read_bytes()
-        manifest = json.loads(raw)
+        manifest: Manifest = json.loads(raw)
+        is_whole = isinstance(manifest, dict) and encode_manifest(manifest) == raw
     except FileNotFoundError as error:
         raise DamagedArtefactError(f"{path} is missing: the version was never finished. {_MEND}") from error
     except (OSError, ValueError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. {_MEND}") from error
-    if not isinstance(manifest, dict) or encode_manifest(manifest) != raw:
+    if not is_whole:
         raise DamagedArtefactError(
             f"{path} does not match its own checksum: it was changed or damaged. {_MEND}"
         )

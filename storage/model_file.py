@@ -74,7 +74,10 @@ def write_model_file(path: Path, model_file: ModelFile) -> None:
     draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(_written(model_file), encoding="utf-8")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(_written(model_file))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
         raise PublishError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -64,7 +64,7 @@ class Rejects:
         raise TooManyRejectsError(
             f"{n_rejected:,} of {n_read:,} rows ({n_rejected / n_read:.1%}) were rejected, "
             f"more than the {max_share:.1%} allowed: {_top_reasons(counted)}. "
-            f"They are listed in {self.path}. Mend the data, or allow a larger share."
+            f"They are listed in {self.path}. Mend the data, or allow a larger share (--max-reject-share)."
         )
 
     def close(self) -> None:

@@ -17,6 +17,9 @@ from storage.pins.layout import EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
 from storage.pins.manifest import FORMAT, PinManifest
 from storage.publishing import VersionedFolder, read_manifest, verify_files
 
+_PIN_ID, _TITLE = pa.field("pin_id", pa.large_string()), pa.field("title", pa.large_string())
+_TEXTS = (pa.schema([_PIN_ID]), pa.schema([_PIN_ID, _TITLE]))
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -129,8 +132,13 @@ def _mapped_texts(path: Path, n: int) -> tuple[pa.MemoryMappedFile, pa.RecordBat
     try:
         source = pa.memory_map(str(path))
         texts = pa.ipc.open_file(source).get_batch(0)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
+    if texts.schema not in _TEXTS:
+        found = ", ".join(f"{field.name}: {field.type}" for field in texts.schema)
+        raise DamagedArtefactError(
+            f"{path} holds other columns than pin ids and titles: {found}. Build again."
+        )
     if len(texts) != n:
         raise DamagedArtefactError(f"{path} holds {len(texts):,} pins, its manifest says {n:,}. Build again.")
     return source, texts

@@ -12,7 +12,7 @@ from storage.pins.hnsw import Hnsw
 from storage.pins.layout import EMBEDDINGS, INDEX
 from storage.pins.port import NO_ROW
 
-_BLOCK_ROWS = 65_536
+_BLOCK_ROWS = 8_192
 _MAX_NORM_ERROR = 5e-3
 
 

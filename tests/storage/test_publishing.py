@@ -417,7 +417,9 @@ class TestManifest:
             with pytest.raises(DamagedArtefactError, match=r"manifest\.json (cannot be read|does not match)"):
                 read_manifest(folder)
 
-    @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": 1'])
+    @pytest.mark.parametrize(
+        "content", [b"", b"[]", b"{}", b'{"format": 1', b'{"format": NaN}', b'{"format": "\\ud800"}']
+    )
     def test_what_is_no_manifest_is_refused(self, folder: Path, content: bytes) -> None:
         """Empty, cut off, or JSON of something else."""
         (folder / "manifest.json").chmod(0o644)

@@ -71,7 +71,7 @@ def test_too_many_stop_the_build_and_say_why(tmp_path: Path) -> None:
         rejects.check(n_read=40, max_share=0.05)
     assert str(caught.value) == (
         "7 of 40 rows (17.5%) were rejected, more than the 5.0% allowed: 3 x c, 2 x b, 1 x a. "
-        f"They are listed in {path}. Mend the data, or allow a larger share."
+        f"They are listed in {path}. Mend the data, or allow a larger share (--max-reject-share)."
     )
     assert len(lines_of(path)) == 7
 

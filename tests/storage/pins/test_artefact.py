@@ -103,6 +103,16 @@ def two_pins(folder: Path) -> None:
         writer.write_table(table)
 
 
+def numbers_for_ids(folder: Path) -> None:
+    table = pa.table({"pin_id": pa.array(range(38))})
+    with pa.ipc.new_file(str(folder / PINS), table.schema) as writer:
+        writer.write_table(table)
+
+
+def no_batch(folder: Path) -> None:
+    pa.ipc.new_file(str(folder / PINS), pa.schema([pa.field("pin_id", pa.large_string())])).close()
+
+
 def index_of_others(folder: Path) -> None:
     index_of(cloud(36, 3)).save(folder / INDEX)
 
@@ -128,6 +138,11 @@ class TestInconsistency:
             (overwrite(PINS, b"nonsense"), r"pins\.arrow cannot be read: "),
             (overwrite(PINS, b""), r"pins\.arrow cannot be read: "),
             (two_pins, r"pins\.arrow holds 2 pins, its manifest says 38"),
+            (
+                numbers_for_ids,
+                r"pins\.arrow holds other columns than pin ids and titles: pin_id: int64",
+            ),
+            (no_batch, r"pins\.arrow cannot be read: "),
             (overwrite(INDEX, b"nonsense"), r"hnsw\.faiss cannot be read by FAISS"),
             (index_of_others, r"hnsw\.faiss holds 36 vectors of 3 dimensions, its manifest says 36 of 2"),
         ],
