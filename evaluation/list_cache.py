@@ -57,7 +57,7 @@ class ListCache:
         A file that is missing, damaged or of something else is passed over: the lists are searched again.
         """
         try:
-            with np.load(file, allow_pickle=False) as saved:
+            with file.open("rb") as reading, np.load(reading, allow_pickle=False) as saved:
                 if str(saved["made_of"]) == self._described(made_of):
                     self._keep(saved["of"], saved["scores"], saved["rows"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

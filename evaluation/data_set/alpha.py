@@ -35,8 +35,8 @@ def calibrated_alpha(
         calibration = calibrate_alpha(heights)
     except CalibrationError:
         return alpha_of_random_pairs(vectors, generator), (
-            f"the squared distance that 0.5 % of random pairs of pins stay within: fewer than {MIN_LIGHT_USERS} "
-            "people have 10 to 30 pins before the first judged day"
+            "the squared distance that 0.5 % of random pairs of pins stay within: fewer than "
+            f"{MIN_LIGHT_USERS} people have 10 to 30 pins before the first judged day"
         )
     return calibration.alpha, (
         f"{calibration.n_light_users:,} people with 10 to 30 pins in the {WINDOW_DAYS} days before the first "
