@@ -35,10 +35,6 @@ class Texts:
         lengths: NDArray[np.int64] = pc.binary_length(self._array).fill_null(0).to_numpy()
         return lengths
 
-    def is_missing(self) -> NDArray[np.bool_]:
-        """Where there is none: bool [n]."""
-        return _mask(self._array.is_null())
-
     def is_among(self, texts: list[str]) -> NDArray[np.bool_]:
         """Where it is one of these, which a missing one never is: bool [n]."""
         return _mask(pc.is_in(self._array, value_set=pa.array(texts, pa.large_string())))

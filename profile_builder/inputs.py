@@ -9,6 +9,7 @@ from profile_builder.errors import UsageError
 from profile_builder.reading import ACTION, ActionBatch, ActionFile, find_action_files, read_batches
 from profile_builder.selecting import TEXTS, Selected, select
 from profile_builder.survey import survey
+from profile_builder.timeline import Strays
 from profile_builder.window import Window, choose_window, empty_window
 from storage.dataset import read_dataset
 from storage.embedding_space import EmbeddingSpace
@@ -54,10 +55,17 @@ class ReadPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowActions:
-    """The window, and what lies in it."""
+    """The window, and what lies in it.
+
+    Attributes:
+        window: Its times.
+        selected: Its actions.
+        strays: The newest actions, where the window ends before them because they cannot be believed.
+    """
 
     window: Window
     selected: Selected
+    strays: Strays | None
 
 
 def open_input(data: Path | None, actions: Path | None, space: EmbeddingSpace) -> ActionInput:
@@ -116,7 +124,8 @@ def read_window(
         )
     if not len(selected.actions):
         raise empty_window(seen, window)
-    return WindowActions(window=window, selected=selected)
+    strays = seen.strays if policy.now_s is None else None
+    return WindowActions(window=window, selected=selected, strays=strays)
 
 
 def _watched(batches: Iterable[ActionBatch], step: Step) -> Iterator[ActionBatch]:

@@ -61,6 +61,10 @@ class ActionBatch:
         time_s = int(self.times_s[place])
         return None if time_s == NO_TIME else time_s
 
+    def describe(self, place: int) -> str:
+        """Where a row stands, for people: "row 7 of actions.parquet"."""
+        return f"row {self.rows[place]} of {self.file.path.name}"
+
     def where(self, mask: NDArray[np.bool_]) -> "ActionBatch":
         """The rows where this is true."""
         texts = {name: column.where(mask) for name, column in self.texts.items()}

@@ -11,7 +11,7 @@ from profile_builder.columns import NO_TIME, Texts
 from profile_builder.events import Events, Names, by_user, duplicates, renumbered
 from profile_builder.reading import ACTION, EVENT, PIN, TIME, USER, ActionBatch, ActionFile
 from profile_builder.survey import is_listed
-from profile_builder.times import LATEST_S
+from profile_builder.times import is_possible
 from profile_builder.window import Window
 from storage.hashes import hash_ids
 from storage.pins.port import NO_ROW, Pins
@@ -210,5 +210,5 @@ _FAULTS: tuple[tuple[str, str, _Find], ...] = (
     (f"pin id over {MAX_ID_BYTES} bytes", PIN, _with_long_text(PIN)),
     ("no action", ACTION, _without_text(ACTION)),
     ("no time", TIME, lambda batch: batch.times_s == NO_TIME),
-    ("impossible time", TIME, lambda batch: (batch.times_s < 0) | (batch.times_s > LATEST_S)),
+    ("impossible time", TIME, lambda batch: ~is_possible(batch.times_s)),
 )

@@ -1,5 +1,6 @@
 """What a person reads when a command is done: the numbers, in sentences."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from model.calibration import (
@@ -13,6 +14,7 @@ from model.calibration import (
 from profile_builder.batch import BatchResult
 from profile_builder.calibrating import CalibrateResult
 from profile_builder.inputs import WindowActions
+from profile_builder.times import show_time
 from storage.model_file import ModelFile
 from storage.rejects import Rejects
 
@@ -36,7 +38,7 @@ def describe_batch(
         "version": published.version + (_AGAIN if published.already_live else ""),
         "in": str(published.folder),
     }
-    return [f"  {title:<18}{text}" for title, text in lines.items()]
+    return [*(f"  {title:<18}{text}" for title, text in lines.items()), *_of_strays(result.actions)]
 
 
 def describe_calibration(result: CalibrateResult, out: Path, rejects: Rejects) -> list[str]:
@@ -50,6 +52,7 @@ def describe_calibration(result: CalibrateResult, out: Path, rejects: Rejects) -
         f"Written to {out} as version {model_file.version}.",
         f"Window {_describe_window(result.actions)}.",
         f"Rows left out: {_left_out(result.actions, rejects)}.",
+        *_of_strays(result.actions),
     ]
 
 
@@ -92,6 +95,15 @@ def _warnings(calibration: Calibration) -> list[str]:
 def _describe_window(actions: WindowActions) -> str:
     counts = actions.selected.counts
     return f"{actions.window}: {counts.used:,} actions of {counts.read:,} rows"
+
+
+def _of_strays(actions: WindowActions) -> Iterator[str]:
+    if (strays := actions.strays) is not None:
+        yield (
+            f"Warning: the window ends before {strays.n_actions:,} of the actions, too far ahead of all "
+            f"others to be believed; the newest is of {show_time(strays.newest_s)} ({strays.newest_place}). "
+            "If that is right, give a --now."
+        )
 
 
 def _left_out(actions: WindowActions, rejects: Rejects) -> str:

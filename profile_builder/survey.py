@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from profile_builder.columns import Texts
 from profile_builder.reading import ACTION, ActionBatch
-from profile_builder.times import LATEST_S, UNITS, show_time
+from profile_builder.timeline import Strays, Timeline
+from profile_builder.times import LATEST_S, UNITS, is_possible, show_time
 from storage.errors import DataError
 
 _MAX_NAMES_SHOWN = 10
@@ -22,10 +23,17 @@ class Survey:
     Attributes:
         oldest_s: The oldest possible time of a listed action, Unix seconds UTC.
         newest_s: The newest.
+        strays: The newest actions that cannot be believed; None when all can.
     """
 
     oldest_s: int
     newest_s: int
+    strays: Strays | None = None
+
+    @property
+    def newest_believed_s(self) -> int:
+        """The newest time that is no stray's."""
+        return self.newest_s if self.strays is None else self.strays.after_s
 
 
 def survey(batches: Iterable[ActionBatch], weights: Mapping[str, float] | None) -> Survey:
@@ -45,10 +53,11 @@ def survey(batches: Iterable[ActionBatch], weights: Mapping[str, float] | None) 
 
 
 def is_listed(actions: Texts, weights: Mapping[str, float] | None) -> NDArray[np.bool_]:
-    """Which actions are read: bool [n]. Missing ones are, to be rejected then."""
+    """Which actions are read: bool [n]. Missing and empty ones are, to be rejected then."""
     if weights is None:
         return np.ones(len(actions), np.bool_)
-    return actions.is_among(list(weights)) | actions.is_missing()
+    is_missing: NDArray[np.bool_] = actions.n_bytes() == 0
+    return is_missing | actions.is_among(list(weights))
 
 
 class _Look:
@@ -56,7 +65,7 @@ class _Look:
         self._weights = weights
         self._n_of_unit = Counter(dict.fromkeys(UNITS, 0))
         self._example_of_unit: dict[str, str] = {}
-        self._times: list[int] = []
+        self._timeline = Timeline()
         self._n_listed = 0
         self._unlisted: set[str] = set()
 
@@ -65,7 +74,7 @@ class _Look:
         self._note_units(batch)
         listed = is_listed(batch.texts[ACTION], self._weights)
         self._n_listed += int(np.count_nonzero(listed))
-        self._note_range(batch.times_s[listed])
+        self._timeline.add(batch, np.flatnonzero(listed & is_possible(batch.times_s)))
         self._unlisted.update(batch.texts[ACTION].where(~listed).distinct()[0])
 
     def result(self) -> Survey:
@@ -76,9 +85,10 @@ class _Look:
                 f"no row has an action listed under [action_weights] ({', '.join(self._weights or ())}); "
                 f"the data has: {', '.join(sorted(self._unlisted)[:_MAX_NAMES_SHOWN])}"
             )
-        if not self._times:
+        seen = self._timeline
+        if seen.newest_s < seen.oldest_s:
             raise DataError("no action has a possible time: all are missing, before 1970 or after 2100")
-        return Survey(oldest_s=min(self._times), newest_s=max(self._times))
+        return Survey(oldest_s=seen.oldest_s, newest_s=seen.newest_s, strays=seen.strays())
 
     def _note_units(self, batch: ActionBatch) -> None:
         """Count the times that make a date between 1970 and 2100 in each unit, the coarsest that does."""
@@ -100,14 +110,7 @@ class _Look:
                 f"example {self._example_of_unit[unit]}. Divide the column by {UNITS[unit]:,}."
             )
 
-    def _note_range(self, times_s: NDArray[np.int64]) -> None:
-        possible = times_s[(times_s >= 0) & (times_s <= LATEST_S)]
-        if len(possible):
-            self._times += [int(possible.min()), int(possible.max())]
-
 
 def _example(batch: ActionBatch, place: int, per_second: int) -> str:
-    value, row = int(batch.times_s[place]), int(batch.rows[place])
-    return (
-        f"{value} in row {row} of {batch.file.path.name}, which then means {show_time(value // per_second)}"
-    )
+    value = int(batch.times_s[place])
+    return f"{value} in {batch.describe(place)}, which then means {show_time(value // per_second)}"

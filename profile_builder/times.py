@@ -2,13 +2,24 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from profile_builder.errors import UsageError
 
 LATEST_S = 4_102_444_800
 """2100-01-01: a later time is impossible. Times from 1970 on are possible."""
 
+BEFORE_ALL_S = -1
+"""The second before the first possible one."""
+
 UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
 """How many of each make a second."""
+
+
+def is_possible(times_s: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which times an action can have: bool [n]."""
+    return (times_s >= 0) & (times_s <= LATEST_S)
 
 
 def show_time(time_s: int) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from model.parameters import SECONDS_PER_DAY
 from profile_builder.survey import Survey
-from profile_builder.times import show_time
+from profile_builder.times import BEFORE_ALL_S, show_time
 from storage.errors import DataError
 
 
@@ -27,14 +27,16 @@ class Window:
 
 
 def choose_window(survey: Survey, *, now_s: int | None, days: int, allowed_lateness_s: int) -> Window:
-    """The window seen from `now_s`; from the newest action, all of which have then arrived, when it is None.
+    """The window seen from `now_s`; when it is None, from the newest action that can be believed.
+
+    All actions up to that have then arrived.
 
     Raises:
         DataError: The data's actions all lie outside.
     """
-    cut_s = survey.newest_s if now_s is None else now_s
+    cut_s = survey.newest_believed_s if now_s is None else now_s
     window = Window(
-        after_s=cut_s - days * SECONDS_PER_DAY,
+        after_s=max(cut_s - days * SECONDS_PER_DAY, BEFORE_ALL_S),
         watermark_s=cut_s if now_s is None else cut_s - allowed_lateness_s,
         cut_s=cut_s,
     )
@@ -47,5 +49,5 @@ def empty_window(survey: Survey, window: Window) -> DataError:
     """The error of a window without actions; it says when the data's were."""
     return DataError(
         f"no action lies in the window {window}: the data's run from {show_time(survey.oldest_s)} "
-        f"to {show_time(survey.newest_s)}. Give a --now near the latter, or leave it out."
+        f"to {show_time(survey.newest_believed_s)}. Give a --now near the latter, or leave it out."
     )

@@ -8,7 +8,7 @@ import pytest
 from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.opening import open_reader
 from tests.profile_builder.conftest import Shop, Terminal
-from tests.profile_builder.world import NEWEST_S, Act, write_actions
+from tests.profile_builder.world import NEWEST_S, Act, light_users, write_actions
 
 
 def calibrate(run: Terminal, shop: Shop, *flags: object) -> int:
@@ -100,6 +100,25 @@ def test_an_empty_window_says_when_the_actions_were(run: Terminal, calibrated: S
     said = refused(run, batch(run, calibrated, "--now", "2033-01-01"))
     assert "no action lies in the window" in said
     assert "to 2023-11-14 22:13:20 UTC. Give a --now near the latter, or leave it out." in said
+
+
+def test_one_impossible_time_empties_no_window(run: Terminal, shop: Shop) -> None:
+    """Both commands look back from the newest time they believe, and name the row they do not."""
+    acts = [*light_users(60), Act("ann", "cat-1", days=-20_000)]
+    actions = write_actions(shop.out / "a.parquet", acts)
+    warning = (
+        "Warning: the window ends before 1 of the actions, too far ahead of all others to be believed; the "
+        "newest is of 2078-08-17 22:13:20 UTC (row 720 of a.parquet). If that is right, give a --now."
+    )
+    assert calibrate(run, shop, "--actions", actions) == 0
+    assert run.out.splitlines()[-1] == warning
+    assert batch(run, shop, "--actions", actions) == 0
+    assert run.out.splitlines()[-1] == warning
+    assert "  users             60" in run.out.splitlines()
+
+    assert batch(run, shop, "--actions", actions, "--now", "2078-08-18") == 0
+    assert "  users             1" in run.out.splitlines()
+    assert "Warning" not in run.out
 
 
 @pytest.mark.parametrize(

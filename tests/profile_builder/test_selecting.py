@@ -145,11 +145,15 @@ def test_bad_rows_are_written_out_with_what_was_wrong(tmp_path: Path, rejects: R
     assert [user for user, *_ in shown(selected)] == ["ü" * 64]
 
 
-def test_a_missing_action_is_a_bad_row(tmp_path: Path, rejects: Rejects) -> None:
+@pytest.mark.parametrize("weights", [WEIGHTS, None])
+def test_a_missing_action_is_a_bad_row(
+    tmp_path: Path, rejects: Rejects, weights: dict[str, float] | None
+) -> None:
     """It is not merely unlisted: somebody lost it."""
-    path = write_actions(tmp_path / "a.parquet", [Act("ann", "cat-1", action=None), Act("ann", "cat-2")])
-    assert selected_of(path, rejects).counts == RowCounts(read=2, used=1)
-    assert rejects.counts == {"no action": 1}
+    lost = [Act("ann", "cat-1", action=action) for action in (None, "")]
+    path = write_actions(tmp_path / "a.parquet", [*lost, Act("ann", "cat-2")])
+    assert selected_of(path, rejects, weights=weights).counts == RowCounts(read=3, used=1)
+    assert rejects.counts == {"no action": 2}
 
 
 def test_a_user_of_unknown_pins_is_still_counted(tmp_path: Path, rejects: Rejects) -> None:

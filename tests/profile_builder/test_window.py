@@ -3,6 +3,7 @@
 import pytest
 
 from profile_builder.survey import Survey
+from profile_builder.timeline import Strays
 from profile_builder.window import Window, choose_window
 from storage.errors import DataError
 from tests.profile_builder.world import DAY_S, NEWEST_S
@@ -17,6 +18,26 @@ def window(now_s: int | None) -> Window:
 def test_without_now_all_actions_have_arrived() -> None:
     """The cut is the newest action, and so is W."""
     assert window(None) == Window(after_s=NEWEST_S - 90 * DAY_S, watermark_s=NEWEST_S, cut_s=NEWEST_S)
+
+
+def test_without_now_strays_are_left_behind() -> None:
+    """The cut is the newest action that can be believed; a --now is believed without question."""
+    far_s = NEWEST_S + 900 * DAY_S
+    strays = Strays(n_actions=1, after_s=NEWEST_S, newest_s=far_s, newest_place="row 7 of a.parquet")
+    seen = Survey(oldest_s=SEEN.oldest_s, newest_s=far_s, strays=strays)
+
+    assert choose_window(seen, now_s=None, days=90, allowed_lateness_s=3_600) == window(None)
+    assert choose_window(seen, now_s=far_s, days=90, allowed_lateness_s=0).watermark_s == far_s
+    with pytest.raises(DataError, match=r"to 2023-11-14 22:13:20 UTC\. Give a --now near the latter"):
+        choose_window(seen, now_s=0, days=90, allowed_lateness_s=3_600)
+
+
+@pytest.mark.parametrize("days", [20_000, 10**18])
+def test_a_window_longer_than_time_holds_everything(days: int) -> None:
+    """From the first possible second on, and a person can still read when it begins."""
+    chosen = choose_window(SEEN, now_s=None, days=days, allowed_lateness_s=0)
+    assert chosen.after_s == -1
+    assert str(chosen) == "1969-12-31 23:59:59 UTC to 2023-11-14 22:13:20 UTC"
 
 
 def test_with_now_the_last_hour_is_left_out() -> None:
