@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.sources import ROOT, imports, python_files, read
 
-PROGRAMS = {"server", "index_builder", "profile_builder", "demo"}
+PROGRAMS = {"server", "index_builder", "profile_builder", "evaluation", "demo"}
 ROOMS = PROGRAMS | {"storage", "model", "process", "client", "tests"}
 
 
@@ -34,6 +34,7 @@ RULES = {
     "process": May(),
     "index_builder": May(rooms=BELOW_PROGRAMS),
     "profile_builder": May(rooms=BELOW_PROGRAMS),
+    "evaluation": May(rooms=BELOW_PROGRAMS),
     "server": May(rooms=BELOW_PROGRAMS, the_client=True),
     "demo": May(rooms=BELOW_PROGRAMS, the_client=True),
     "client": May(packages=frozenset({"grpc", "google.protobuf"}), the_client=True),
@@ -90,6 +91,7 @@ def test_every_room_has_a_rule() -> None:
         ("profile_builder", "from index_builder.build import build"),
         ("profile_builder", "import pinnersage.client"),
         ("server", "import importlib\nimportlib.import_module('profile_builder.users')"),
+        ("evaluation", "from index_builder.refining import refine"),
         ("demo", "from server.bootstrap import serve"),
         ("client", "import numpy"),
         ("client", "from google.rpc import error_details_pb2"),

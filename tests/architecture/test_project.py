@@ -39,10 +39,11 @@ def test_a_lock_pins_everything_and_names_no_address(lock: str) -> None:
 
 
 def test_there_is_a_lock_for_every_environment() -> None:
-    """Service, demo, development and stub generation each install from a lock of their own."""
+    """Service, demo, evaluation, development and stub generation each install from a lock of their own."""
     assert LOCKS == [
         "requirements-demo.lock",
         "requirements-dev.lock",
+        "requirements-evaluation.lock",
         "requirements-stubs.lock",
         "requirements.lock",
     ]
