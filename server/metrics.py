@@ -1,16 +1,23 @@
 """Prometheus metrics: go-grpc-prometheus names for calls, `pinnersage_*` for what happens inside."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from pinnersage.v1 import recommender_pb2 as pb
 from server.limits import LIMITS
 
 SERVICE = "pinnersage.v1.Recommender"
+REASONS: Mapping["pb.AnswerReason.ValueType", str] = {
+    pb.ANSWER_REASON_UNSPECIFIED: "ordinary",
+    pb.ANSWER_REASON_UNKNOWN_USER: "unknown_user",
+    pb.ANSWER_REASON_NO_USABLE_INTERESTS: "no_usable_interests",
+    pb.ANSWER_REASON_ALL_FILTERED: "all_filtered",
+}
 STAGES = ("profile", "sample", "retrieve", "search", "merge", "encode")
 
 _CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -105,9 +112,10 @@ class Metrics:
             "Misses that waited for another call's search.",
             registry=registry,
         )
-        self._unknown_users = Counter(
-            "pinnersage_unknown_users", "Calls for unknown users.", registry=registry
+        answers = Counter(
+            "pinnersage_answers", "Answers for users, by reason.", ("reason",), registry=registry
         )
+        self._answers = {reason: answers.labels(name) for reason, name in REASONS.items()}
         self._skipped = Counter(
             "pinnersage_interests_skipped",
             "Interests whose medoid the artefact does not hold.",
@@ -166,9 +174,9 @@ class Metrics:
         """Count misses that waited for another call's search."""
         self._joins.inc(joins)
 
-    def count_unknown_user(self) -> None:
-        """Count a call for a user the store does not know."""
-        self._unknown_users.inc()
+    def count_answer(self, reason: "pb.AnswerReason.ValueType") -> None:
+        """Count an answer by why it is not an ordinary one, if it is not."""
+        self._answers[reason].inc()
 
     def count_skipped(self, interests: int) -> None:
         """Count interests whose medoid the artefact does not hold."""

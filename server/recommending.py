@@ -51,7 +51,7 @@ class Recommender:
         profiles: Where users come from.
         sampler: Draws interests.
         retrieval: Fetches candidate lists.
-        metrics: Times the stages.
+        metrics: Times the stages, counts the answers.
         popular: What users without interests get; None for nothing.
         clock: Unix seconds UTC, now.
     """
@@ -78,10 +78,11 @@ class Recommender:
             with self.metrics.stage("profile"):
                 profile = self.profiles.load(user_id, self.clock())
             if profile is None:
-                self.metrics.count_unknown_user()
-                yield self._fall_back(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
+                answer = self._fall_back(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
             else:
-                yield self._recommend(profile, excluded, options, deadline)
+                answer = self._recommend(profile, excluded, options, deadline)
+            self.metrics.count_answer(answer.reason)
+            yield answer
 
     def for_pins(
         self, actions: list[RecentAction], options: Options, deadline: Deadline
@@ -90,7 +91,9 @@ class Recommender:
         deadline.check("profile")
         with self.metrics.stage("profile"):
             profile, unknown_pins = self.profiles.from_recent(actions, self.clock())
-        return self._recommend(profile, self._excluded(options), options, deadline), unknown_pins
+        answer = self._recommend(profile, self._excluded(options), options, deadline)
+        self.metrics.count_answer(answer.reason)
+        return answer, unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
         """The pins nearest to one, and whether the list came from the cache.

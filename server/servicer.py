@@ -44,9 +44,10 @@ class Servicer:
         """Recommend from recent pins."""
         actions, options = validate_recommend_for_pins(request)
         recommendation, unknown_pins = self._recommender.for_pins(actions, options, call.deadline)
-        return encode_recommendation_for_pins(
-            recommendation, unknown_pins, version=self._version, request_id=call.request_id
-        )
+        with self._recommender.metrics.stage("encode"):
+            return encode_recommendation_for_pins(
+                recommendation, unknown_pins, version=self._version, request_id=call.request_id
+            )
 
     def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
         """Recommend for many users, streamed back in order."""
@@ -62,7 +63,10 @@ class Servicer:
         """The neighbours of one pin."""
         pin_id, options = validate_similar_pins(request)
         recommendation, cache_hit = self._recommender.similar(pin_id, options, call.deadline)
-        return encode_similar(recommendation, cache_hit, version=self._version, request_id=call.request_id)
+        with self._recommender.metrics.stage("encode"):
+            return encode_similar(
+                recommendation, cache_hit, version=self._version, request_id=call.request_id
+            )
 
     def get_profile(self, request: pb.GetProfileRequest, call: Call) -> bytes:
         """All of a user's interests."""

@@ -194,7 +194,12 @@ def test_metrics_can_be_scraped() -> None:
     server, metrics_port = build(), free_port()
     port = start(server, metrics_port=metrics_port)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="ben"))
+        stub = RecommenderStub(channel)
+        stub.Recommend(pb.RecommendRequest(user_id="ben"))
+        for user_id in ("nobody", "gus"):
+            list(stub.RecommendBatch(pb.RecommendBatchRequest(user_ids=[user_id])))
+        pins = [pb.RecentPin(pin_id="cat-0")]
+        stub.RecommendForPins(pb.RecommendForPinsRequest(pins=pins, exclude_pin_ids=["cat-1"], min_score=1.0))
     with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as page:
         text = page.read().decode()
     server.stop(grace_s=1)
@@ -206,7 +211,15 @@ def test_metrics_can_be_scraped() -> None:
         f"grpc_server_handling_seconds_count{RECOMMEND} 1.0",
         f'grpc_server_handled_total{{grpc_code="OK",{RECOMMEND[1:]} 1.0',
         'pinnersage_stage_seconds_count{stage="search"} 1.0',
+        'pinnersage_stage_seconds_count{stage="encode"} 4.0',
+        'pinnersage_answers_total{reason="ordinary"} 1.0',
+        'pinnersage_answers_total{reason="unknown_user"} 1.0',
+        'pinnersage_answers_total{reason="no_usable_interests"} 1.0',
+        'pinnersage_answers_total{reason="all_filtered"} 1.0',
+        "pinnersage_interests_skipped_total 1.0",
+        "pinnersage_short_answers_total 2.0",
         'pinnersage_candidate_cache_lookups_total{result="miss"} 2.0',
+        'pinnersage_candidate_cache_lookups_total{result="hit"} 1.0',
         "pinnersage_candidate_cache_entries 2.0",
         'pinnersage_artefact_info{pins_version="000001-test",profiles_version="000007-test"} 1.0',
     ):
