@@ -1,0 +1,150 @@
+"""How every figure looks: matplotlib draws with stand-in colours, the page's style sheet gives the real ones.
+
+A figure leaves here as SVG text whose colours are CSS variables and whose letters are text, so that one
+drawing is readable in light, in dark and on paper, and can be searched and copied.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any, Literal
+
+import matplotlib as mpl
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+LABEL_SIZE = 9.5
+
+
+class Ink(StrEnum):
+    """A colour by its role; the value is the stand-in, the name is the variable in the style sheet."""
+
+    TEXT = "#010101"
+    MUTED = "#020202"
+    RULE = "#030303"
+    PAPER = "#040404"
+    SINGLE = "#050505"
+    SEVERAL = "#060606"
+    FUSED = "#070707"
+    ORACLE = "#080808"
+    OTHER = "#090909"
+
+    @property
+    def variable(self) -> str:
+        """The style sheet's name of the colour."""
+        return f"var(--{self.name.lower()})"
+
+
+_KINDS = {
+    "single": Ink.SINGLE,
+    "several": Ink.SEVERAL,
+    "fused": Ink.FUSED,
+    "oracle": Ink.ORACLE,
+}
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.size": LABEL_SIZE,
+    "text.parse_math": False,
+    "text.color": Ink.TEXT.value,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": Ink.RULE.value,
+    "axes.labelcolor": Ink.MUTED.value,
+    "axes.labelsize": LABEL_SIZE,
+    "axes.titlesize": LABEL_SIZE + 1,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": Ink.RULE.value,
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "xtick.color": Ink.RULE.value,
+    "ytick.color": Ink.RULE.value,
+    "xtick.labelcolor": Ink.MUTED.value,
+    "ytick.labelcolor": Ink.MUTED.value,
+    "xtick.labelsize": LABEL_SIZE,
+    "ytick.labelsize": LABEL_SIZE,
+    "ytick.major.size": 0,
+}
+
+
+@contextmanager
+def drawing_style() -> Iterator[None]:
+    """Draw in the report's style; matplotlib's own settings are as before afterwards."""
+    with matplotlib.style.context(_STYLE):
+        yield
+
+
+def svg(figure: Figure, *, name: str, described: str) -> str:
+    """The figure as an `<svg>` element for a page.
+
+    Args:
+        figure: Drawn within `drawing_style`.
+        name: Unique on the page; marks the element and keeps its inner references apart from other figures'.
+        described: What the figure shows, for readers who do not see it.
+    """
+    text = io.StringIO()
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with mpl.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
+        # The browser draws the letters, with its own fonts.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(text, format="svg", metadata=no_metadata)
+    return _for_a_page(text.getvalue(), name, described)
+
+
+def _for_a_page(document: str, name: str, described: str) -> str:
+    element = document[document.index("<svg") :]
+    element = re.sub(r"<(style|metadata)\b.*?</\1>", "", element, flags=re.DOTALL)
+    element = re.sub(r'<g id="[^"]*"', "<g", element)
+    element = re.sub(r"font-family: [^;\"]*", "font-family: inherit", element)
+    for ink in Ink:
+        element = element.replace(ink.value, ink.variable)
+    label = described.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return element.replace("<svg", f'<svg id="{name}" role="img" aria-label="{label}"', 1)
+
+
+def ink_of(kind: str) -> Ink:
+    """The colour of a kind of method, the same on every figure and in every table."""
+    return _KINDS.get(kind, Ink.OTHER)
+
+
+def grid(axes: Axes, *, along: Literal["x", "y"]) -> None:
+    """Faint lines to read values by, across the axis `along` that carries them."""
+    axes.grid(visible=True, axis=along)
+    axes.tick_params(axis=along, length=0)
+
+
+def spread(wanted: Sequence[float], *, sizes: Sequence[float], low: float, high: float) -> list[float]:
+    """Move labels apart along one axis, no further than they need.
+
+    Args:
+        wanted: Where the middle of each label would stand alone.
+        sizes: The length of each label along the axis.
+        low: Where the space for labels begins.
+        high: Where it ends; labels that do not fit go on below `low`.
+
+    Returns:
+        The middle of each label, in the order of `wanted`.
+    """
+    order = sorted(range(len(wanted)), key=lambda at: wanted[at])
+    places = list(wanted)
+    edge = low
+    for at in order:
+        places[at] = max(places[at], edge + sizes[at] / 2)
+        edge = places[at] + sizes[at] / 2
+    edge = high
+    for at in reversed(order):
+        places[at] = min(places[at], edge - sizes[at] / 2)
+        edge = places[at] - sizes[at] / 2
+    return places
