@@ -6,7 +6,7 @@ from pathlib import Path
 
 from process.progress import Reporter, Step
 from profile_builder.errors import UsageError
-from profile_builder.reading import ACTION, ActionBatch, ActionFile, find_action_files, read_batches
+from profile_builder.reading import ACTION, ActionBatch, find_action_files, read_batches
 from profile_builder.selecting import TEXTS, Selected, select
 from profile_builder.survey import survey
 from profile_builder.timeline import Strays
@@ -14,6 +14,7 @@ from profile_builder.window import Window, choose_window, empty_window
 from storage.dataset import read_dataset
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DataError
+from storage.parquet_files import InputFile
 from storage.pins.port import Pins
 from storage.rejects import Rejects
 
@@ -27,7 +28,7 @@ class ActionInput:
         weights: Weight of each action that is read; None reads all and weighs them 1.
     """
 
-    files: list[ActionFile]
+    files: tuple[InputFile, ...]
     weights: Mapping[str, float] | None
 
     @property

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from profile_builder.actions import ActionTable
 from profile_builder.columns import NO_TIME, Texts
 from profile_builder.events import Events, Names, by_user, duplicates, renumbered
-from profile_builder.reading import ACTION, EVENT, PIN, TIME, USER, ActionBatch, ActionFile
+from profile_builder.reading import ACTION, EVENT, PIN, TIME, USER, ActionBatch
 from profile_builder.survey import is_listed
 from profile_builder.times import is_possible
 from profile_builder.window import Window
 from storage.hashes import hash_ids
+from storage.parquet_files import InputFile
 from storage.pins.port import NO_ROW, Pins
 from storage.rejects import Rejects
 
@@ -50,7 +51,7 @@ class Selected:
 
 def select(
     batches: Iterable[ActionBatch],
-    files: Sequence[ActionFile],
+    files: Sequence[InputFile],
     *,
     pins: Pins,
     window: Window,
@@ -85,7 +86,7 @@ def select(
 class _Selector:
     def __init__(
         self,
-        files: Sequence[ActionFile],
+        files: Sequence[InputFile],
         pins: Pins,
         window: Window,
         weights: Mapping[str, float] | None,
@@ -93,7 +94,9 @@ class _Selector:
     ) -> None:
         self._files = files
         self._file_starts = np.cumsum([0, *(file.n_rows for file in files)])
-        self._start_of = dict(zip(files, self._file_starts.tolist(), strict=False))
+        self._start_of = {
+            file.path: int(start) for file, start in zip(files, self._file_starts, strict=False)
+        }
         self._pins = pins
         self._window = window
         self._weights = weights
@@ -153,7 +156,7 @@ class _Selector:
             weights=self._weights_of(batch.texts[ACTION]),
             event_hashes=event_hashes,
             has_event_id=has_event_id,
-            sources=batch.rows + self._start_of[batch.file],
+            sources=batch.rows + self._start_of[batch.path],
         )
 
     def _weights_of(self, actions: Texts) -> NDArray[np.float64]:
@@ -168,7 +171,7 @@ class _Selector:
             return batch
         for place in np.flatnonzero(bad).tolist():
             self._rejects.add(
-                file=str(batch.file.path),
+                file=str(batch.path),
                 row=int(batch.rows[place]),
                 reason=reason,
                 pin_id=batch.texts[PIN][place],
@@ -187,7 +190,7 @@ class _Selector:
 def _event_hashes(batch: ActionBatch) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """uint64 [n] and bool [n]: the hash of each event id, and whether there is one."""
     hashes, has_event_id = np.zeros(len(batch), np.uint64), np.zeros(len(batch), np.bool_)
-    if batch.file.has_event_ids:
+    if EVENT in batch.texts:
         has_event_id = batch.texts[EVENT].n_bytes() > 0
         event_ids, which = batch.texts[EVENT].where(has_event_id).distinct()
         hashes[has_event_id] = hash_ids(event_ids)[which]

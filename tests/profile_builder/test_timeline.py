@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from profile_builder.reading import ActionBatch, ActionFile
+from profile_builder.reading import ActionBatch
 from profile_builder.timeline import Strays, Timeline
 from tests.profile_builder.world import DAY_S
 
-FILE = ActionFile(Path("log/a.parquet"), 10_000, has_event_ids=False)
+PATH = Path("log/a.parquet")
 LAST_S = 1_000 * DAY_S + 7
 ORDINARY_S = np.linspace(900 * DAY_S, LAST_S, 2_000).astype(np.int64)
 
@@ -19,7 +19,7 @@ def timeline(*parts: list[int]) -> Timeline:
     seen, first_row = Timeline(), 0
     for part in parts:
         rows = np.arange(first_row, first_row + len(part))
-        seen.add(ActionBatch(FILE, rows, np.array(part, np.int64), {}), np.arange(len(part)))
+        seen.add(ActionBatch(PATH, rows, np.array(part, np.int64), {}), np.arange(len(part)))
         first_row += len(part)
     return seen
 
