@@ -1,0 +1,1 @@
+"""A large world: a million real titles as the pool, and simulated people who act on them."""
