@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluation.choosing import CRITERION
 from evaluation.report import numbers
 from evaluation.results import Cell, Lift, Report, Row, Table
 
 TEST, VALIDATION = "table4.test", "table4.validation"
-_CANDIDATES = ("several", "fused")
-_MOST_MEASURES = 3
+_CANDIDATES = ("fused", "several")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Answer:
 def answer(report: Report) -> Answer | None:
     """The answer; None when no method of several embeddings was compared with a single one.
 
-    The method is the one that a careful reader would have chosen before the test: of those with several
-    embeddings, the one whose least lift over the best single embedding was greatest in validation.
+    The method is the one that was chosen before the test: the fused one whose least lift over the best single
+    embedding was greatest in validation; without fused ones, PinnerSage's variant of which that is true.
     """
     table = report.tables.get(TEST)
     if table is None:
@@ -39,14 +39,8 @@ def answer(report: Report) -> Answer | None:
 
 
 def judged(table: Table) -> list[str]:
-    """The columns that the answer speaks of: up to two kinds of relevance, and recall."""
-    relevance = [key for key in table.columns if key.startswith("relevance")]
-    others = [key for key in table.columns if not key.startswith("relevance") and _has_lifts(table, key)]
-    return [*relevance[: _MOST_MEASURES - 1], *others[:1]]
-
-
-def _has_lifts(table: Table, key: str) -> bool:
-    return any(_over_best(row, key) is not None for row in table.rows)
+    """The columns that the answer speaks of: those that a method is chosen by."""
+    return [key for key in CRITERION if key in table.columns]
 
 
 def _over_best(row: Row, key: str) -> Lift | None:
@@ -55,13 +49,13 @@ def _over_best(row: Row, key: str) -> Lift | None:
 
 
 def _chosen(test: Table, validation: Table | None, measures: Sequence[str]) -> Row | None:
-    rows = {
-        row.name: row for row in test.rows if row.kind in _CANDIDATES and _worst(row, measures) is not None
-    }
-    judged_on = [row for row in validation.rows if row.name in rows] if validation is not None else []
-    candidates = [row for row in judged_on if _worst(row, measures) is not None] or list(rows.values())
-    best = max(candidates, key=lambda row: _worst(row, measures) or 0.0, default=None)
-    return rows[best.name] if best is not None else None
+    for kind in _CANDIDATES:
+        rows = {row.name: row for row in test.rows if row.kind == kind and _worst(row, measures) is not None}
+        before = [row for row in validation.rows if row.name in rows] if validation is not None else []
+        candidates = [row for row in before if _worst(row, measures) is not None] or list(rows.values())
+        if candidates:
+            return rows[max(candidates, key=lambda row: _worst(row, measures) or 0.0).name]
+    return None
 
 
 def _worst(row: Row, measures: Sequence[str]) -> float | None:

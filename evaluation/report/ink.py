@@ -92,8 +92,10 @@ def svg(figure: Figure, *, name: str, described: str) -> str:
     Args:
         figure: Drawn within `drawing_style`.
         name: Unique on the page; marks the element and keeps its inner references apart from other figures'.
+            Signs that do not belong in an id become dashes.
         described: What the figure shows, for readers who do not see it.
     """
+    name = re.sub(r"[^\w-]+", "-", name)
     text = io.StringIO()
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with mpl.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():

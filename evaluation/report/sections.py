@@ -220,7 +220,7 @@ def _drawings(figures: Mapping[str, Figure], marks: Sequence[Mark]) -> Iterator[
     """Figures of one stem, shape and set of series share a drawing; bars stand alone."""
     for _, group in groupby(figures.items(), key=_looks):
         keys, together = zip(*group, strict=True)
-        name = f"figure-{keys[0]}".replace("@", "-").replace(".", "-")
+        name = f"figure-{keys[0]}"
         title = together[0].title if len(together) == 1 else ""
         note = " ".join(dict.fromkeys(figure.note for figure in together if figure.note))
         drawing = draw(together, name=name, marks=marks)
