@@ -134,5 +134,6 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _inside(title: str) -> str:
-    """A column's title within a sentence: "Recall" is recall, "R-precision" stays."""
+    """A column's title within a sentence: "Relevance, cosine" is relevance at cosine, "R-precision" stays."""
+    title = title.replace(", ", " at ", 1)
     return title[:1].lower() + title[1:] if title[1:2].islower() else title

@@ -12,7 +12,7 @@ from evaluation.report import numbers
 from evaluation.report.ink import Ink, drawing_style, grid, ink_of, svg
 from evaluation.results import Lift
 
-WIDTH_IN, NAMES_IN, TOP_IN, BOTTOM_IN, ROW_IN, GAP_IN = 8.2, 2.75, 0.62, 0.52, 0.31, 0.3
+WIDTH_IN, NAMES_IN, TOP_IN, BOTTOM_IN, ROW_IN, GAP_IN = 8.2, 2.75, 0.62, 0.52, 0.33, 0.3
 _NUMBERS_IN = 0.55
 
 
@@ -97,7 +97,7 @@ def _interval(axes: Axes, row: int, lift: Lift, ink: Ink) -> None:
         axes.hlines(row, lift.low, lift.high, color=ink.value, linewidth=2.4, alpha=0.45)
     axes.plot(lift.value, row, "o", color=ink.value, markersize=6, markeredgewidth=0)
     axes.annotate(
-        numbers.lift(lift),
+        "best" if numbers.is_baseline(lift) else numbers.lift(lift),
         (1, row),
         xycoords=("axes fraction", "data"),
         xytext=(_NUMBERS_IN * 72, 0),

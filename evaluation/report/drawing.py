@@ -21,6 +21,7 @@ LINE_HEIGHT_IN = 0.155
 ROW_IN = 0.27
 _DASHES: Final = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _WIDE_RANGE = 50
+_SHORT_NAME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,20 @@ def _panel(axes: Axes, figure: Figure, *, titled: bool, labelled: bool, height_i
         _line(axes, series, places, dashes, joined=figure.shape == "lines")
     if figure.y_unit == "lift":
         axes.axhline(0, color=Ink.MUTED.value, linewidth=0.8)
-    if figure.y_unit == "share":
+    if _reaches_low(figure):
         axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(_formatter(figure.y_unit))
     axes.set_xlabel(figure.x_title)
-    axes.set_title(figure.title if titled else figure.y_title, fontweight="bold" if titled else "normal")
+    axes.set_title(figure.y_title, fontweight="bold" if titled else "normal")
     if labelled:
         _label_ends(axes, figure, places, height_in)
+
+
+def _reaches_low(figure: Figure) -> bool:
+    """Whether the axis of a quantity may begin at zero without pressing its lines together at the top."""
+    values = [y for series in figure.series for y in (*series.y, *(series.low or ()))]
+    return figure.y_unit not in ("lift", "none", "cosine") and 0 <= min(values) < max(values) / 2
 
 
 def _x_places(axes: Axes, figure: Figure) -> dict[float | str, float]:
@@ -184,14 +191,15 @@ def _mark(axes: Axes, marks: Sequence[Mark]) -> None:
 
 
 def _bars(figure: Figure) -> matplotlib.figure.Figure:
-    is_histogram = len(figure.series) == 1 and not any(isinstance(x, str) for x in figure.series[0].x)
-    return _histogram(figure) if is_histogram else _dots(figure)
+    names = [tick(x, figure.x_unit) if not isinstance(x, str) else x for x in figure.series[0].x]
+    is_histogram = len(figure.series) == 1 and max(map(len, names)) <= _SHORT_NAME
+    return _histogram(figure, names) if is_histogram else _dots(figure)
 
 
-def _histogram(figure: Figure) -> matplotlib.figure.Figure:
-    """Bars over a number, each with its value on top while there are few."""
+def _histogram(figure: Figure, names: Sequence[str]) -> matplotlib.figure.Figure:
+    """Bars over short names or numbers, each with its value on top while there are few."""
     series = figure.series[0]
-    x = np.array([float(value) for value in series.x])
+    x = np.arange(len(series.x))
     width = min(WIDTH_IN - LEFT_IN - 0.1, max(2.4, BAR_IN * len(x)))
     drawn = matplotlib.figure.Figure(figsize=(WIDTH_IN, HISTOGRAM_HEIGHT_IN))
     axes = drawn.add_axes(
@@ -202,20 +210,18 @@ def _histogram(figure: Figure) -> matplotlib.figure.Figure:
             1 - (TOP_IN + BOTTOM_IN) / HISTOGRAM_HEIGHT_IN,
         )
     )
-    step = float(np.diff(np.unique(x)).min()) if len(x) > 1 else 1.0
-    bars = axes.bar(x, series.y, width=0.82 * step, color=ink_of(series.kind or "several").value, linewidth=0)
+    bars = axes.bar(x, series.y, width=0.82, color=ink_of(series.kind or "several").value, linewidth=0)
     if len(x) <= 16:
         axes.bar_label(
             bars, [number(y, figure.y_unit) for y in series.y], padding=2, color=Ink.TEXT.value, fontsize=8.5
         )
-        axes.set_xticks(x)
         axes.yaxis.set_visible(False)
     else:
         grid(axes, along="y")
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.yaxis.set_major_formatter(_formatter(figure.y_unit))
+    axes.set_xticks(x, names)
     axes.tick_params(axis="x", length=0)
-    axes.xaxis.set_major_formatter(_formatter(figure.x_unit))
     axes.set_xlabel(figure.x_title)
     axes.set_title(figure.y_title, fontweight="normal")
     return drawn

@@ -47,6 +47,11 @@ def lift(value: Lift) -> str:
     return percent(value.value, signed=True)
 
 
+def is_baseline(value: Lift | None) -> bool:
+    """Whether this is the lift of a baseline over itself, which is nothing without any doubt."""
+    return value is not None and value.value == value.low == value.high == 0
+
+
 def interval(low: float | None, high: float | None, unit: Unit = "lift", places: int = 1) -> str:
     """The two ends of a 95 % interval, the unit once: "-1.2 to 3.4 %"; empty when there is none."""
     if low is None or high is None:

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from evaluation.report import numbers
 from evaluation.results import Cell, Column, Row, Table
 
+# Above each interval stands its lift, with the unit.
+_PER_CENT = f"{numbers.NARROW_SPACE}%"
+
 
 @dataclass(frozen=True, slots=True)
 class ShownCell:
-    """One cell in words; empty texts are left out."""
+    """One cell in words; empty texts are left out.
+
+    A value has an interval of its own only where it has no lift: the lift's is paired, and tells more.
+    """
 
     value: str
     value_interval: str = ""
@@ -82,12 +88,16 @@ def _best(cells: Sequence[Cell | None], column: Column, kinds: Sequence[str]) ->
 def _cell(cell: Cell | None, column: Column, places: int, *, is_best: bool) -> ShownCell:
     if cell is None or cell.value is None:
         return ShownCell(value="", paper=_paper(cell, column), note=cell.note if cell else "")
-    lift = cell.over_last_pin
+    lift = cell.over_last_pin if not numbers.is_baseline(cell.over_last_pin) else None
     return ShownCell(
         value=numbers.number(cell.value, column.unit, places),
-        value_interval=numbers.interval(cell.low, cell.high, column.unit, places),
+        value_interval=""
+        if cell.over_last_pin is not None
+        else numbers.interval(cell.low, cell.high, column.unit, places),
         lift=numbers.lift(lift) if lift is not None else "",
-        lift_interval=numbers.interval(lift.low, lift.high) if lift is not None else "",
+        lift_interval=numbers.interval(lift.low, lift.high).removesuffix(_PER_CENT)
+        if lift is not None
+        else "",
         paper=_paper(cell, column),
         note=cell.note,
         is_best=is_best,
