@@ -3,9 +3,9 @@
 The numbers were fixed before any method was run on the world, and are not to be changed after one was: a new
 question gets a new setting. They were chosen by looking at the titles alone. Random pairs of titles exceed a
 cosine of 0.23 in 0.5 % of cases; two titles of one label have 0.08 in the mean, so labels say little about
-vectors. With the breadth and the hearts below, an interest spreads over about 30 titles (the exponential of its
-entropy), and two of six that it leads to have 0.36 in the median: interests show in the vectors, and can be
-missed. By intent the world is neither easy nor hard for any kind of method; where it is, the sweep says so.
+vectors. With the breadth and the hearts below, an interest spreads over about 30 titles (the exponential of
+its entropy), and two of six that it leads to have 0.36 in the median: interests show in the vectors, and can
+be missed.
 """
 
 from dataclasses import dataclass, replace
@@ -28,8 +28,8 @@ class WorldParameters:
         evenness: How even a person's interests are in strength: the shape of a gamma distribution.
         related: Share of the interests taken up in a label near that of an earlier one of the same person.
         relatives: How many labels count as near one.
-        hearts: The title at an interest's heart is among this share of its label's titles: those with the most
-            titles of the label like them.
+        hearts: The title at an interest's heart is among this share of its label's titles: those with the
+            most titles of the label like them.
         breadth: The temperature of an interest: a title of its label, with cosine c to the title at its
             heart, is e times as likely to be acted on as one with c - breadth.
         sessions_per_day_median: A person's rate; rates are log-normal among people.
@@ -133,7 +133,6 @@ def _setting(short: str, axis: str, value: float, parameters: WorldParameters) -
     return Setting(name=f"{short}-{value:.10g}", axis=axis, value=value, parameters=parameters)
 
 
-def named(name: str) -> WorldParameters | None:
-    """The parameters of "main", "small" or a setting of the sweep."""
-    known = {"main": MAIN, "small": SMALL} | {setting.name: setting.parameters for setting in sweep()}
-    return known.get(name)
+def known_settings() -> dict[str, WorldParameters]:
+    """Every setting by name: "main", "small", and those of the sweep."""
+    return {"main": MAIN, "small": SMALL} | {setting.name: setting.parameters for setting in sweep()}
