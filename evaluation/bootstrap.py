@@ -1,0 +1,76 @@
+"""Builds and wires the evaluation."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.data_set.period import Period
+from evaluation.data_set.world import read_world
+from evaluation.experiments import experiments
+from evaluation.protocol import Protocol
+from evaluation.report import write_html
+from evaluation.results import Report, write_json
+from evaluation.retrieval import ExactRetriever
+from evaluation.running import Setting
+from evaluation.settings import EvaluationSettings
+from evaluation.thresholds import thresholds_of
+from evaluation.worlds import World
+from process.progress import Reporter
+from storage.dataset import DataSet, read_dataset
+
+
+def run_evaluation(settings: EvaluationSettings) -> None:
+    """Run the experiments on a data set and write both reports.
+
+    Raises:
+        EvaluationError: The data does not allow them.
+        StorageError: The data cannot be read.
+    """
+    reporter = Reporter()
+    data_set = read_dataset(settings.data)
+    out = settings.out or Path("build/eval") / _folder_name(data_set.name)
+    world = _world(data_set, settings, out, reporter)
+    report = experiments(_setting(world, settings, out), reporter)
+    write_json(report, out / "report.json")
+    write_html(report, out / "report.html")
+    _tell(report, out, reporter)
+
+
+def _world(data_set: DataSet, settings: EvaluationSettings, out: Path, reporter: Reporter) -> World:
+    out.mkdir(parents=True, exist_ok=True)
+    period = Period(
+        test_from=_day(settings), validation_days=settings.validation_days, test_days=settings.test_days
+    )
+    rejects = out / "rejects.jsonl"
+    return read_world(data_set, period, note=settings.note, rejects_file=rejects, reporter=reporter)
+
+
+def _setting(world: World, settings: EvaluationSettings, out: Path) -> Setting:
+    return Setting(
+        world=world,
+        retriever=ExactRetriever(world.vectors),
+        protocol=Protocol(),
+        thresholds=thresholds_of(world.vectors, np.random.default_rng(0)),
+        folder=out / "stages",
+        n_processes=settings.processes or os.cpu_count() or 1,
+        max_cases=settings.max_cases,
+    )
+
+
+def _tell(report: Report, out: Path, reporter: Reporter) -> None:
+    reporter.say("")
+    for finding in report.findings:
+        reporter.say(f"  {finding}")
+    reporter.say(f"\n  {out / 'report.html'}\n  {out / 'report.json'}")
+
+
+def _day(settings: EvaluationSettings) -> date | None:
+    return None if settings.test_from is None else settings.test_from.date()
+
+
+def _folder_name(name: str) -> str:
+    """A data set's name as the name of a folder."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+    return kept.strip("-.") or "unnamed"

@@ -1,0 +1,108 @@
+"""Several medoids for an important interest: which of a user's pins to search with, when a few may be used.
+
+The paper's Section 5 names this as future work. Pure functions on arrays, of the shape of those in model/.
+"""
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Representatives:
+    """The pins that stand for a user, most important first.
+
+    Attributes:
+        indices: int64 [q], indices into the user's pins.
+        weights: float64 [q], the weight of the pins that each is nearest to, within its cluster.
+    """
+
+    indices: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def representatives(
+    cosines: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    medoids: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    n: int,
+) -> Representatives:
+    """Up to n pins: each important cluster's medoid, and more pins of the most important ones.
+
+    A cluster's first representative is its medoid. Each further one is the pin that most raises the cluster's
+    weighted similarity to its nearest representative (greedy facility location).
+
+    Args:
+        cosines: float32 [m, m], between the user's pins.
+        labels: int64 [m], each pin's cluster, 0 to c - 1, none empty.
+        medoids: int64 [c], each cluster's medoid, an index.
+        weights: float64 [m], each pin's share of its cluster's importance, positive.
+        n: The most there may be.
+    """
+    seats = seats_of(_sums(labels, weights, len(medoids)), np.bincount(labels), n)
+    parts = [
+        _of_cluster(cosines, np.flatnonzero(labels == label), int(medoids[label]), weights, int(seats[label]))
+        for label in np.flatnonzero(seats)
+    ]
+    indices = np.concatenate([part.indices for part in parts])
+    importance = np.concatenate([part.weights for part in parts])
+    order = np.lexsort((indices, -importance))
+    return Representatives(indices=indices[order], weights=importance[order])
+
+
+def seats_of(importances: NDArray[np.float64], sizes: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """How many of n representatives each cluster gets.
+
+    One each to the most important clusters; what is left by importance / (seats + 1/2) (Webster's method),
+    and never more than a cluster has pins.
+
+    Args:
+        importances: float64 [c], positive.
+        sizes: int64 [c], pins of each cluster.
+        n: Seats to give, 1 or more.
+
+    Returns:
+        int64 [c], 0 for clusters beyond the n most important.
+    """
+    seats = np.zeros(len(importances), np.int64)
+    seats[np.argsort(-importances, kind="stable")[:n]] = 1
+    claims = [(-importances[i] / 1.5, int(i)) for i in np.flatnonzero((seats > 0) & (seats < sizes))]
+    heapq.heapify(claims)
+    for _ in range(min(n, int(sizes.sum())) - int(seats.sum())):
+        if not claims:
+            break
+        _, i = heapq.heappop(claims)
+        seats[i] += 1
+        if seats[i] < sizes[i]:
+            heapq.heappush(claims, (-importances[i] / (seats[i] + 0.5), i))
+    return seats
+
+
+def _of_cluster(
+    cosines: NDArray[np.float32],
+    members: NDArray[np.int64],
+    medoid: int,
+    weights: NDArray[np.float64],
+    n: int,
+) -> Representatives:
+    within = cosines[np.ix_(members, members)]
+    chosen = [int(np.flatnonzero(members == medoid)[0])]
+    nearest = within[:, chosen[0]]
+    while len(chosen) < n:
+        gains = weights[members] @ np.maximum(within - nearest[:, np.newaxis], 0)
+        gains[chosen] = -1
+        chosen.append(int(np.argmax(gains)))
+        nearest = np.maximum(nearest, within[:, chosen[-1]])
+    belongs_to = np.argmax(within[:, chosen], axis=1)
+    return Representatives(
+        indices=members[chosen],
+        weights=_sums(belongs_to, weights[members], len(chosen)),
+    )
+
+
+def _sums(labels: NDArray[np.int64], weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """float64 [n]: the weights of each label."""
+    return np.bincount(labels, weights, minlength=n).astype(np.float64, copy=False)

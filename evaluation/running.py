@@ -1,0 +1,250 @@
+"""Measures every method of a plan on a period's cases, in stages and by several processes."""
+
+import multiprocessing
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.cosines import cosines_of
+from evaluation.errors import EvaluationError
+from evaluation.list_cache import ListCache, digest
+from evaluation.measuring import Bench, diversity, measure, measure_fused
+from evaluation.methods import Method
+from evaluation.oracles import accuracies
+from evaluation.people import People
+from evaluation.protocol import Case, Protocol, cases_of
+from evaluation.results import Threshold
+from evaluation.retrieval import Retriever
+from evaluation.stages import Stages
+from evaluation.worlds import World
+from process.progress import Reporter
+
+ORACLE_STAGE = "oracles"
+CLUSTERS_STAGE = "clusters"
+DIVERSITY = "diversity."
+
+_MAX_DIVERSITY_CASES = 2_000
+
+Arrays = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is measured on one period.
+
+    Attributes:
+        name: "validation", "test", ...
+        period: Whose cases.
+        methods: Those that are not fused.
+        fused: Those that are.
+        diverse: Methods whose answers' diversity is measured too.
+        with_oracles: Whether Table 1 is.
+        removes_past: See Protocol.
+    """
+
+    name: str
+    period: Literal["validation", "test"]
+    methods: tuple[Method, ...]
+    fused: tuple[Method, ...] = ()
+    diverse: tuple[Method, ...] = ()
+    with_oracles: bool = False
+    removes_past: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all plans of a run share.
+
+    Attributes:
+        world: The data.
+        retriever: Over the world's vectors; is sent to the other processes where there are any.
+        protocol: How methods are judged.
+        thresholds: Of relevance.
+        folder: For finished stages.
+        n_processes: That measure, each a part of the cases; 1 measures in this one.
+        max_cases: Of a period, drawn by chance; None for all.
+    """
+
+    world: World
+    retriever: Retriever
+    protocol: Protocol
+    thresholds: tuple[Threshold, ...]
+    folder: Path
+    n_processes: int
+    max_cases: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """What a plan found.
+
+    Attributes:
+        cases: n, ordered by day.
+        values: By the key of the method float64 [n, t + 3], see metrics; ORACLE_STAGE and CLUSTERS_STAGE give
+            arrays of their own kind, and DIVERSITY + key those of some methods, NaN where not measured.
+        seconds: By stage, summed over processes.
+    """
+
+    cases: Sequence[Case]
+    values: Mapping[str, NDArray[np.float64]]
+    seconds: Mapping[str, float]
+
+
+def run(plan: Plan, setting: Setting, reporter: Reporter) -> Measured:
+    """Measure everything in a plan.
+
+    Raises:
+        EvaluationError: The period has no case.
+    """
+    cases = plan_cases(plan, setting)
+    if not cases:
+        raise EvaluationError(
+            f"nobody in {setting.world.title} can be judged in the {plan.period} period: no user with "
+            "earlier actions does anything new. Choose another first day, or more days."
+        )
+    with reporter.step("Cosines between pins"):
+        cosines_of(setting.world.vectors, setting.folder)
+    if setting.n_processes == 1:
+        arrays, seconds = _run_part(plan, setting, 0, reporter)
+        return Measured(cases=cases, values=arrays, seconds=seconds)
+    # Read when a process first imports numpy: the processes are the parallelism, threads would fight them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Spawned: a fork would copy the locks of BLAS and FAISS threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(setting.n_processes, mp_context=context) as processes:
+        parts = [processes.submit(_run_quietly, plan, setting, part) for part in range(setting.n_processes)]
+        with reporter.step(f"Measure: {plan.name}", len(parts)) as step:
+            results = []
+            for part in parts:
+                results.append(part.result())
+                step.advance()
+    return Measured(cases=cases, values=_joined([arrays for arrays, _ in results]), seconds=_summed(results))
+
+
+def plan_cases(plan: Plan, setting: Setting) -> list[Case]:
+    """The cases of the plan's period, ordered by (day, user)."""
+    world = setting.world
+    days = world.validation if plan.period == "validation" else world.test
+    cases = cases_of(world, days, replace(setting.protocol, removes_past=plan.removes_past))
+    if setting.max_cases is None or len(cases) <= setting.max_cases:
+        return cases
+    chosen = np.random.default_rng(0).permutation(len(cases))[: setting.max_cases]
+    return [cases[i] for i in np.sort(chosen)]
+
+
+def _run_quietly(plan: Plan, setting: Setting, part: int) -> tuple[Arrays, dict[str, float]]:
+    """What one of the other processes does; the first one shows its progress for all."""
+    return _run_part(plan, setting, part, Reporter(quiet=part > 0))
+
+
+def _run_part(plan: Plan, setting: Setting, part: int, reporter: Reporter) -> tuple[Arrays, dict[str, float]]:
+    """Every n-th case from the part-th on: parts of equal weight, easily put together in order."""
+    cases = plan_cases(plan, setting)[part :: setting.n_processes]
+    stages = Stages(setting.folder, _identity(plan, setting, part))
+    workbench = _Workbench(cases, setting, reporter)
+    arrays: Arrays = {}
+    for method in plan.methods:
+        arrays |= stages.run(method.key, asdict(method), partial(workbench.measure, method))
+    if plan.fused:
+        of_all = [asdict(method) for method in plan.fused]
+        arrays |= stages.run("fused", of_all, partial(workbench.measure_fused, plan.fused))
+    for method in plan.diverse:
+        arrays |= stages.run(DIVERSITY + method.key, asdict(method), partial(workbench.diversity, method))
+    if plan.with_oracles:
+        arrays |= stages.run(ORACLE_STAGE, None, workbench.oracles)
+        arrays |= stages.run(CLUSTERS_STAGE, None, workbench.n_clusters)
+    return arrays, stages.seconds
+
+
+class _Workbench:
+    """Everything that measuring needs, made when the first unfinished stage asks for it."""
+
+    def __init__(self, cases: Sequence[Case], setting: Setting, reporter: Reporter) -> None:
+        self._cases = cases
+        self._setting = setting
+        self._reporter = reporter
+        self._made: tuple[People, Bench] | None = None
+
+    def measure(self, method: Method) -> Arrays:
+        people, bench = self._make()
+        return {method.key: measure(method, people, bench)}
+
+    def measure_fused(self, methods: Sequence[Method]) -> Arrays:
+        people, bench = self._make()
+        return measure_fused(methods, people, bench)
+
+    def diversity(self, method: Method) -> Arrays:
+        people, bench = self._make()
+        values = diversity(method, people, bench, max_cases=_MAX_DIVERSITY_CASES)
+        return {DIVERSITY + method.key: values}
+
+    def oracles(self) -> Arrays:
+        people, bench = self._make()
+        found = accuracies(people, bench.pool, bench.thresholds)
+        return {f"{ORACLE_STAGE}.{key}": values for key, values in found.items()}
+
+    def n_clusters(self) -> Arrays:
+        people, _ = self._make()
+        counts = [len(clusters.medoids) for clusters in people.clusters("ward")]
+        return {CLUSTERS_STAGE: np.array(counts, np.float64)[:, np.newaxis]}
+
+    def _make(self) -> tuple[People, Bench]:
+        if self._made is None:
+            self._made = self._new()
+        return self._made
+
+    def _new(self) -> tuple[People, Bench]:
+        setting, pool = self._setting, self._setting.world.vectors
+        cosines = cosines_of(pool, setting.folder)
+        longest = setting.protocol.n_candidates + max(len(case.seen) for case in self._cases)
+        bench = Bench(
+            protocol=setting.protocol,
+            thresholds=np.array([threshold.cosine for threshold in setting.thresholds]),
+            cosines=cosines,
+            lists=ListCache(setting.retriever, pool, longest),
+            retriever=setting.retriever,
+            pool=pool,
+            reporter=self._reporter,
+        )
+        return People(self._cases, pool, cosines, setting.world.alpha, self._reporter), bench
+
+
+def _identity(plan: Plan, setting: Setting, part: int) -> dict[str, object]:
+    """What every stage of a part depends on, besides its own parameters."""
+    world, log = setting.world, setting.world.log
+    columns = (log.users, log.rows, log.times_s, log.is_positive.astype(np.int64))
+    return {
+        "world": world.name,
+        "vectors": digest(world.vectors),
+        "log": digest(np.stack(columns).view(np.float16)),
+        "days": [world.test_from_s, world.validation_days, world.test_days, plan.period],
+        "alpha": world.alpha,
+        "retriever": type(setting.retriever).__name__,
+        "protocol": asdict(replace(setting.protocol, removes_past=plan.removes_past)),
+        "thresholds": [threshold.cosine for threshold in setting.thresholds],
+        "cases": setting.max_cases,
+        "part": [part, setting.n_processes],
+    }
+
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    """The parts' cases in order again."""
+    joined = {}
+    for key in parts[0]:
+        whole = np.empty((sum(len(part[key]) for part in parts), *parts[0][key].shape[1:]))
+        for i, part in enumerate(parts):
+            whole[i :: len(parts)] = part[key]
+        joined[key] = whole
+    return joined
+
+
+def _summed(results: Sequence[tuple[Arrays, dict[str, float]]]) -> dict[str, float]:
+    names = results[0][1]
+    return {name: sum(seconds[name] for _, seconds in results) for name in names}

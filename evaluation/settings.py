@@ -1,0 +1,56 @@
+"""The settings of `python -m evaluation`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from process.commands import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSettings:
+    """Is it better than one embedding, on your data? The paper's offline experiments (Section 5.3)."""
+
+    data: Annotated[Path, setting("Folder with a dataset.toml.", env="EVALUATION_DATA", metavar="FOLDER")]
+    out: Annotated[
+        Path | None,
+        setting(
+            "Folder for report.json, report.html and finished stages; left out: build/eval/NAME.",
+            env="EVALUATION_OUT",
+            metavar="FOLDER",
+        ),
+    ] = None
+    note: Annotated[
+        str, setting("What readers of the report must know about the data.", env="EVALUATION_NOTE")
+    ] = ""
+    test_from: Annotated[
+        datetime | None,
+        setting(
+            "First day judged, UTC; what the vectors know must end there. Left out: the data's last days.",
+            env="EVALUATION_TEST_FROM",
+            metavar="YYYY-MM-DD",
+        ),
+    ] = None
+    validation_days: Annotated[
+        int, setting("Days for choosing.", env="EVALUATION_VALIDATION_DAYS", low=1)
+    ] = 30
+    test_days: Annotated[
+        int, setting("Days after those, for confirming.", env="EVALUATION_TEST_DAYS", low=1)
+    ] = 60
+    max_cases: Annotated[
+        int | None,
+        setting(
+            "Judge at most so many requests of each period, drawn by chance; left out: all.",
+            env="EVALUATION_MAX_CASES",
+            low=1,
+        ),
+    ] = None
+    processes: Annotated[
+        int | None,
+        setting(
+            "Processes that measure; left out: one a core. Each holds all cosines of a small pool.",
+            env="EVALUATION_PROCESSES",
+            low=1,
+        ),
+    ] = None
