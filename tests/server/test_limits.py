@@ -9,7 +9,11 @@ from grpc_status import rpc_status
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
-from tests.server.conftest import request_id_of
+from server.bootstrap import wire_server
+from server.encoding import varint
+from server.serving import Ports
+from tests.server.conftest import request_id_of, settings
+from tests.server.world import default_people, make_pins
 
 Ask = Callable[[RecommenderStub], object]
 
@@ -35,8 +39,18 @@ def batch(n: int) -> Ask:
     )
 
 
-def get_pins(n: int) -> Ask:
-    return lambda stub: stub.GetPins(pb.GetPinsRequest(pin_ids=["cat-0"] * n))
+def batch_with(**fields: object) -> Ask:
+    return lambda stub: list(
+        stub.RecommendBatch(pb.RecommendBatchRequest(**({"user_ids": ["ann"]} | fields)))  # type: ignore[arg-type]
+    )
+
+
+def similar(**fields: object) -> Ask:
+    return lambda stub: stub.SimilarPins(pb.SimilarPinsRequest(**({"pin_id": "cat-0"} | fields)))  # type: ignore[arg-type]
+
+
+def get_pins(n: int, pin_id: str = "cat-0") -> Ask:
+    return lambda stub: stub.GetPins(pb.GetPinsRequest(pin_ids=[pin_id] * n))
 
 
 ALLOWED = {
@@ -110,13 +124,31 @@ REFUSED = {
     "no users": (batch(0), "user_ids: has 0 entries; allowed are 1 to 1,000"),
     "1,001 users": (batch(1_001), "user_ids: has 1,001 entries; allowed are 1 to 1,000"),
     "1,001 described pins": (get_pins(1_001), "pin_ids: has 1,001 entries; allowed are 1 to 1,000"),
+    "a described pin of 129 bytes": (
+        get_pins(1, "x" * 129),
+        "pin_ids[0]: is 129 bytes long; ids have at most 128",
+    ),
+    "a batch's nameless user": (batch_with(user_ids=["ann", ""]), "user_ids[1]: must not be empty"),
+    "a batch's max_interests at 0": (
+        batch_with(max_interests=0),
+        "max_interests: is 0; allowed are 1 to 20 (leave it out for the default)",
+    ),
     "no profile's user": (
         lambda stub: stub.GetProfile(pb.GetProfileRequest()),
         "user_id: must not be empty",
     ),
-    "no similar pin": (
-        lambda stub: stub.SimilarPins(pb.SimilarPinsRequest()),
-        "pin_id: must not be empty",
+    "no similar pin": (similar(pin_id=""), "pin_id: must not be empty"),
+    "2,001 exclusions of a similar pin": (
+        similar(exclude_pin_ids=["cat-1"] * 2_001),
+        "exclude_pin_ids: has 2,001 entries; allowed are 0 to 2,000",
+    ),
+    "1,001 similar pins": (
+        similar(max_candidates=1_001),
+        "max_candidates: is 1,001; allowed are 1 to 1,000 (leave it out for the default)",
+    ),
+    "a similar pin's min_score below -1": (
+        similar(min_score=-1.5),
+        "min_score: is -1.5; a cosine lies in -1 to 1",
     ),
     "a nameless recent pin": (
         lambda stub: stub.RecommendForPins(pb.RecommendForPinsRequest(pins=[pb.RecentPin()])),
@@ -158,9 +190,27 @@ def test_more_violations_than_a_status_can_carry_are_counted(stub: RecommenderSt
     assert told[9:] == ["; exclude_pin_ids[9]: is 130 bytes long", "; and 1,890 more"]
 
 
-def test_a_request_over_256_kib_is_refused_unread(stub: RecommenderStub) -> None:
-    """The transport refuses an over-long message before it is parsed."""
-    with pytest.raises(grpc.RpcError) as refusal:
-        stub.Recommend(pb.RecommendRequest(user_id="x" * 300_000))
+def test_a_request_over_256_kib_is_refused_unread() -> None:
+    """The transport takes a message of 256 KiB and refuses a longer one before it is parsed."""
+    server = wire_server(make_pins(), default_people().store(), settings())
+    port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        raw: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/pinnersage.v1.Recommender/Recommend"
+        )
+        raw(request_of(256 * 1024))
+        with pytest.raises(grpc.RpcError) as refusal:
+            raw(request_of(256 * 1024 + 1))
+    server.stop(grace_s=0)
 
     assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def request_of(n_bytes: int) -> bytes:
+    """A valid request of this size, most of it a field that nobody knows."""
+    request = pb.RecommendRequest(user_id="ann").SerializeToString()
+    # Field 15, length-delimited; its length takes three bytes.
+    length = n_bytes - len(request) - 4
+    padded = request + b"\x7a" + varint(length) + b"x" * length
+    assert len(padded) == n_bytes
+    return padded

@@ -163,13 +163,16 @@ def test_ids_are_opaque(serve: Serve, odd: str) -> None:
 
 
 def test_min_score_bounds_the_list(stub: RecommenderStub) -> None:
-    """No candidate below min_score comes back; a bound nobody reaches is answered with the reason."""
+    """Only candidates at min_score or above come back; a bound nobody reaches is answered with the reason."""
     near = stub.Recommend(pb.RecommendRequest(user_id="ben", min_score=0.99))
+    least = min(each.score for each in near.candidates)
+    at_bound = stub.Recommend(pb.RecommendRequest(user_id="ben", min_score=least))
     excluded = list(candidates(near))
     none = stub.Recommend(pb.RecommendRequest(user_id="ben", min_score=0.99, exclude_pin_ids=excluded))
 
     # The cosine of 8 degrees is 0.9903, that of 9 degrees 0.9877.
     assert set(candidates(near)) == {f"{topic}-{i}" for topic in ("cat", "cake") for i in range(1, 9)}
+    assert candidates(at_bound) == candidates(near)
     assert candidates(none) == []
     assert none.reason == pb.ANSWER_REASON_ALL_FILTERED
 
