@@ -7,9 +7,10 @@ drawing is readable in light, in dark and on paper, and can be searched and copi
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -18,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 LABEL_SIZE = 9.5
+_WHEN_DARK = "@media screen and (prefers-color-scheme: dark)"
+_LETTERS = 'font-family: system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif'
 
 
 class Ink(StrEnum):
@@ -38,6 +41,34 @@ class Ink(StrEnum):
         """The style sheet's name of the colour."""
         return f"var(--{self.name.lower()})"
 
+
+# Told apart by readers who are colour-blind; 4.5 to 1 or more against the paper, as letters need.
+LIGHT: Mapping[Ink, str] = MappingProxyType(
+    {
+        Ink.TEXT: "#1b1f24",
+        Ink.MUTED: "#5f6872",
+        Ink.RULE: "#e1e4e8",
+        Ink.PAPER: "#ffffff",
+        Ink.SINGLE: "#6e7681",
+        Ink.SEVERAL: "#0068ad",
+        Ink.FUSED: "#bf4a00",
+        Ink.ORACLE: "#00795a",
+        Ink.OTHER: "#96508a",
+    }
+)
+DARK: Mapping[Ink, str] = MappingProxyType(
+    {
+        Ink.TEXT: "#e4e7eb",
+        Ink.MUTED: "#9aa4ae",
+        Ink.RULE: "#2c3238",
+        Ink.PAPER: "#14171a",
+        Ink.SINGLE: "#9aa4ae",
+        Ink.SEVERAL: "#5cb3ee",
+        Ink.FUSED: "#f3955a",
+        Ink.ORACLE: "#3fc29b",
+        Ink.OTHER: "#d498c8",
+    }
+)
 
 _KINDS = {
     "single": Ink.SINGLE,
@@ -103,6 +134,22 @@ def svg(figure: Figure, *, name: str, described: str) -> str:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(text, format="svg", metadata=no_metadata)
     return _for_a_page(text.getvalue(), name, described)
+
+
+def colours() -> str:
+    """The style sheet's colours: light everywhere, dark on a screen that is dark, light again on paper."""
+    return f":root {{ {_defined(LIGHT)} }}\n{_WHEN_DARK} {{ :root {{ {_defined(DARK)} }} }}"
+
+
+def standing_alone(element: str) -> str:
+    """A drawing of `svg` as a file of its own, with its colours and letters in it."""
+    style = f"<style>{colours()}\nsvg {{ {_LETTERS}; background: var(--paper) }}</style>"
+    head, bracket, rest = element.partition(">")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{head}{bracket}{style}{rest}'
+
+
+def _defined(palette: Mapping[Ink, str]) -> str:
+    return " ".join(f"--{ink.name.lower()}: {colour};" for ink, colour in palette.items())
 
 
 def _for_a_page(document: str, name: str, described: str) -> str:

@@ -6,6 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from evaluation.report import numbers
 from evaluation.report.answer import answer
+from evaluation.report.ink import colours, standing_alone
 from evaluation.report.sections import absent, answer_figure, sections
 from evaluation.results import Report
 
@@ -36,5 +37,17 @@ def html(report: Report) -> str:
         answer_figure=answer_figure(report),
         sections=sections(report),
         absent=absent(report),
+        colours=colours(),
         paper=PAPER,
     )
+
+
+def write_drawings(report: Report, folder: Path) -> list[Path]:
+    """Write every drawing of the page as a file of its own, for documents and slides; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first = answer_figure(report)
+    drawn = [*([first] if first else []), *(one for section in sections(report) for one in section.figures)]
+    paths = [folder / f"{report.world.name}-{one.name}.svg" for one in drawn]
+    for path, one in zip(paths, drawn, strict=True):
+        path.write_text(standing_alone(one.svg), encoding="utf-8")
+    return paths

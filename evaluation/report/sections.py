@@ -1,5 +1,6 @@
 """What stands on the page, in its order: which tables and figures belong together, and what is absent."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +17,17 @@ LiftOf = Callable[[Row, str], Lift | None]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A drawing with what stands below it, and its numbers for who wants them exactly."""
+    """A drawing with what stands below it, and its numbers for who wants them exactly.
 
+    Attributes:
+        name: Fit for a file.
+        svg: The element.
+        title: Empty where the drawing's own titles say it.
+        note: How to read it.
+        numbers: What is drawn.
+    """
+
+    name: str
     svg: str
     title: str
     note: str
@@ -111,7 +121,7 @@ def answer_figure(report: Report) -> Drawn | None:
     titles = [table.columns[key].title for key in measures]
     note = "Dots are measured on the test period, bars are 95 % intervals over users."
     drawing = forest(methods, titles, baseline=baseline, name="forest")
-    return Drawn(drawing, f"Lift over {baseline}", note, (_lift_table(methods, titles),))
+    return Drawn("forest", drawing, f"Lift over {baseline}", note, (_lift_table(methods, titles),))
 
 
 def sections(report: Report) -> list[Section]:
@@ -173,7 +183,7 @@ def _carry_over(report: Report) -> Section | None:
     titles = [test.columns[key].title for key in measures]
     drawing = validation_beside_test(methods, titles, baseline=baseline, name="validation-test")
     note = "Methods were chosen on validation, the earlier period; the test period was looked at once."
-    drawn = Drawn(drawing, f"Lift over {baseline} in both periods", note, ())
+    drawn = Drawn("validation-test", drawing, f"Lift over {baseline} in both periods", note, ())
     return Section("validation", "Does the choice carry over?", figures=(drawn,))
 
 
@@ -220,11 +230,11 @@ def _drawings(figures: Mapping[str, Figure], marks: Sequence[Mark]) -> Iterator[
     """Figures of one stem, shape and set of series share a drawing; bars stand alone."""
     for _, group in groupby(figures.items(), key=_looks):
         keys, together = zip(*group, strict=True)
-        name = f"figure-{keys[0]}"
+        name = re.sub(r"[^\w-]+", "-", keys[0])
         title = together[0].title if len(together) == 1 else ""
         note = " ".join(dict.fromkeys(figure.note for figure in together if figure.note))
-        drawing = draw(together, name=name, marks=marks)
-        yield Drawn(drawing, title, note, tuple(_figure_table(figure) for figure in together))
+        drawing = draw(together, name=f"figure-{name}", marks=marks)
+        yield Drawn(name, drawing, title, note, tuple(_figure_table(figure) for figure in together))
 
 
 def _looks(item: tuple[str, Figure]) -> tuple[str, ...]:

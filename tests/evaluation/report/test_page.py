@@ -1,18 +1,22 @@
 """The page says what report.json says, in one file that needs nothing else."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from evaluation.report import write_html
+from evaluation.report import write_drawings, write_html
+from evaluation.report.__main__ import main
+from evaluation.report.ink import DARK, LIGHT, Ink, colours
 from evaluation.report.page import PAPER, html
 from evaluation.report.sections import absent, sections
-from evaluation.results import Figure, Report, Series, to_json
+from evaluation.results import Figure, Report, Series, to_json, write_json
 
 _NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?")
 _VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -166,10 +170,52 @@ def test_the_file_is_whole(tmp_path: Path, minimal_report: Report) -> None:
     assert [found.name for found in path.parent.iterdir()] == ["report.html"]
 
 
-def test_light_dark_and_paper_have_their_colours(minimal_report: Report) -> None:
+def test_light_dark_and_paper_have_their_colours() -> None:
     """Each colour is defined for light, and again for dark on screens only: paper is light."""
-    style = html(minimal_report).partition("</style>")[0]
-    light, _, dark = style.partition("@media screen and (prefers-color-scheme: dark)")
-    for name in ("paper", "text", "muted", "rule", "single", "several", "fused", "oracle", "other"):
-        assert f"--{name}:" in light
-        assert f"--{name}:" in dark
+    light, dark = colours().split("@media screen and (prefers-color-scheme: dark)")
+    assert all(f"--{ink.name.lower()}:" in light and f"--{ink.name.lower()}:" in dark for ink in Ink)
+
+
+def test_letters_can_be_read_on_their_paper() -> None:
+    """Every colour of letters has a contrast of at least 4.5 to 1, in light and in dark."""
+    for palette in (LIGHT, DARK):
+        paper = luminance(palette[Ink.PAPER])
+        for ink in set(Ink) - {Ink.PAPER, Ink.RULE}:
+            lighter, darker = sorted((luminance(palette[ink]), paper), reverse=True)
+            assert (lighter + 0.05) / (darker + 0.05) >= 4.5, ink
+
+
+def luminance(colour: str) -> float:
+    """Of WCAG 2: how bright a colour such as "#1b1f24" is, from 0 to 1."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_drawings_stand_alone(tmp_path: Path, village_report: Report) -> None:
+    """Each drawing is a well-formed SVG file that defines every colour it uses."""
+    paths = write_drawings(village_report, tmp_path / "drawings")
+    assert {path.name for path in paths} >= {"village-forest.svg", "village-figure7-relevance.svg"}
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        assert fromstring(text).tag.endswith("svg")  # noqa: S314 - we wrote it
+        assert set(re.findall(r"var\(--(\w+)\)", text)) <= set(re.findall(r"--(\w+):", text))
+
+
+def test_a_page_is_drawn_again_from_its_json(
+    tmp_path: Path, village_report: Report, village_page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finished report.json is enough: the page is the same as when it was first drawn."""
+    write_json(village_report, tmp_path / "report.json")
+    monkeypatch.setattr(sys, "argv", ["report", "--report", str(tmp_path / "report.json")])
+    assert main() == 0
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == village_page
+
+
+def test_a_missing_report_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback for a wrong path."""
+    monkeypatch.setattr(sys, "argv", ["report", "--report", str(tmp_path / "none.json")])
+    assert main() == 1
+    assert capsys.readouterr().err.endswith("none.json: No such file or directory\n")
