@@ -32,6 +32,9 @@ class PoolPins:
     vectors: NDArray[np.float16]
     titles: Sequence[str] | None
 
+    def __len__(self) -> int:
+        return len(self.pin_ids)
+
 
 def read_pins(path: Path, rejects: Rejects, reporter: Reporter) -> PoolPins:
     """Read a parquet file of pins, or a folder of them. The first pin of an id wins.
