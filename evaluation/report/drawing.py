@@ -15,7 +15,7 @@ from evaluation.report.numbers import glued, number, tick
 from evaluation.results import Figure, Series, Unit
 
 WIDTH_IN, PANEL_HEIGHT_IN = 8.2, 2.9
-LABELS_IN, LABEL_OFFSET_IN, LEFT_IN, TOP_IN, BOTTOM_IN, GAP_IN = 1.95, 0.15, 0.6, 0.42, 0.52, 0.7
+LABELS_IN, LABEL_OFFSET_IN, LEFT_IN, TOP_IN, BOTTOM_IN, GAP_IN = 1.95, 0.15, 0.6, 0.52, 0.52, 0.7
 HISTOGRAM_HEIGHT_IN, BAR_IN = 2.3, 0.52
 LINE_HEIGHT_IN = 0.155
 ROW_IN = 0.27
@@ -61,7 +61,7 @@ def _panels(figures: Sequence[Figure], marks: Sequence[Mark]) -> matplotlib.figu
         axes = drawn.add_axes((box[0] / WIDTH_IN, box[1] / height, box[2] / WIDTH_IN, box[3] / height))
         is_last = column == columns - 1 or at == len(figures) - 1
         _panel(axes, figure, titled=len(figures) > 1, labelled=is_last, height_in=box[3])
-        if figure.x_unit == "cosine":
+        if figure.x_unit == "cosine" and marks:
             _mark(axes, marks)
     return drawn
 
@@ -78,7 +78,7 @@ def _panel(axes: Axes, figure: Figure, *, titled: bool, labelled: bool, height_i
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(_formatter(figure.y_unit))
     axes.set_xlabel(figure.x_title)
-    axes.set_title(figure.y_title, fontweight="bold" if titled else "normal")
+    axes.set_title(_sentence(figure.y_title), fontweight="bold" if titled else "normal")
     if labelled:
         _label_ends(axes, figure, places, height_in)
 
@@ -100,7 +100,7 @@ def _x_places(axes: Axes, figure: Figure) -> dict[float | str, float]:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator())
         axes.xaxis.set_minor_locator(NullLocator())
-    elif len(numbers) <= 12 and (len(numbers) <= 7 or all(float(x).is_integer() for x in numbers)):
+    elif len(numbers) <= 12 and all(len(tick(x, "none")) <= _SHORT_NAME for x in numbers):
         axes.set_xticks(numbers)
     axes.xaxis.set_major_formatter(_formatter(figure.x_unit))
     return {value: float(value) for value in numbers}
@@ -140,6 +140,7 @@ def _label_ends(axes: Axes, figure: Figure, places: dict[float | str, float], he
     """The name of each line beside its end, moved up or down as far as the names need."""
     texts = [textwrap.fill(glued(series.name), 22) for series in figure.series]
     ends = [(places[series.x[-1]], series.y[-1]) for series in figure.series]
+    axes.autoscale_view()
     to_inches = axes.transData.transform(ends)[:, 1] / axes.figure.dpi
     extent = axes.get_window_extent()
     bottom, width_in = extent.y0 / axes.figure.dpi, extent.width / axes.figure.dpi
@@ -173,7 +174,9 @@ def _label_ends(axes: Axes, figure: Figure, places: dict[float | str, float], he
 
 
 def _mark(axes: Axes, marks: Sequence[Mark]) -> None:
+    """A dotted line at each mark that the axis reaches, its name above the panel and below the title."""
     low, high = axes.get_xlim()
+    axes.set_title(axes.get_title(loc="left"), pad=22)
     for mark in marks:
         if low <= mark.x <= high:
             axes.axvline(mark.x, color=Ink.MUTED.value, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -181,12 +184,11 @@ def _mark(axes: Axes, marks: Sequence[Mark]) -> None:
                 mark.label,
                 xy=(mark.x, 1),
                 xycoords=("data", "axes fraction"),
-                xytext=(2, -1),
+                xytext=(0, 4),
                 textcoords="offset points",
                 color=Ink.MUTED.value,
                 fontsize=8,
-                rotation=90,
-                verticalalignment="top",
+                horizontalalignment="center",
             )
 
 
@@ -223,7 +225,7 @@ def _histogram(figure: Figure, names: Sequence[str]) -> matplotlib.figure.Figure
     axes.set_xticks(x, names)
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel(figure.x_title)
-    axes.set_title(figure.y_title, fontweight="normal")
+    axes.set_title(_sentence(figure.y_title), fontweight="normal", pad=18)
     return drawn
 
 
@@ -285,6 +287,10 @@ def _name_above(axes: Axes, series: Sequence[Series]) -> None:
             color=ink_of(one.kind).value,
         )
         x += (0.085 * len(text) + 0.15) / (axes.get_window_extent().width / axes.figure.dpi)
+
+
+def _sentence(title: str) -> str:
+    return title[:1].upper() + title[1:]
 
 
 def _formatter(unit: Unit) -> FuncFormatter:

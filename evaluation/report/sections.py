@@ -75,9 +75,9 @@ _PLANS = (
     ),
     _Plan(
         "oracles",
-        "What several embeddings could do at best",
+        "If the best of several embeddings were known",
         ("table1",),
-        "An oracle picks the embedding after seeing what the user does next: a limit, not a method.",
+        "An oracle knows what the user does next, and picks the nearest of the user’s embeddings to it.",
         "Table 1, the oracles, was not run.",
     ),
     _Plan(

@@ -79,7 +79,7 @@ def _best(cells: Sequence[Cell | None], column: Column, kinds: Sequence[str]) ->
         for cell, kind in zip(cells, kinds, strict=True)
         if cell is not None and cell.value is not None and kind != "oracle"
     ]
-    if column.higher_is_better is None or len(known) < 2:
+    if column.higher_is_better is None or len({cell.value for cell in known}) < 2:
         return None
     sign = 1 if column.higher_is_better else -1
     return max(known, key=lambda cell: sign * (cell.value or 0.0))
@@ -88,7 +88,8 @@ def _best(cells: Sequence[Cell | None], column: Column, kinds: Sequence[str]) ->
 def _cell(cell: Cell | None, column: Column, places: int, *, is_best: bool) -> ShownCell:
     if cell is None or cell.value is None:
         return ShownCell(value="", paper=_paper(cell, column), note=cell.note if cell else "")
-    lift = cell.over_last_pin if not numbers.is_baseline(cell.over_last_pin) else None
+    is_baseline = numbers.is_baseline(cell.over_last_pin)
+    lift = None if is_baseline else cell.over_last_pin
     return ShownCell(
         value=numbers.number(cell.value, column.unit, places),
         value_interval=""
@@ -98,7 +99,7 @@ def _cell(cell: Cell | None, column: Column, places: int, *, is_best: bool) -> S
         lift_interval=numbers.interval(lift.low, lift.high).removesuffix(_PER_CENT)
         if lift is not None
         else "",
-        paper=_paper(cell, column),
+        paper="" if is_baseline else _paper(cell, column),
         note=cell.note,
         is_best=is_best,
     )
