@@ -163,7 +163,7 @@ def village() -> Report:
                     Series(name="Fused", x=("none", "20 %"), y=(0.08, 0.04), kind="fused"),
                 ),
             ),
-            "sweep.pool": Figure(
+            "pools.recall": Figure(
                 title="Recall by pool",
                 shape="points",
                 x_title="pins",
