@@ -1,13 +1,12 @@
 """The daily batch, step by step: actions in, one published version of everybody's profiles out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from process.progress import Reporter, Step
+from process.progress import Reporter
 from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, read_window
 from profile_builder.local import LocalPolicy, OpenPins, build_users
 from profile_builder.popular import popular_pins
@@ -16,10 +15,8 @@ from profile_builder.window import Window
 from storage.errors import DataError
 from storage.model_file import ModelFile
 from storage.pins.port import Pins
-from storage.profiles.encoding import EncodedUser, encode_popular
-from storage.profiles.lmdb.batch import manifest_of, write_users
-from storage.profiles.store import BatchDescription
-from storage.publishing import Manifest, Published, VersionedFolder
+from storage.profiles.encoding import EncodedUser
+from storage.profiles.store import BatchDescription, BatchManifest, BatchPublisher, PublishedBatch
 from storage.rejects import Rejects
 
 
@@ -32,7 +29,7 @@ class BatchParts:
         pins: The artefact.
         open_pins: Opens the same artefact in a worker process.
         model_file: The parameters, of the artefact's embedding space.
-        versions: Where profiles are published.
+        publisher: Publishes the profiles.
         rejects: Where bad rows go.
         reporter: Who hears of the progress.
     """
@@ -41,7 +38,7 @@ class BatchParts:
     pins: Pins
     open_pins: OpenPins
     model_file: ModelFile
-    versions: VersionedFolder
+    publisher: BatchPublisher
     rejects: Rejects
     reporter: Reporter
 
@@ -101,7 +98,7 @@ class Tally:
 class BatchResult:
     """What a batch did, for its summary."""
 
-    published: Published
+    published: PublishedBatch
     actions: WindowActions
     tally: Tally
 
@@ -119,28 +116,28 @@ def run_batch(parts: BatchParts, policy: BatchPolicy) -> BatchResult:
         parts.source, parts.pins, policy.read, rejects=parts.rejects, reporter=parts.reporter
     )
     tally = Tally()
+    published = parts.publisher.publish(
+        _built(parts, policy, actions, tally),
+        popular_pins(actions.selected.actions, parts.pins, policy.n_popular),
+        lambda: _manifest(parts, policy, actions, tally),
+    )
+    return BatchResult(published=published, actions=actions, tally=tally)
 
-    def write(folder: Path) -> Manifest:
-        _write_profiles(folder, parts, policy, actions, tally)
-        return _manifest(parts, policy, actions, tally)
 
-    return BatchResult(published=parts.versions.publish(write), actions=actions, tally=tally)
-
-
-def _write_profiles(
-    folder: Path, parts: BatchParts, policy: BatchPolicy, actions: WindowActions, tally: Tally
-) -> None:
-    table = actions.selected.actions
+def _built(
+    parts: BatchParts, policy: BatchPolicy, actions: WindowActions, tally: Tally
+) -> Iterator[EncodedUser]:
+    """Every user, built when asked for, and counted."""
     users = build_users(
-        table,
+        actions.selected.actions,
         parts.pins,
         _rules(parts, policy, actions.window),
         open_pins=parts.open_pins,
         policy=policy.local,
     )
-    popular = popular_pins(table, parts.pins, policy.n_popular)
-    with parts.reporter.step("Build profiles", len(table)) as step:
-        write_users(folder, _counted(users, tally, step), encode_popular(popular))
+    for user in parts.reporter.each("Build profiles", users, len(actions.selected.actions)):
+        tally.count(user)
+        yield user.encoded
     if not tally.n_users:
         raise DataError(
             "no user has a usable action: every action in the window has weight 0 or less, or is on a pin "
@@ -159,14 +156,7 @@ def _rules(parts: BatchParts, policy: BatchPolicy, window: Window) -> Rules:
     )
 
 
-def _counted(users: Iterable[BuiltUser], tally: Tally, step: Step) -> Iterator[EncodedUser]:
-    for user in users:
-        tally.count(user)
-        step.advance()
-        yield user.encoded
-
-
-def _manifest(parts: BatchParts, policy: BatchPolicy, actions: WindowActions, tally: Tally) -> Manifest:
+def _manifest(parts: BatchParts, policy: BatchPolicy, actions: WindowActions, tally: Tally) -> BatchManifest:
     window = actions.window
     description = BatchDescription(
         version="",
@@ -177,8 +167,7 @@ def _manifest(parts: BatchParts, policy: BatchPolicy, actions: WindowActions, ta
         actions_until_s=window.watermark_s,
         n_users=tally.n_users,
     )
-    return {
-        **manifest_of(description),
+    details = {
         "pins_version": parts.pins.version,
         "window": {"after_s": window.after_s, "until_s": window.watermark_s},
         "max_actions": policy.max_actions,
@@ -187,3 +176,4 @@ def _manifest(parts: BatchParts, policy: BatchPolicy, actions: WindowActions, ta
         "users": {"with_profile": tally.n_users, "without": tally.n_without, "capped": tally.n_capped},
         "interests_a_user": tally.quantiles(),
     }
+    return BatchManifest(description=description, details=details)

@@ -14,8 +14,7 @@ from profile_builder.summary import describe_batch, describe_calibration
 from profile_builder.times import parse_time
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
-from storage.profiles.lmdb.batch import batch_folder
-from storage.profiles.opening import profiles_folder
+from storage.profiles.opening import open_batch_publisher, profiles_folder
 from storage.rejects import Rejects
 
 
@@ -66,7 +65,7 @@ def batch(settings: BatchSettings, reporter: Reporter) -> list[str]:
             # This process has just compared the checksums.
             open_pins=partial(PinArtefact.open, settings.pins, pins.version, checksums=False),
             model_file=model_file,
-            versions=batch_folder(profiles),
+            publisher=open_batch_publisher(settings.profiles),
             rejects=rejects,
             reporter=reporter,
         )

@@ -36,7 +36,7 @@ def describe_batch(
         "rows left out": _left_out(result.actions, rejects),
         "model": f"{model_file.version}, alpha {model_file.parameters.alpha:.4g}",
         "version": published.version + (_AGAIN if published.already_live else ""),
-        "in": str(published.folder),
+        "in": published.place,
     }
     return [*(f"  {title:<18}{text}" for title, text in lines.items()), *_of_strays(result.actions)]
 

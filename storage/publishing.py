@@ -12,6 +12,7 @@ that follows CURRENT meets a whole version at any instant, whenever a publisher 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from storage.errors import ArtefactError, NoVersionError
 from storage.manifests import Manifest, identity, read_manifest, verify_files
@@ -61,6 +62,12 @@ class VersionInfo:
     is_current: bool
     manifest: Manifest
     problem: str
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of its data files; 0 when its manifest cannot be read."""
+        files = cast(dict[str, dict[str, int]], self.manifest.get("files", {}))
+        return sum(file["bytes"] for file in files.values())
 
 
 class VersionedFolder:

@@ -1,12 +1,15 @@
-"""Profiles in memory: the fake that ships, and the ports read at their plainest."""
+"""Profiles in memory: the fakes that ship, and the ports read at their plainest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.errors import NoVersionError
+from storage.profiles.encoding import EncodedUser, decode_profile, decode_seen
 from storage.profiles.records import OnlineProfile, Profile
-from storage.profiles.store import BatchDescription
+from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, PublishedBatch
 
 _NOTHING_SEEN: Mapping[str, NDArray[np.uint64]] = {}
 
@@ -67,3 +70,82 @@ class InMemoryProfiles:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One batch as it was published."""
+
+    users: tuple[EncodedUser, ...]
+    popular: tuple[str, ...]
+    manifest: BatchManifest
+
+
+class InMemoryBatches:
+    """A BatchPublisher; what it publishes is read through `open_reader`."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, _Batch] = {}
+        self._live = ""
+
+    def publish(
+        self, users: Iterable[EncodedUser], popular: Sequence[str], manifest: Callable[[], BatchManifest]
+    ) -> PublishedBatch:
+        """Keep a batch and make it live."""
+        users = tuple(users)
+        user_ids = [user.user_id for user in users]
+        if user_ids != sorted(set(user_ids)):
+            raise ValueError("users must come in ascending order, each once")
+        batch = _Batch(users, tuple(popular), manifest())
+        already_live = batch == self._batches.get(self._live)
+        if not already_live:
+            self._live = f"{len(self._batches) + 1:06d}"
+            self._batches[self._live] = batch
+        return PublishedBatch(version=self._live, place="memory", already_live=already_live)
+
+    def versions(self) -> list[BatchVersion]:
+        """Every batch, oldest first.
+
+        Raises:
+            NoVersionError: None was published.
+        """
+        self._require(self._live)
+        return [
+            BatchVersion(
+                name=name,
+                is_current=name == self._live,
+                description=replace(batch.manifest.description, version=name),
+                n_bytes=sum(len(user.profile or b"") + len(user.seen or b"") for user in batch.users),
+                problem="",
+            )
+            for name, batch in self._batches.items()
+        ]
+
+    def make_current(self, version: str) -> None:
+        """Make a batch live that is there already.
+
+        Raises:
+            NoVersionError: It is not there.
+        """
+        self._require(version)
+        self._live = version
+
+    def open_reader(self) -> InMemoryProfiles:
+        """Read the live batch, without online records.
+
+        Raises:
+            NoVersionError: None was published.
+        """
+        batch = self._require(self._live)
+        return InMemoryProfiles(
+            replace(batch.manifest.description, version=self._live),
+            profiles=[decode_profile(user.profile, user.user_id) for user in batch.users if user.profile],
+            seen={user.user_id: decode_seen(user.seen, user.user_id) for user in batch.users if user.seen},
+            popular=batch.popular,
+        )
+
+    def _require(self, version: str) -> _Batch:
+        if version not in self._batches:
+            there = ", ".join(self._batches) or "none"
+            raise NoVersionError(f"memory holds no version {version!r}. Versions there: {there}.")
+        return self._batches[version]

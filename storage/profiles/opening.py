@@ -4,8 +4,9 @@ from pathlib import Path
 
 from storage.errors import StoreUnavailableError
 from storage.profiles.lmdb.online import LmdbOnlineWriter
+from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.lmdb.reader import LmdbProfiles
-from storage.profiles.store import OnlineWriter, ProfileReader
+from storage.profiles.store import BatchPublisher, OnlineWriter, ProfileReader
 
 
 def profiles_folder(url: str) -> Path:
@@ -37,6 +38,15 @@ def open_reader(url: str, *, checksums: bool = True) -> ProfileReader:
         ArtefactError: No batch was published there, or it cannot be used.
     """
     return LmdbProfiles(profiles_folder(url), checksums=checksums)
+
+
+def open_batch_publisher(url: str) -> BatchPublisher:
+    """The batches at `url`: to publish one, list them, or go back to one.
+
+    Raises:
+        StoreUnavailableError: The URL names a store that this version does not have.
+    """
+    return LmdbBatchPublisher(profiles_folder(url))
 
 
 def open_online_writer(url: str) -> OnlineWriter:

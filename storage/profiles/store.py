@@ -1,6 +1,7 @@
-"""The ports of the profile store: one to read, one to write online records."""
+"""The ports of the profile store: to read users, to publish batches, to write online records."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
+from storage.profiles.encoding import EncodedUser
 from storage.profiles.records import OnlineProfile, Profile
 
 
@@ -32,6 +34,92 @@ class BatchDescription:
     computed_at_s: int
     actions_until_s: int
     n_users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchManifest:
+    """What a batch says of itself once all its users are known.
+
+    Attributes:
+        description: What readers need; its version is the store's to give.
+        details: What only people look at, by names of its own: JSON values, in a fixed order.
+    """
+
+    description: BatchDescription
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedBatch:
+    """What came of publishing a batch.
+
+    Attributes:
+        version: The live version's name.
+        place: Where it is, for people.
+        already_live: The same batch was live before, so nothing was written.
+    """
+
+    version: str
+    place: str
+    already_live: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchVersion:
+    """One published batch as a list shows it.
+
+    Attributes:
+        name: The version's name.
+        is_current: It is the live one.
+        description: What it is; None when that cannot be read.
+        n_bytes: Its size; 0 when that cannot be read.
+        problem: Why it cannot be read; empty when it can.
+    """
+
+    name: str
+    is_current: bool
+    description: BatchDescription | None
+    n_bytes: int
+    problem: str
+
+
+class BatchPublisher(Protocol):
+    """Publishes whole batches: readers that open later see the live one.
+
+    Every method may raise PublishError or ProfileStoreError; what is live then still is.
+    """
+
+    def publish(
+        self, users: Iterable[EncodedUser], popular: Sequence[str], manifest: Callable[[], BatchManifest]
+    ) -> PublishedBatch:
+        """Write a batch and make it live, whole or not at all.
+
+        Args:
+            users: In ascending order of user id, each once.
+            popular: The window's most acted-on pins, most acted-on first.
+            manifest: Asked for when all users are written. What it or `users` raises stops the batch.
+
+        Raises:
+            ValueError: The users come in another order.
+        """
+        ...
+
+    def versions(self) -> list[BatchVersion]:
+        """Every batch that is still there, oldest first.
+
+        Raises:
+            NoVersionError: None is.
+        """
+        ...
+
+    def make_current(self, version: str) -> None:
+        """Make a batch live that is there already: a rollback, or a step forward again.
+
+        Raises:
+            NoVersionError: It is not there.
+            DamagedArtefactError: It cannot be used.
+        """
+        ...
 
 
 class ProfileReader(Protocol):

@@ -45,11 +45,11 @@ def run(folder: Path, acts: Sequence[Act] | None = None, policy: BatchPolicy = P
 
 
 def bytes_of(result: BatchResult) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in result.published.folder.iterdir()}
+    return {path.name: path.read_bytes() for path in Path(result.published.place).iterdir()}
 
 
 def manifest_of(result: BatchResult) -> dict[str, object]:
-    content: dict[str, object] = json.loads((result.published.folder / "manifest.json").read_text())
+    content: dict[str, object] = json.loads((Path(result.published.place) / "manifest.json").read_text())
     return content
 
 

@@ -17,7 +17,7 @@ from profile_builder.reading import find_action_files
 from storage.embedding_space import EmbeddingSpace
 from storage.model_file import ModelFile
 from storage.pins.memory import InMemoryPins
-from storage.profiles.lmdb.batch import batch_folder
+from storage.profiles.opening import open_batch_publisher
 from storage.rejects import Rejects
 
 DAY_S = 86_400
@@ -112,7 +112,7 @@ def make_parts(actions: Path, profiles: Path, rejects: Rejects) -> BatchParts:
         pins=make_pins(),
         open_pins=make_pins,
         model_file=MODEL,
-        versions=batch_folder(profiles),
+        publisher=open_batch_publisher(str(profiles)),
         rejects=rejects,
         reporter=Reporter(quiet=True),
     )

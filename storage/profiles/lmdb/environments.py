@@ -6,6 +6,7 @@ shared here and closed with its last holder.
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ _Inode = tuple[int, int]
 
 # LMDB's own default of 126 reader slots is few for workers times threads.
 _MAX_READERS = 1_024
+
+_SOME_BYTES = 1 << 20
 
 
 class Environment:
@@ -75,10 +78,14 @@ class Hold:
             self._inode = _inode(path)
             _open_files[self._inode] = self.environment
             self.environment.hold()
+            self._is_given_back = False
 
     def close(self) -> None:
-        """Give the share back; the file is closed with the last one."""
+        """Give the share back, once however often this is called; the file is closed with the last one."""
         with _guard:
+            if self._is_given_back:
+                return
+            self._is_given_back = True
             if self.environment.let_go():
                 del _open_files[self._inode]
 
@@ -120,12 +127,15 @@ def is_read_only(error: Exception) -> bool:
     return isinstance(error, lmdb.ReadonlyError) or os.strerror(errno.EROFS) in str(error)
 
 
-def is_full(error: Exception) -> bool:
-    """Whether no room is left: in the map, on the disk, or in what the process may write."""
+def is_full(error: Exception, path: Path) -> bool:
+    """Whether no room is left for `path`: in its map, on its disk, or in what the process may write."""
     if isinstance(error, lmdb.MapFullError | lmdb.DiskError):
         return True
     # LMDB has no exception of its own for the others, only the system's words.
-    return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+    if any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)):
+        return True
+    # The last write that half fits is an input/output error to LMDB.
+    return os.strerror(errno.EIO) in str(error) and shutil.disk_usage(path.parent).free < _SOME_BYTES
 
 
 def _opened(path: Path, *, map_bytes: int, locked: bool) -> lmdb.Environment:

@@ -163,7 +163,7 @@ def _as_store_error(path: Path, what: str, error: Exception) -> ProfileStoreErro
         return StoreReadOnlyError(
             f"{path} cannot be {what}: its folder or file is read-only for this process"
         )
-    if is_full(error):
+    if is_full(error, path):
         return StoreFullError(
             f"{path} cannot be {what}: no room is left ({error}). What was stored before stays."
         )

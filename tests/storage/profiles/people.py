@@ -7,8 +7,10 @@ import numpy as np
 from model.interests import Interests
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
+from storage.hashes import hash_ids
+from storage.profiles.encoding import EncodedUser, encode_profile, encode_seen
 from storage.profiles.records import OnlineProfile, Profile
-from storage.profiles.store import BatchDescription
+from storage.profiles.store import BatchDescription, BatchManifest
 
 SPACE = EmbeddingSpace("shop-2", 16)
 CUT_S = 1_700_000_000
@@ -35,6 +37,19 @@ def interests(*medoids: str) -> Interests:
         last_action_times_s=CUT_S - 60 * np.arange(c),
         computed_at_s=CUT_S,
     )
+
+
+def encoded(user_id: str, *medoids: str) -> EncodedUser:
+    """A user as a batch stores them: these interests, whose medoids they have seen."""
+    return EncodedUser(
+        user_id=user_id,
+        profile=encode_profile(profile(user_id, *medoids)),
+        seen=encode_seen(hash_ids(medoids)),
+    )
+
+
+def manifest() -> BatchManifest:
+    return BatchManifest(description=DESCRIPTION, details={"pins_version": "000007-cafecafe"})
 
 
 def profile(user_id: str, *medoids: str) -> Profile:

@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 
 from storage.hashes import hash_ids
-from storage.profiles.encoding import EncodedUser, encode_popular, encode_profile, encode_seen
-from storage.profiles.lmdb.batch import batch_folder, manifest_of, write_users
+from storage.profiles.encoding import EncodedUser, encode_profile, encode_seen
 from storage.profiles.memory import InMemoryProfiles
-from storage.profiles.opening import open_online_writer, open_reader
+from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader
 from storage.profiles.records import Profile
 from storage.profiles.store import OnlineWriter, ProfileReader
-from storage.publishing import Manifest
-from tests.storage.profiles.people import DESCRIPTION, online, profile, same
+from tests.storage.profiles.people import DESCRIPTION, manifest, online, profile, same
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,7 @@ def embedded(folder: Path, content: Content) -> Store:
         EncodedUser(user_id=user_id, profile=profiles.get(user_id), seen=seen.get(user_id))
         for user_id in sorted({*profiles, *seen})
     ]
-
-    def write(draft: Path) -> Manifest:
-        write_users(draft, users, encode_popular(content.popular))
-        return manifest_of(DESCRIPTION)
-
-    batch_folder(folder).publish(write)
+    open_batch_publisher(str(folder)).publish(users, content.popular, manifest)
     return Store(open_reader(str(folder)), open_online_writer(f"file://{folder}"))
 
 

@@ -1,10 +1,8 @@
-"""The batch's file: the same records give the same bytes, and a damaged one is refused, not mapped."""
+"""A published batch is read by any number of readers, and a damaged one is refused, not mapped."""
 
-import hashlib
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from storage.errors import (
@@ -14,68 +12,19 @@ from storage.errors import (
     StoreUnavailableError,
     UnknownFormatError,
 )
-from storage.profiles.encoding import EncodedUser, encode_popular, encode_profile, encode_seen
-from storage.profiles.lmdb.batch import (
-    FILE,
-    BatchProfiles,
-    batch_folder,
-    manifest_of,
-    write_users,
-)
-from storage.publishing import Manifest, Published
+from storage.profiles.describing import encode_manifest
+from storage.profiles.encoding import encode_popular
+from storage.profiles.lmdb.batch import FILE, BatchProfiles, batch_folder
+from storage.profiles.lmdb.publisher import LmdbBatchPublisher, write_users
+from storage.publishing import Manifest
 from tests.storage.profiles.lmdb.conftest import ReadOnly
-from tests.storage.profiles.people import DESCRIPTION, profile, same
+from tests.storage.profiles.people import encoded, manifest, profile, same
 
 
-def users(*names: str) -> list[EncodedUser]:
-    return [
-        EncodedUser(
-            user_id=name,
-            profile=encode_profile(profile(name, f"pin-of-{name}")),
-            seen=encode_seen(np.array([7], np.uint64)),
-        )
-        for name in sorted(names)
-    ]
-
-
-def publish(profiles: Path, *names: str) -> Published:
-    def write(draft: Path) -> Manifest:
-        write_users(draft, users(*names), encode_popular(["cat-1"]))
-        return manifest_of(DESCRIPTION)
-
-    return batch_folder(profiles).publish(write)
-
-
-def many(n: int) -> Iterator[EncodedUser]:
-    """Users with some 700 bytes each."""
-    for i in range(n):
-        yield EncodedUser(user_id=f"{i:08}", profile=b"%08d" % i * 40, seen=b"%08d" % i * 50)
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
-    """Also when there are so many that the map has to grow while they are written."""
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        write_users(tmp_path / name, many(30_000), encode_popular(["cat-1"]))
-
-    assert (tmp_path / "a" / FILE).stat().st_size > 1 << 24
-    assert digest(tmp_path / "a" / FILE) == digest(tmp_path / "b" / FILE)
-
-
-def test_nothing_but_the_file_is_left_in_the_folder(tmp_path: Path) -> None:
-    """No lock file, no spool: what is published is what is listed."""
-    published = publish(tmp_path, "ann")
-    assert {path.name for path in published.folder.iterdir()} == {FILE, "manifest.json"}
-
-
-def test_pages_are_filled(tmp_path: Path) -> None:
-    """Appending in order leaves little air: at most a third more than the records themselves."""
-    write_users(tmp_path, many(5_000), encode_popular([]))
-    assert (tmp_path / FILE).stat().st_size < 4 / 3 * 5_000 * (8 * 40 + 8 * 50 + 2 * 10)
+def publish(profiles: Path, *names: str) -> Path:
+    """Publish a batch of these users; returns its folder."""
+    users = [encoded(name, f"pin-of-{name}") for name in sorted(names)]
+    return Path(LmdbBatchPublisher(profiles).publish(users, ["cat-1"], manifest).place)
 
 
 def test_a_version_is_read_while_the_next_is_published(tmp_path: Path) -> None:
@@ -87,9 +36,9 @@ def test_a_version_is_read_while_the_next_is_published(tmp_path: Path) -> None:
     assert reader.profile("ann") is not None
     assert reader.profile("ben") is None
     reader.close()
-    for published, name in ((first, "ann"), (second, "ben")):
-        again = BatchProfiles(tmp_path, published.version)
-        assert again.description.version == published.version
+    for folder, name in ((first, "ann"), (second, "ben")):
+        again = BatchProfiles(tmp_path, folder.name)
+        assert again.description.version == folder.name
         assert same(again.profile(name), profile(name, f"pin-of-{name}"))
         again.close()
 
@@ -104,6 +53,51 @@ def test_a_version_may_be_opened_many_times_in_one_process(tmp_path: Path) -> No
     second.close()
     with pytest.raises(StoreUnavailableError, match="cannot be read"):
         second.profile("ann")
+
+
+def test_closing_a_reader_twice_closes_no_other(tmp_path: Path) -> None:
+    """A reader that was swapped out is closed, and closed again at the end."""
+    publish(tmp_path, "ann")
+    first, second = BatchProfiles(tmp_path), BatchProfiles(tmp_path)
+    first.close()
+    first.close()
+
+    assert second.profile("ann") is not None
+    second.close()
+    second.close()
+
+
+def test_reading_leaves_the_version_as_it_was(tmp_path: Path) -> None:
+    """No lock file beside it: a version never changes, and may lie on a read-only disk."""
+    folder = publish(tmp_path, "ann")
+    before = sorted(path.name for path in folder.iterdir())
+    reader = BatchProfiles(tmp_path)
+    reader.profile("ann")
+
+    assert sorted(path.name for path in folder.iterdir()) == before
+    reader.close()
+
+
+def test_a_copy_of_the_folder_is_as_good(tmp_path: Path) -> None:
+    """How profiles get to another machine."""
+    publish(tmp_path / "here", "ann")
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    here, there = BatchProfiles(tmp_path / "here"), BatchProfiles(tmp_path / "there")
+
+    assert same(there.profile("ann"), here.profile("ann"))
+    here.close()
+    there.close()
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+def test_a_file_that_may_not_be_read_is_told(
+    open_folder: Path, unprivileged: ReadOnly, checksums: bool
+) -> None:
+    """The server runs as another user than the batch."""
+    path = publish(open_folder, "ann") / FILE
+    path.chmod(0o400)
+    with unprivileged(), pytest.raises(StoreUnavailableError, match=r"profiles\.lmdb cannot be read: .*ermi"):
+        BatchProfiles(open_folder, checksums=checksums)
 
 
 def test_a_read_only_folder_is_read(open_folder: Path, read_only: ReadOnly) -> None:
@@ -131,7 +125,7 @@ def damage(path: Path, old: bytes, new: bytes) -> None:
 
 def test_a_flipped_byte_is_refused_at_opening(tmp_path: Path) -> None:
     """The SHA-256 of the manifest is compared before anything is served."""
-    path = publish(tmp_path, "ann").folder / FILE
+    path = publish(tmp_path, "ann") / FILE
     damage(path, b"pin-of-ann", b"pin-of-bob")
 
     with pytest.raises(DamagedArtefactError, match="does not match its checksum"):
@@ -140,7 +134,7 @@ def test_a_flipped_byte_is_refused_at_opening(tmp_path: Path) -> None:
 
 def test_a_flipped_byte_is_refused_at_reading(tmp_path: Path) -> None:
     """Without that comparison the record's own checksum still holds."""
-    path = publish(tmp_path, "ann", "cat").folder / FILE
+    path = publish(tmp_path, "ann", "cat") / FILE
     damage(path, b"pin-of-ann", b"pin-of-bob")
 
     reader = BatchProfiles(tmp_path, checksums=False)
@@ -152,7 +146,7 @@ def test_a_flipped_byte_is_refused_at_reading(tmp_path: Path) -> None:
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     """Its size is compared even when its checksum is not: reading past the end would kill the process."""
-    path = publish(tmp_path, "ann").folder / FILE
+    path = publish(tmp_path, "ann") / FILE
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-4_096])
 
@@ -164,9 +158,9 @@ def test_a_file_truncated_before_it_was_published_is_refused(tmp_path: Path) -> 
     """The manifest then agrees with the file; the file's own meta page does not."""
 
     def write(draft: Path) -> Manifest:
-        write_users(draft, users("ann"), encode_popular([]))
+        write_users(draft, [encoded("ann", "pin-of-ann")], encode_popular([]))
         (draft / FILE).write_bytes((draft / FILE).read_bytes()[:-4_096])
-        return manifest_of(DESCRIPTION)
+        return encode_manifest(manifest())
 
     batch_folder(tmp_path).publish(write)
     with pytest.raises(
@@ -179,8 +173,8 @@ def test_a_batch_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     """An older server says so, rather than guessing."""
 
     def write(draft: Path) -> Manifest:
-        write_users(draft, users("ann"), encode_popular([]))
-        return {**manifest_of(DESCRIPTION), "format": 2}
+        write_users(draft, [encoded("ann", "pin-of-ann")], encode_popular([]))
+        return {**encode_manifest(manifest()), "format": 2}
 
     batch_folder(tmp_path).publish(write)
     with pytest.raises(UnknownFormatError, match="format 2"):

@@ -91,8 +91,14 @@ def test_the_systems_refusals_to_write_are_known(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_the_systems_words_for_no_room_are_known(code: int) -> None:
+def test_the_systems_words_for_no_room_are_known(tmp_path: Path, code: int) -> None:
     """A full disk, a quota, a limit of the process."""
-    assert is_full(OSError(code, os.strerror(code)))
-    assert is_full(lmdb.Error(f"mdb_txn_commit: {os.strerror(code)}"))
-    assert not is_full(lmdb.Error("mdb_txn_commit: Input/output error"))
+    assert is_full(OSError(code, os.strerror(code)), tmp_path / "some.lmdb")
+    assert is_full(lmdb.Error(f"mdb_txn_commit: {os.strerror(code)}"), tmp_path / "some.lmdb")
+
+
+def test_an_error_of_the_disk_is_no_room_only_where_there_is_none(tmp_path: Path) -> None:
+    """LMDB's name for a write that half fits; /proc has no room, the disk of this test has."""
+    error = lmdb.Error("mdb_txn_commit: Input/output error")
+    assert is_full(error, Path("/proc/some.lmdb"))
+    assert not is_full(error, tmp_path / "some.lmdb")

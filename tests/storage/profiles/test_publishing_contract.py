@@ -1,0 +1,149 @@
+"""What every BatchPublisher promises: one suite for the embedded store and for the fake in memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from storage.errors import DataError, NoVersionError
+from storage.profiles.encoding import EncodedUser
+from storage.profiles.memory import InMemoryBatches
+from storage.profiles.opening import open_batch_publisher, open_reader
+from storage.profiles.store import BatchManifest, BatchPublisher, ProfileReader, PublishedBatch
+from tests.storage.profiles.people import DESCRIPTION, encoded, manifest, profile, same
+
+ANN, BEN = encoded("ann", "cat-1"), encoded("ben", "bee-1", "car-1")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A publisher, and the way to read what is live."""
+
+    publisher: BatchPublisher
+    open_reader: Callable[[], ProfileReader]
+
+    def publish(self, *users: EncodedUser) -> PublishedBatch:
+        return self.publisher.publish(users, ["cat-1"], manifest)
+
+    def has(self, user_id: str) -> bool:
+        reader = self.open_reader()
+        found = reader.batch(user_id) is not None
+        reader.close()
+        return found
+
+    def current(self) -> list[str]:
+        return [version.name for version in self.publisher.versions() if version.is_current]
+
+
+@pytest.fixture(params=["memory", "lmdb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "memory":
+        batches = InMemoryBatches()
+        return Store(batches, batches.open_reader)
+    return Store(open_batch_publisher(str(tmp_path)), lambda: open_reader(str(tmp_path)))
+
+
+def test_what_is_published_is_read(store: Store) -> None:
+    """Profiles, seen pins, popular pins and the description, with the version that was given."""
+    published = store.publish(ANN, BEN)
+    reader = store.open_reader()
+
+    assert same(reader.batch("ben"), profile("ben", "bee-1", "car-1"))
+    assert len(reader.seen("ben")) == 2
+    assert reader.popular() == ("cat-1",)
+    assert reader.describe() == replace(DESCRIPTION, version=published.version)
+    assert not published.already_live
+    reader.close()
+
+
+def test_the_same_batch_is_published_once(store: Store) -> None:
+    """The second time nothing is written; after another batch it is a new version again."""
+    first = store.publish(ANN)
+    assert store.publish(ANN) == replace(first, already_live=True)
+    store.publish(BEN)
+    again = store.publish(ANN)
+
+    assert not again.already_live
+    assert len(store.publisher.versions()) == 3
+    assert store.has("ann")
+
+
+def test_an_open_reader_stays_on_its_batch(store: Store) -> None:
+    """The next batch is seen by readers that open after it."""
+    store.publish(ANN)
+    reader = store.open_reader()
+    store.publish(BEN)
+
+    assert reader.batch("ann") is not None
+    assert reader.batch("ben") is None
+    assert store.has("ben")
+    reader.close()
+
+
+def test_a_batch_is_rolled_back_and_forward(store: Store) -> None:
+    """Nothing is lost on the way: the list says which is live."""
+    first, second = store.publish(ANN).version, store.publish(BEN).version
+    store.publisher.make_current(first)
+    assert (store.has("ann"), store.current()) == (True, [first])
+    store.publisher.make_current(second)
+    assert (store.has("ben"), store.current()) == (True, [second])
+
+
+def test_versions_are_listed_oldest_first(store: Store) -> None:
+    """Each with what it is and how large."""
+    names = [store.publish(ANN).version, store.publish(BEN).version]
+    versions = store.publisher.versions()
+
+    assert [version.name for version in versions] == names
+    assert [version.is_current for version in versions] == [False, True]
+    assert [version.description for version in versions] == [
+        replace(DESCRIPTION, version=name) for name in names
+    ]
+    assert all(version.n_bytes > 0 and not version.problem for version in versions)
+
+
+def test_without_a_batch_there_is_nothing_to_list_or_read(store: Store) -> None:
+    """An error, so that nobody takes an empty folder for a good one."""
+    with pytest.raises(NoVersionError):
+        store.publisher.versions()
+    with pytest.raises(NoVersionError):
+        store.open_reader()
+
+
+def test_going_back_to_nowhere_names_what_is_there(store: Store) -> None:
+    """A misspelt version; the live one stays."""
+    version = store.publish(ANN).version
+    with pytest.raises(NoVersionError, match=f"no version '000009-00000000'. Versions there: {version}"):
+        store.publisher.make_current("000009-00000000")
+    assert store.current() == [version]
+
+
+def some_and_then_none() -> Iterator[EncodedUser]:
+    yield ANN
+    raise DataError("a worker has died")
+
+
+def no_manifest() -> BatchManifest:
+    raise DataError("no user has a usable action")
+
+
+def test_a_batch_that_fails_changes_nothing(store: Store) -> None:
+    """While its users are built, or at the very end."""
+    version = store.publish(BEN).version
+    with pytest.raises(DataError, match="a worker has died"):
+        store.publisher.publish(some_and_then_none(), [], manifest)
+    with pytest.raises(DataError, match="no user has a usable action"):
+        store.publisher.publish([ANN], [], no_manifest)
+
+    assert [each.name for each in store.publisher.versions()] == [version]
+    assert store.has("ben")
+
+
+@pytest.mark.parametrize("users", [[BEN, ANN], [ANN, ANN]])
+def test_users_in_another_order_are_refused(store: Store, users: list[EncodedUser]) -> None:
+    """A store that needs the order would lose them in silence."""
+    with pytest.raises(ValueError, match="users must come in ascending order, each once"):
+        store.publish(*users)
+    with pytest.raises(NoVersionError):
+        store.publisher.versions()
