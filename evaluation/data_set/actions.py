@@ -90,8 +90,7 @@ class _Reading:
         self._parts.append(np.stack(columns, axis=1)[faults == ""].astype(np.int64))
 
     def log(self) -> ActionLog:
-        events = np.unique(np.concatenate(self._parts), axis=0)
-        users, rows, times_s, is_positive = events.T
+        users, rows, times_s, is_positive = _distinct(np.concatenate(self._parts)).T
         _, numbers = np.unique(users, return_inverse=True)
         return ordered_log(numbers, rows, times_s, is_positive.astype(np.bool_))
 
@@ -105,6 +104,13 @@ class _Reading:
             return np.ones(len(actions), np.bool_)
         liked = pc.is_in(_texts(actions), value_set=pa.array(self._liked, pa.large_string()))
         return np.asarray(liked.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _distinct(events: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The distinct rows of a table, in order; np.unique takes many times as long."""
+    events = events[np.lexsort(events.T[::-1])]
+    is_new = np.append(True, (events[1:] != events[:-1]).any(axis=1))
+    return events[is_new[: len(events)]]
 
 
 def _texts(column: "pa.Array[Any]") -> "pa.Array[Any]":

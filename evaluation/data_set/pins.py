@@ -15,7 +15,8 @@ from storage.errors import DataError
 from storage.parquet_files import Column, InputFile, find_files, is_text, read_batches
 from storage.rejects import Rejects
 
-_BATCH_ROWS = 1 << 14
+_BATCH_ROWS = 1 << 11
+"""So few that their vectors, as float64, stay in a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +76,18 @@ class _Reading:
         """Keep the batch's valid pins; say of every other row why not."""
         pin_ids = cast(list[str | None], batch["pin_id"].to_pylist())
         vectors, faults = _unit_vectors(batch["embedding"], self._vectors.shape[1])
-        titles = self._titles_of(batch)
-        for at, (pin_id, fault) in enumerate(zip(pin_ids, faults, strict=True)):
+        kept = []
+        for at, (pin_id, fault) in enumerate(zip(pin_ids, faults.tolist(), strict=True)):
             reason = fault or self._id_fault(pin_id)
             if pin_id is None or reason:
                 self._rejects.add(file=str(path), row=first_row + at, reason=reason, pin_id=pin_id)
             else:
                 self._known.add(pin_id)
-                self._vectors[len(self)] = vectors[at]
                 self._pin_ids.append(pin_id)
-                self._titles.append(titles[at])
+                kept.append(at)
+        self._vectors[len(self) - len(kept) : len(self)] = vectors[kept]
+        titles = self._titles_of(batch)
+        self._titles.extend(titles[at] for at in kept)
 
     def pins(self) -> PoolPins:
         return PoolPins(

@@ -1,0 +1,56 @@
+"""evaluation.toml says what dataset.toml does not, and all of it is optional."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from evaluation.data_set.about import About, about_of, read_about, write_about
+from evaluation.data_set.period import Period
+from storage.errors import DataError
+
+
+def test_without_a_file_nothing_is_said(tmp_path: Path) -> None:
+    """Any data set can be evaluated as it is."""
+    assert about_of(tmp_path) == About()
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        About(),
+        About(
+            name="films-2",
+            pins="other pins.parquet",
+            title='"Films"',
+            note="Leaks\nnothing.",
+            period=Period(test_from=date(2013, 8, 8), validation_days=3, test_days=4),
+        ),
+    ],
+)
+def test_what_is_written_is_read(about: About, tmp_path: Path) -> None:
+    """Every field, whatever its text holds."""
+    write_about(tmp_path, about)
+    assert about_of(tmp_path) == about
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('test_from = "8 August"', "test_from must be a day, for example \"2013-08-08\"; got '8 August'"),
+        ("test_days = 0", "test_days must be a whole number from 1"),
+        ('titel = "x"', "titel is not known here; known are: name, note"),
+        ("note = 3", "note must be a text"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """The file, the key, the value, and what to write."""
+    (tmp_path / "evaluation.toml").write_text(text)
+    with pytest.raises(DataError, match=message):
+        about_of(tmp_path)
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    """Whoever names one wants it read."""
+    with pytest.raises(DataError, match=r"gone.toml does not exist. Leave it out"):
+        read_about(tmp_path / "gone.toml")
