@@ -1,11 +1,13 @@
 """Builds and wires the evaluation."""
 
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
+from evaluation.data_set.about import About, about_of, data_set_of, read_about
 from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
 from evaluation.experiments import experiments
@@ -18,7 +20,7 @@ from evaluation.settings import EvaluationSettings
 from evaluation.thresholds import thresholds_of
 from evaluation.worlds import World
 from process.progress import Reporter
-from storage.dataset import DataSet, read_dataset
+from storage.dataset import DataSet
 
 
 def run_evaluation(settings: EvaluationSettings) -> None:
@@ -29,22 +31,37 @@ def run_evaluation(settings: EvaluationSettings) -> None:
         StorageError: The data cannot be read.
     """
     reporter = Reporter()
-    data_set = read_dataset(settings.data)
+    about = _about(settings)
+    data_set = data_set_of(settings.data, about)
     out = settings.out or Path("build/eval") / _folder_name(data_set.name)
-    world = _world(data_set, settings, out, reporter)
+    world = _world(data_set, about, out, reporter)
     report = experiments(_setting(world, settings, out), reporter)
     write_json(report, out / "report.json")
     write_html(report, out / "report.html")
     _tell(report, out, reporter)
 
 
-def _world(data_set: DataSet, settings: EvaluationSettings, out: Path, reporter: Reporter) -> World:
-    out.mkdir(parents=True, exist_ok=True)
+def _about(settings: EvaluationSettings) -> About:
+    """What evaluation.toml says, unless the settings say otherwise."""
+    said = about_of(settings.data) if settings.about is None else read_about(settings.about)
     period = Period(
-        test_from=_day(settings), validation_days=settings.validation_days, test_days=settings.test_days
+        test_from=_day(settings) or said.period.test_from,
+        validation_days=settings.validation_days or said.period.validation_days,
+        test_days=settings.test_days or said.period.test_days,
     )
-    rejects = out / "rejects.jsonl"
-    return read_world(data_set, period, note=settings.note, rejects_file=rejects, reporter=reporter)
+    return replace(said, note=settings.note or said.note, period=period)
+
+
+def _world(data_set: DataSet, about: About, out: Path, reporter: Reporter) -> World:
+    out.mkdir(parents=True, exist_ok=True)
+    return read_world(
+        data_set,
+        about.period,
+        title=about.title,
+        note=about.note,
+        rejects_file=out / "rejects.jsonl",
+        reporter=reporter,
+    )
 
 
 def _setting(world: World, settings: EvaluationSettings, out: Path) -> Setting:

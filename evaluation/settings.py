@@ -21,6 +21,14 @@ class EvaluationSettings:
             metavar="FOLDER",
         ),
     ] = None
+    about: Annotated[
+        Path | None,
+        setting(
+            "The file to read in place of FOLDER/evaluation.toml; the flags below override what it says.",
+            env="EVALUATION_ABOUT",
+            metavar="FILE",
+        ),
+    ] = None
     note: Annotated[
         str, setting("What readers of the report must know about the data.", env="EVALUATION_NOTE")
     ] = ""
@@ -33,11 +41,12 @@ class EvaluationSettings:
         ),
     ] = None
     validation_days: Annotated[
-        int, setting("Days for choosing.", env="EVALUATION_VALIDATION_DAYS", low=1)
-    ] = 30
+        int | None, setting("Days for choosing; left out: 30.", env="EVALUATION_VALIDATION_DAYS", low=1)
+    ] = None
     test_days: Annotated[
-        int, setting("Days after those, for confirming.", env="EVALUATION_TEST_DAYS", low=1)
-    ] = 60
+        int | None,
+        setting("Days after those, for confirming; left out: 60.", env="EVALUATION_TEST_DAYS", low=1),
+    ] = None
     max_cases: Annotated[
         int | None,
         setting(

@@ -9,11 +9,12 @@ validation_days = 30                  # judged days on which a method may be cho
 test_days = 60                        # judged days after those
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from evaluation.data_set.period import Period
+from storage.dataset import DataSet, read_dataset
 from storage.toml_files import TomlTable, read_toml, toml_text
 
 ABOUT_FILE = "evaluation.toml"
@@ -68,6 +69,20 @@ def about_of(folder: Path) -> About:
     """
     file = folder / ABOUT_FILE
     return read_about(file) if file.exists() else About()
+
+
+def data_set_of(folder: Path, about: About) -> DataSet:
+    """What FOLDER/dataset.toml says, with the name and the pins that `about` puts in place of its own.
+
+    Raises:
+        DataError: It is missing or wrong.
+    """
+    data_set = read_dataset(folder)
+    return replace(
+        data_set,
+        name=about.name or data_set.name,
+        pins=folder / about.pins if about.pins else data_set.pins,
+    )
 
 
 def write_about(folder: Path, about: About) -> None:

@@ -110,7 +110,8 @@ def _distinct(events: NDArray[np.int64]) -> NDArray[np.int64]:
     """The distinct rows of a table, in order; np.unique takes many times as long."""
     events = events[np.lexsort(events.T[::-1])]
     is_new = np.append(True, (events[1:] != events[:-1]).any(axis=1))
-    return events[is_new[: len(events)]]
+    distinct: NDArray[np.int64] = events[is_new[: len(events)]]
+    return distinct
 
 
 def _texts(column: "pa.Array[Any]") -> "pa.Array[Any]":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.data_set.about import About, about_of, read_about, write_about
+from evaluation.data_set.about import About, about_of, data_set_of, read_about, write_about
 from evaluation.data_set.period import Period
 from storage.errors import DataError
 
@@ -54,3 +54,21 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
     """Whoever names one wants it read."""
     with pytest.raises(DataError, match=r"gone.toml does not exist. Leave it out"):
         read_about(tmp_path / "gone.toml")
+
+
+def test_a_folder_may_be_read_in_two_ways(tmp_path: Path) -> None:
+    """Another name and other pins of the same folder; what is not said stays."""
+    for name in ("pins.parquet", "others.parquet"):
+        (tmp_path / name).touch()
+    (tmp_path / "dataset.toml").write_text('name = "a"\npins = "pins.parquet"\nembedding_space = "x"\n')
+    as_it_is = data_set_of(tmp_path, About())
+    otherwise = data_set_of(tmp_path, About(name="b", pins="others.parquet"))
+    assert (as_it_is.name, as_it_is.pins.name) == ("a", "pins.parquet")
+    assert (otherwise.name, otherwise.pins.name) == ("b", "others.parquet")
+    assert otherwise.embedding_space == "x"
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[3] / "evaluation" / "about").glob("*.toml")))
+def test_the_files_that_ship_are_right(file: Path) -> None:
+    """Each is read, and names itself."""
+    assert read_about(file).name == file.stem
