@@ -46,34 +46,38 @@ def fused_scores(
     return scores
 
 
+def union(lists: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """The distinct rows of all lists, int64 [u], ascending; and each list as places among them."""
+    rows, places = np.unique(np.concatenate(lists).astype(np.int64), return_inverse=True)
+    return rows, np.split(places, np.cumsum([len(of_list) for of_list in lists])[:-1])
+
+
 def fuse(
-    lists: Sequence[NDArray[np.integer]],
-    rows: NDArray[np.integer],
-    scores: NDArray[np.float32],
-    *,
-    fused_share: float,
-    n: int,
+    lists: Sequence[NDArray[np.int64]], scores: NDArray[np.float32], *, fused_share: float, n: int
 ) -> NDArray[np.int64]:
-    """The best rows by score, then the lists interleaved.
+    """The best by score, then the lists interleaved without them.
 
     Args:
-        lists: Rows, nearest first; the lists in order of importance.
-        rows: [u], the distinct rows of all lists, ascending.
-        scores: float32 [u], of those rows.
+        lists: Places in `scores`, nearest first; the lists in order of importance.
+        scores: float32 [u], of the union of the lists; ties go to the first.
         fused_share: The part of n that is taken by score.
         n: The most altogether.
 
     Returns:
-        int64, distinct rows, best first; fewer than n only when the lists hold no more.
+        int64, distinct places, best first; fewer than n only when the lists hold no more.
     """
-    order = np.lexsort((rows, -scores))
     n_fused = round(fused_share * n)
-    head, rest = rows[order[:n_fused]], np.zeros(len(rows), np.bool_)
-    rest[order[n_fused:]] = True
-    wanted = min(n, len(rows)) - len(head)
+    head = np.argsort(-scores, kind="stable")[:n_fused]
+    wanted = min(n, len(scores)) - len(head)
     if wanted < 1:
-        return head.astype(np.int64)
-    tails = [of_list[rest[np.searchsorted(rows, of_list)]] for of_list in lists]
+        return head
+    is_left = np.ones(len(scores), np.bool_)
+    is_left[head] = False
+    # One list alone would fill the tail with so many.
+    tails = [of_list[is_left[of_list]][:wanted] for of_list in lists]
     merged = interleave(tails, budget=wanted, max_candidates=wanted)
-    tail = [tails[i][at] for i, at in zip(merged.lists, merged.positions, strict=True)]
-    return np.concatenate([head, tail]).astype(np.int64)
+    tail = np.empty(len(merged.lists), np.int64)
+    for i, of_list in enumerate(tails):
+        is_from_it = merged.lists == i
+        tail[is_from_it] = of_list[merged.positions[is_from_it]]
+    return np.concatenate([head, tail])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from evaluation.cosines import Cosines
 from evaluation.drawing import draws
 from evaluation.embeddings import NO_ROW, Embeddings
-from evaluation.fusing import fuse, fused_scores
+from evaluation.fusing import fuse, fused_scores, union
 from evaluation.list_cache import ListCache
 from evaluation.methods import Method
 from evaluation.metrics import judged
@@ -88,7 +88,9 @@ def measure_fused(methods: Sequence[Method], people: People, bench: Bench) -> di
     embeddings = people.embeddings(methods[0])
     seen = np.zeros(len(bench.pool), np.bool_)
     found: dict[str, list[NDArray[np.float64]]] = {method.key: [] for method in methods}
-    with bench.reporter.step(f"Fused ({len(methods)})", len(people.cases)) as step:
+    with bench.reporter.step(
+        f"Fused: {methods[0].policy.n_representatives} medoids", len(people.cases)
+    ) as step:
         bench.lists.fetch(np.unique(np.concatenate([of_case.rows for of_case in embeddings])))
         for case, of_case in zip(people.cases, embeddings, strict=True):
             lists = _unseen(bench.lists.fetch(of_case.rows)[1], case, seen)
@@ -195,7 +197,7 @@ def _fused_answers(
     """The answer of every policy; what they share is worked out once."""
     n = bench.protocol.n_candidates
     heads = [of_list[:n] for of_list in lists]
-    rows = np.unique(np.concatenate(heads))
+    rows, places = union(heads)
     cosines = bench.cosines.between(embeddings.rows, rows)
     scores: dict[float, NDArray[np.float32]] = {}
     for method in methods:
@@ -203,7 +205,7 @@ def _fused_answers(
         if temperature not in scores:
             scores[temperature] = fused_scores(cosines, embeddings.importances, temperature)
         share = method.policy.fused_share
-        yield method, fuse(heads, rows, scores[temperature], fused_share=share, n=n)
+        yield method, rows[fuse(places, scores[temperature], fused_share=share, n=n)]
 
 
 def diversity(method: Method, people: People, bench: Bench, *, max_cases: int) -> NDArray[np.float64]:

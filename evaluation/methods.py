@@ -82,6 +82,7 @@ TABLE_4 = (
     TOP_10,
 )
 FIGURE_7 = tuple(_pinnersage(f"e-{e}", f"e = {e}", e=e) for e in range(1, 11))
+"""Sampled, as the paper does."""
 
 
 def fused(policy: FusePolicy) -> Method:
@@ -99,7 +100,9 @@ def fused(policy: FusePolicy) -> Method:
 
 
 FUSED = tuple(
-    fused(FusePolicy(temperature=temperature, fused_share=share))
-    for temperature in (0.1, 0.3, 1.0)
-    for share in (1.0, 0.7, 0.5)
+    fused(FusePolicy(n_representatives=n, temperature=temperature, fused_share=share))
+    for n, temperatures in ((10, (0.3,)), (20, (0.2, 0.3, 1.0)))
+    for temperature in temperatures
+    for share in (1.0, 0.85, 0.7)
 )
+"""What validation chooses from."""

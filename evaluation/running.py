@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -152,15 +152,21 @@ def _run_part(plan: Plan, setting: Setting, part: int, reporter: Reporter) -> tu
     arrays: Arrays = {}
     for method in plan.methods:
         arrays |= stages.run(method.key, asdict(method), partial(workbench.measure, method))
-    if plan.fused:
-        of_all = [asdict(method) for method in plan.fused]
-        arrays |= stages.run("fused", of_all, partial(workbench.measure_fused, plan.fused))
+    for n, methods in _by_representatives(plan.fused):
+        parameters = [asdict(method) for method in methods]
+        arrays |= stages.run(f"fused-{n}", parameters, partial(workbench.measure_fused, methods))
     for method in plan.diverse:
         arrays |= stages.run(DIVERSITY + method.key, asdict(method), partial(workbench.diversity, method))
     if plan.with_oracles:
         arrays |= stages.run(ORACLE_STAGE, None, workbench.oracles)
         arrays |= stages.run(CLUSTERS_STAGE, None, workbench.n_clusters)
     return arrays, stages.seconds
+
+
+def _by_representatives(methods: Sequence[Method]) -> Iterator[tuple[int, list[Method]]]:
+    """Those with the same representatives together: they share most of the work."""
+    for n in dict.fromkeys(method.policy.n_representatives for method in methods):
+        yield n, [method for method in methods if method.policy.n_representatives == n]
 
 
 class _Workbench:

@@ -35,7 +35,7 @@ class EvaluationSettings:
     test_from: Annotated[
         datetime | None,
         setting(
-            "First day judged, UTC; what the vectors know must end there. Left out: the data's last days.",
+            "First day judged, UTC; the vectors must know nothing of it. Left out: the last days.",
             env="EVALUATION_TEST_FROM",
             metavar="YYYY-MM-DD",
         ),
