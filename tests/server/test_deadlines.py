@@ -1,9 +1,19 @@
 """The caller's deadline: no stage begins for nobody."""
 
+import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
+from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import CallCancelledError, DeadlineExpiredError
+from server.metrics import Metrics
+from server.profiles import ProfileSource
+from server.recommending import Recommender
+from server.retrieval import Retrieval
+from server.sampling import Sampler
+from server.validation import Options
+from tests.server.world import CUT_S, default_people, make_pins
 
 
 def test_without_a_deadline_every_stage_may_begin() -> None:
@@ -27,3 +37,24 @@ def test_no_stage_begins_for_a_caller_who_gave_up() -> None:
     """The same for one who cancelled with time left."""
     with pytest.raises(CallCancelledError, match="the caller gave up before stage 'merge' began"):
         Deadline(60, lambda: False).check("merge")
+
+
+def test_a_batch_stops_between_two_users() -> None:
+    """Users of a batch are served while the caller waits, and none is looked up after that."""
+    pins, metrics = make_pins(), Metrics(CollectorRegistry())
+    recommender = Recommender(
+        pins=pins,
+        profiles=ProfileSource(default_people().store(), pins, metrics),
+        sampler=Sampler(np.random.default_rng(1)),
+        retrieval=Retrieval(pins, CandidateCache(1_000_000), ef_search=64, metrics=metrics),
+        metrics=metrics,
+        popular=None,
+        clock=lambda: CUT_S,
+    )
+    waiting = [True]
+    answers = recommender.for_users(["ben", "ann"], Options(), Deadline(None, lambda: waiting[0]))
+
+    assert len(next(answers).selection)
+    waiting[0] = False
+    with pytest.raises(CallCancelledError, match="'profile'"):
+        next(answers)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from server.retrieval import TIERS
 from server.settings import Fallback
 from storage.pins.memory import InMemoryPins
 from tests.server.conftest import Serve
@@ -126,6 +127,50 @@ def test_an_answer_is_short_only_when_the_pool_is(serve: Serve) -> None:
 
     assert len(answer.candidates) == 1_000
     assert set(candidates(answer)).isdisjoint(cats[:4_000])
+
+
+class CountedPins(InMemoryPins):
+    """A fan of pins that remembers what was searched for and looked up."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__([f"cat-{i}" for i in range(n)], fan(0, n), embedding_space=SPACE)
+        self.searched_k: list[int] = []
+        self.lookups: list[list[str]] = []
+
+    def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int64]:
+        self.lookups.append(list(pin_ids))
+        return super().rows(pin_ids)
+
+    def search(
+        self, queries: NDArray[np.float16], k: int, *, ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        self.searched_k.append(k)
+        return super().search(queries, k, ef_search=ef_search)
+
+
+def test_a_full_answer_fetches_nothing_further(serve: Serve) -> None:
+    """A list that gave less than its budget is not fetched wider when the answer is full without it."""
+    pins = CountedPins(300)
+    stub = serve(pins, People(shares={"ann": {"cat-0": 2.0, "cat-299": 1.0}}).store())
+    pins.searched_k.clear()
+
+    answer = stub.Recommend(pb.RecommendRequest(user_id="ann", max_candidates=3))
+
+    assert [each.medoid_pin_id for each in answer.candidates] == ["cat-0", "cat-299", "cat-0"]
+    assert pins.searched_k == [TIERS[0]]
+
+
+def test_beyond_the_widest_list_the_answer_is_short(serve: Serve) -> None:
+    """Who has seen more than any list holds gets what is left of the widest: the search ends there."""
+    pins = CountedPins(TIERS[-1] + 200)
+    seen = [f"cat-{i}" for i in range(TIERS[-1] - 10)]
+    stub = serve(pins, People(shares={"ann": {"cat-0": 1.0}}, seen={"ann": seen}).store())
+    pins.searched_k.clear()
+
+    answer = stub.Recommend(pb.RecommendRequest(user_id="ann", max_candidates=50))
+
+    assert len(answer.candidates) == 10
+    assert pins.searched_k == list(TIERS)
 
 
 def test_the_smallest_answer_of_the_most_interests(serve: Serve) -> None:
@@ -339,14 +384,8 @@ def test_batch_answers_in_the_order_asked(stub: RecommenderStub) -> None:
 
 def test_a_batch_looks_its_exclusions_up_once(serve: Serve) -> None:
     """However many users a batch has, what the caller excludes is found in the artefact a single time."""
-    lookups: list[list[str]] = []
-
-    class CountedPins(InMemoryPins):
-        def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int64]:
-            lookups.append(list(pin_ids))
-            return super().rows(pin_ids)
-
-    stub = serve(CountedPins(["cat-0", "cat-1", "cat-2"], fan(0, 3), embedding_space=SPACE))
+    pins = CountedPins(3)
+    stub = serve(pins)
     stream = stub.RecommendBatch(
         pb.RecommendBatchRequest(user_ids=["ben"] * 3, exclude_pin_ids=["cat-1", "x"])
     )
@@ -356,7 +395,7 @@ def test_a_batch_looks_its_exclusions_up_once(serve: Serve) -> None:
         for part in stream
         for result in part.results
     ] == [["cat-2"]] * 3
-    assert lookups.count(["cat-1", "x"]) == 1
+    assert pins.lookups.count(["cat-1", "x"]) == 1
 
 
 def test_a_large_batch_comes_in_messages_of_at_most_a_mebibyte(serve: Serve) -> None:
