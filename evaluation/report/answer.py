@@ -35,7 +35,7 @@ def answer(report: Report) -> Answer | None:
     lifts = [(measure, _over_best(chosen, measure)) for measure in measures]
     found = [(measure, lift) for measure, lift in lifts if lift is not None]
     first = _comparison(chosen, found, table, _choice(report))
-    return Answer(_verdict([lift for _, lift in found]), (first, _in_perspective(chosen, table, measures)))
+    return Answer(_verdict(found, table), (first, _in_perspective(chosen, table, measures)))
 
 
 def judged(table: Table) -> list[str]:
@@ -68,17 +68,22 @@ def _choice(report: Report) -> str:
     return f"{cases} it was not chosen on" if VALIDATION in report.tables else cases
 
 
-def _verdict(lifts: Sequence[Lift]) -> str:
-    """Certain when every interval says the same; a lift without an interval is never certain."""
-    if all(lift.low is not None and lift.low > 0 for lift in lifts):
+def _verdict(lifts: Sequence[tuple[str, Lift]], table: Table) -> str:
+    """Certain only where an interval is: what lies on both sides of zero is no difference yet."""
+    names = {key: _inside(table.columns[key].title) for key, _ in lifts}
+    better = [names[key] for key, lift in lifts if lift.low is not None and lift.low > 0]
+    worse = [names[key] for key, lift in lifts if lift.high is not None and lift.high < 0]
+    if len(better) == len(lifts):
         return "Yes."
-    if all(lift.value > 0 for lift in lifts):
-        return "Probably, within the noise."
-    if all(lift.high is not None and lift.high < 0 for lift in lifts):
+    if len(worse) == len(lifts):
         return "No."
-    if all(lift.value < 0 for lift in lifts):
-        return "Probably not, within the noise."
-    return "It depends on the measure."
+    if better and worse:
+        return f"Better in {_listed(better)}, worse in {_listed(worse)}."
+    if better:
+        return f"Yes in {_listed(better)}; the rest is within the noise."
+    if worse:
+        return f"No: worse in {_listed(worse)}, the rest is within the noise."
+    return "Not measurably: the difference is within the noise."
 
 
 def _comparison(chosen: Row, lifts: Sequence[tuple[str, Lift]], table: Table, choice: str) -> str:
@@ -106,7 +111,7 @@ def _papers_own(chosen: Row, table: Table, measures: Sequence[str]) -> str:
     if not own or own[-1].name == chosen.name:
         return ""
     lifts = [numbers.lift(lift) for key in measures if (lift := _over_best(own[-1], key)) is not None]
-    if not lifts:
+    if len(lifts) < len(measures):
         return ""
     return f"; the paper’s own setting stands at {_listed(lifts)}, in the same order"
 

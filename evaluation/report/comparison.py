@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from evaluation.report import numbers
-from evaluation.report.ink import Ink, drawing_style, grid, ink_of, svg
+from evaluation.report.axes import WIDTH_IN, axes_at, grid, new_figure
+from evaluation.report.ink import Ink, drawing_style, ink_of, svg
 from evaluation.results import Lift
 
-WIDTH_IN, NAMES_IN, TOP_IN, BOTTOM_IN, ROW_IN, GAP_IN = 8.2, 2.75, 0.62, 0.52, 0.33, 0.3
+_NAMES_IN, _TOP_IN, _BOTTOM_IN, _ROW_IN, _GAP_IN = 2.75, 0.62, 0.52, 0.33, 0.3
 _NUMBERS_IN = 0.55
 
 
@@ -68,21 +69,13 @@ def _panels(
     methods: Sequence[Compared], measures: Sequence[str], *, room: float
 ) -> tuple[matplotlib.figure.Figure, list[Axes]]:
     """A panel a measure on one scale; `room` inches at the right of each are left to numbers."""
-    height = TOP_IN + BOTTOM_IN + ROW_IN * len(methods)
-    drawn = matplotlib.figure.Figure(figsize=(WIDTH_IN, height))
-    width = (WIDTH_IN - NAMES_IN - 0.1 - GAP_IN * (len(measures) - 1)) / len(measures)
+    height = _ROW_IN * len(methods)
+    drawn = new_figure(height + _TOP_IN + _BOTTOM_IN)
+    width = (WIDTH_IN - _NAMES_IN - 0.1 - _GAP_IN * (len(measures) - 1)) / len(measures)
     panels: list[Axes] = []
     for at in range(len(measures)):
-        left = NAMES_IN + at * (width + GAP_IN)
-        axes = drawn.add_axes(
-            (
-                left / WIDTH_IN,
-                BOTTOM_IN / height,
-                (width - room) / WIDTH_IN,
-                ROW_IN * len(methods) / height,
-            ),
-            sharex=panels[0] if panels else None,
-        )
+        box = (_NAMES_IN + at * (width + _GAP_IN), _BOTTOM_IN, width - room, height)
+        axes = axes_at(drawn, box, sharex=panels[0] if panels else None)
         axes.set_yticks(range(len(methods)), [])
         axes.set_ylim(len(methods) - 0.5, -0.5)
         panels.append(axes)

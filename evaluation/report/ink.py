@@ -7,15 +7,14 @@ drawing is readable in light, in dark and on paper, and can be searched and copi
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 LABEL_SIZE = 9.5
@@ -166,34 +165,3 @@ def _for_a_page(document: str, name: str, described: str) -> str:
 def ink_of(kind: str) -> Ink:
     """The colour of a kind of method, the same on every figure and in every table."""
     return _KINDS.get(kind, Ink.OTHER)
-
-
-def grid(axes: Axes, *, along: Literal["x", "y"]) -> None:
-    """Faint lines to read values by, across the axis `along` that carries them."""
-    axes.grid(visible=True, axis=along)
-    axes.tick_params(axis=along, length=0)
-
-
-def spread(wanted: Sequence[float], *, sizes: Sequence[float], low: float, high: float) -> list[float]:
-    """Move labels apart along one axis, no further than they need.
-
-    Args:
-        wanted: Where the middle of each label would stand alone.
-        sizes: The length of each label along the axis.
-        low: Where the space for labels begins.
-        high: Where it ends; labels that do not fit go on below `low`.
-
-    Returns:
-        The middle of each label, in the order of `wanted`.
-    """
-    order = sorted(range(len(wanted)), key=lambda at: wanted[at])
-    places = list(wanted)
-    edge = low
-    for at in order:
-        places[at] = max(places[at], edge + sizes[at] / 2)
-        edge = places[at] + sizes[at] / 2
-    edge = high
-    for at in reversed(order):
-        places[at] = min(places[at], edge - sizes[at] / 2)
-        edge = places[at] - sizes[at] / 2
-    return places

@@ -7,7 +7,8 @@ from itertools import groupby
 
 from evaluation.report.answer import TEST, VALIDATION, judged
 from evaluation.report.comparison import Compared, forest, validation_beside_test
-from evaluation.report.drawing import Mark, draw
+from evaluation.report.drawing import draw
+from evaluation.report.lines import Mark
 from evaluation.report.numbers import number
 from evaluation.report.tables import ShownTable, shown
 from evaluation.results import Cell, Column, Figure, Lift, Report, Row, Table

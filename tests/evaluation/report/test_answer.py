@@ -27,9 +27,9 @@ def verdict(report: Report, lift: Lift) -> str:
     ("lift", "expected"),
     [
         (Lift(value=0.05, low=0.01, high=0.09), "Yes."),
-        (Lift(value=0.05, low=-0.01, high=0.11), "Probably, within the noise."),
-        (Lift(value=0.05), "Probably, within the noise."),
-        (Lift(value=-0.05, low=-0.11, high=0.01), "Probably not, within the noise."),
+        (Lift(value=0.05, low=-0.01, high=0.11), "Not measurably: the difference is within the noise."),
+        (Lift(value=0.05), "Not measurably: the difference is within the noise."),
+        (Lift(value=-0.05, low=-0.11, high=0.01), "Not measurably: the difference is within the noise."),
         (Lift(value=-0.05, low=-0.09, high=-0.01), "No."),
     ],
 )
@@ -40,15 +40,40 @@ def test_the_verdict_is_as_certain_as_the_intervals(
     assert verdict(minimal_report, lift) == expected
 
 
+@pytest.mark.parametrize(
+    ("lift", "expected"),
+    [
+        (
+            Lift(value=0.01, low=-0.1, high=0.1),
+            "Yes in relevance at cosine ≥ 0.62 and relevance at cosine ≥ 0.80; ",
+        ),
+        (Lift(value=0.01), "Yes in relevance at cosine ≥ 0.62 and relevance at cosine ≥ 0.80; "),
+    ],
+)
+def test_what_is_within_the_noise_is_said_to_be(village_report: Report, lift: Lift, expected: str) -> None:
+    """A measure whose interval holds zero, or that has none, is neither better nor worse."""
+    test = village_report.tables["table4.test"]
+    fused = test.rows[-1]
+    unsure = replace(
+        fused, cells={**fused.cells, "recall": replace(fused.cells["recall"], over_best_single=lift)}
+    )
+    report = replace(village_report, tables={"table4.test": replace(test, rows=(*test.rows[:2], unsure))})
+    found = answer(report)
+    assert found is not None
+    assert found.verdict == f"{expected}the rest is within the noise."
+
+
 def test_a_gain_in_one_measure_and_a_loss_in_another_is_no_yes(village_report: Report) -> None:
-    """Better on recall and worse on relevance depends on the measure."""
+    """Better in relevance and worse in recall is said as both."""
     test = village_report.tables["table4.test"]
     fused = test.rows[-1]
     worse = replace(fused.cells["recall"], over_best_single=Lift(value=-0.1, low=-0.2, high=-0.05))
     mixed = replace(test, rows=(*test.rows[:2], replace(fused, cells={**fused.cells, "recall": worse})))
     found = answer(replace(village_report, tables={"table4.test": mixed}))
     assert found is not None
-    assert found.verdict == "It depends on the measure."
+    assert found.verdict == (
+        "Better in relevance at cosine ≥ 0.62 and relevance at cosine ≥ 0.80, worse in recall."
+    )
 
 
 def test_the_method_is_chosen_on_validation_and_judged_on_the_test(minimal_report: Report) -> None:

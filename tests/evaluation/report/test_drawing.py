@@ -8,8 +8,10 @@ import matplotlib as mpl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.report.drawing import Mark, draw
-from evaluation.report.ink import Ink, spread
+from evaluation.report.axes import spread
+from evaluation.report.drawing import draw
+from evaluation.report.ink import Ink
+from evaluation.report.lines import Mark
 from evaluation.results import Figure, Report, Series
 
 
