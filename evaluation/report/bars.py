@@ -44,7 +44,7 @@ def _histogram(figure: Figure, series: Series, names: Sequence[str]) -> matplotl
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel(figure.x_title)
-    axes.set_title(sentence(figure.y_title), fontweight="normal", pad=18)
+    axes.set_title(sentence(figure.y_title), pad=18)
     return drawn
 
 

@@ -52,7 +52,7 @@ def panels(figures: Sequence[Figure], marks: Sequence[Mark]) -> matplotlib.figur
         line, column = divmod(at, columns)
         bottom = drawn.get_figheight() - (line + 1) * _PANEL_IN + _BOTTOM_IN
         axes = axes_at(drawn, (_LEFT_IN + column * (width + _GAP_IN), bottom, width, _HEIGHT_IN))
-        places = _panel(axes, figure, weight="bold" if len(figures) > 1 else "normal")
+        places = _panel(axes, figure)
         if column == columns - 1 or at == len(figures) - 1:
             _label_ends(axes, figure.series, places, width)
         if figure.x_unit == "cosine" and marks:
@@ -60,7 +60,7 @@ def panels(figures: Sequence[Figure], marks: Sequence[Mark]) -> matplotlib.figur
     return drawn
 
 
-def _panel(axes: Axes, figure: Figure, *, weight: str) -> Places:
+def _panel(axes: Axes, figure: Figure) -> Places:
     grid(axes, along="y")
     places = _x_places(axes, figure)
     for series, dashes in zip(figure.series, _dashes(figure.series), strict=True):
@@ -71,7 +71,7 @@ def _panel(axes: Axes, figure: Figure, *, weight: str) -> Places:
         axes.set_ylim(bottom=0)
     value_ticks(axes, along="y", unit=figure.y_unit)
     axes.set_xlabel(figure.x_title)
-    axes.set_title(sentence(figure.y_title), fontweight=weight)
+    axes.set_title(sentence(figure.y_title))
     return places
 
 
