@@ -327,11 +327,12 @@ def test_an_online_medoid_that_left_the_artefact_is_replaced(serve: Serve) -> No
 
 
 def test_another_watermark_recomputes_the_online_interests(serve: Serve) -> None:
-    """After a roll-back of the batch an action is counted once: those up to the watermark are the batch's."""
+    """After a roll-back each action counts once: up to the watermark in the batch. A hidden pin never does."""
     people = default_people()
-    newest = {"car-5": CUT_S - DAY_S, "cake-0": CUT_S + 20}
+    newest = {"car-5": CUT_S, "cake-0": CUT_S + 20, "car-8": CUT_S + 30, "car-9": CUT_S + 40}
     stale = make_interests({"car-5": 1.0, "cake-0": 1.0})
-    people.online = [make_online("ben", newest, stale, after_s=CUT_S - 2 * DAY_S)]
+    hidden = {"car-9": -1.0, "car-8": 0.0}
+    people.online = [make_online("ben", newest, stale, after_s=CUT_S - 2 * DAY_S, weights=hidden)]
     stub = serve(profiles=people.store())
 
     profile = stub.GetProfile(pb.GetProfileRequest(user_id="ben"))

@@ -4,6 +4,7 @@ Pin `cat-0` lies on the first axis, `cat-1` a little beside it, and so on; `car-
 around the third. So the pins nearest to `cat-0` are `cat-1`, `cat-2`, ... in this order.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +26,7 @@ SPACE = EmbeddingSpace("three-topics-1", DIMENSION)
 CUT_S = 1_700_000_000
 DAY_S = 86_400
 PARAMETERS = Parameters(alpha=0.5)
+NO_WEIGHTS: Mapping[str, float] = {}
 
 
 def fan(axis: int, n: int) -> NDArray[np.float16]:
@@ -79,16 +81,21 @@ def make_profile(user_id: str, shares: dict[str, float]) -> Profile:
 
 
 def make_online(
-    user_id: str, actions: dict[str, int], interests: Interests, *, after_s: int
+    user_id: str,
+    actions: dict[str, int],
+    interests: Interests,
+    *,
+    after_s: int,
+    weights: Mapping[str, float] = NO_WEIGHTS,
 ) -> OnlineProfile:
-    """An online record of pins and their times."""
+    """An online record of pins and their times; a pin without a weight has weight 1."""
     return OnlineProfile(
         user_id=user_id,
         embedding_space=SPACE,
         parameters_version="model-1",
         pin_ids=tuple(actions),
         times_s=np.array(list(actions.values()), np.int64),
-        weights=np.ones(len(actions)),
+        weights=np.array([weights.get(pin_id, 1.0) for pin_id in actions]),
         actions_after_s=after_s,
         interests=interests,
     )
