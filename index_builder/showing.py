@@ -1,20 +1,19 @@
 """What a person sees: the summary of a build, the table of versions, the word that a version is good."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
 
 from index_builder.build import Built
+from process.showing import Column, fact_lines, shown_version, table_of_versions
 from storage.pins.artefact import PinArtefact
 from storage.pins.manifest import PinManifest
 from storage.publishing import VersionInfo
 
-_COLUMNS = ("version", "live", "pins", "indexed", "d", "embedding space", "MB")
-_TEXT_COLUMNS = {"version", "live", "embedding space"}
+_COLUMNS = (Column("pins"), Column("indexed"), Column("d"), Column("embedding space", is_text=True))
 
 
 def summary(built: Built) -> str:
     """A build in some lines."""
-    return "\n".join(f"  {title:<18}{text}" for title, text in _summary_lines(built))
+    return "\n".join(fact_lines(_summary_lines(built)))
 
 
 def verified(pins: PinArtefact) -> str:
@@ -25,12 +24,7 @@ def verified(pins: PinArtefact) -> str:
 
 def version_table(versions: Sequence[VersionInfo]) -> str:
     """One line a version, oldest first; those that cannot be read say why below."""
-    table = [list(_COLUMNS), *(_cells(version) for version in versions)]
-    widths = [max(len(row[at]) for row in table) for at in range(len(_COLUMNS))]
-    lines = ["  ".join(map(_padded, row, widths, _COLUMNS)).rstrip() for row in table]
-    return "\n".join(
-        [*lines, *(f"! {version.name}: {version.problem}" for version in versions if version.problem)]
-    )
+    return table_of_versions(versions, _COLUMNS, _cells)
 
 
 def _summary_lines(built: Built) -> Iterator[tuple[str, str]]:
@@ -45,8 +39,7 @@ def _summary_lines(built: Built) -> Iterator[tuple[str, str]]:
     yield "near-duplicates", f"{counts.near_duplicates:,} (cosine {cosine} or more to a better pin)"
     yield "indexed", f"{counts.indexed:,} of {built.manifest.embedding_space}"
     yield from _measured_lines(built.manifest)
-    again = " (the same as before: nothing was written)" if built.published.already_live else ""
-    yield "version", f"{built.published.version}{again}"
+    yield "version", shown_version(built.published.version, already_live=built.published.already_live)
     yield "in", str(built.published.folder)
 
 
@@ -59,20 +52,9 @@ def _measured_lines(manifest: PinManifest) -> Iterator[tuple[str, str]]:
         )
 
 
-def _cells(version: VersionInfo) -> list[str]:
-    live = "*" if version.is_current else ""
+def _cells(version: VersionInfo) -> list[str] | None:
     if version.problem:
-        return [version.name, live, *["?"] * (len(_COLUMNS) - 2)]
+        return None
     manifest = PinManifest.from_json(version.manifest, where=version.name)
     space, counts = manifest.embedding_space, manifest.counts
-    numbers = [f"{counts.pins:,}", f"{counts.indexed:,}", str(space.dimension)]
-    return [version.name, live, *numbers, space.name, f"{_megabytes(version):,.1f}"]
-
-
-def _megabytes(version: VersionInfo) -> float:
-    files = cast(dict[str, dict[str, Any]], version.manifest["files"])
-    return float(sum(file["bytes"] for file in files.values())) / 1e6
-
-
-def _padded(cell: str, width: int, column: str) -> str:
-    return cell.ljust(width) if column in _TEXT_COLUMNS else cell.rjust(width)
+    return [f"{counts.pins:,}", f"{counts.indexed:,}", str(space.dimension), space.name]

@@ -1,24 +1,13 @@
-"""`python -m profile_builder`: calibrate a model once, build everybody's profiles every day."""
+"""`python -m profile_builder`: calibrate once, build everybody's profiles every day, list and roll back."""
 
 import sys
 
 from model.errors import ModelError
 from process.commands import Program
-from process.progress import Reporter
-from profile_builder import bootstrap
+from profile_builder.bootstrap import batch, calibrate, list_batches, rollback
 from profile_builder.errors import ProfileBuilderError
-from profile_builder.settings import BatchSettings, CalibrateSettings
+from profile_builder.settings import BatchSettings, CalibrateSettings, ListSettings, RollbackSettings
 from storage.errors import StorageError
-
-
-def calibrate(settings: CalibrateSettings) -> None:
-    """Calibrate and print what came of it."""
-    print("\n".join(bootstrap.calibrate(settings, Reporter())))
-
-
-def batch(settings: BatchSettings) -> None:
-    """Build and publish the profiles and print what came of it."""
-    print("\n".join(bootstrap.batch(settings, Reporter())))
 
 
 def program() -> Program:
@@ -27,6 +16,8 @@ def program() -> Program:
     program.describe("Turn actions into profiles: calibrate once, then batch every day.")
     program.command("calibrate", CalibrateSettings, calibrate)
     program.command("batch", BatchSettings, batch)
+    program.command("list", ListSettings, list_batches)
+    program.command("rollback", RollbackSettings, rollback)
     return program
 
 

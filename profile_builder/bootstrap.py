@@ -9,8 +9,8 @@ from profile_builder.batch import BatchParts, BatchPolicy, run_batch
 from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_calibration
 from profile_builder.inputs import ReadPolicy, open_input
 from profile_builder.local import LocalPolicy
-from profile_builder.settings import BatchSettings, CalibrateSettings
-from profile_builder.summary import describe_batch, describe_calibration
+from profile_builder.settings import BatchSettings, CalibrateSettings, ListSettings, RollbackSettings
+from profile_builder.summary import batch_table, describe_batch, describe_calibration
 from profile_builder.times import parse_time
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
@@ -18,8 +18,8 @@ from storage.profiles.opening import open_batch_publisher, profiles_folder
 from storage.rejects import Rejects
 
 
-def calibrate(settings: CalibrateSettings, reporter: Reporter) -> list[str]:
-    """Run a calibration as the settings say; returns its summary.
+def calibrate(settings: CalibrateSettings) -> None:
+    """Run a calibration as the settings say, and print its summary.
 
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
@@ -35,12 +35,15 @@ def calibrate(settings: CalibrateSettings, reporter: Reporter) -> list[str]:
         pins = open_things.enter_context(closing(PinArtefact.open(settings.pins)))
         source = open_input(settings.data, settings.actions, pins.embedding_space)
         rejects = open_things.enter_context(Rejects(rejects_path))
-        parts = CalibrateParts(source=source, pins=pins, out=settings.out, rejects=rejects, reporter=reporter)
-        return describe_calibration(run_calibration(parts, policy), settings.out, rejects)
+        parts = CalibrateParts(
+            source=source, pins=pins, out=settings.out, rejects=rejects, reporter=Reporter()
+        )
+        result = run_calibration(parts, policy)
+    print("\n".join(describe_calibration(result, settings.out, rejects)))
 
 
-def batch(settings: BatchSettings, reporter: Reporter) -> list[str]:
-    """Run a batch as the settings say; returns its summary.
+def batch(settings: BatchSettings) -> None:
+    """Run a batch as the settings say, and print its summary.
 
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
@@ -67,9 +70,29 @@ def batch(settings: BatchSettings, reporter: Reporter) -> list[str]:
             model_file=model_file,
             publisher=open_batch_publisher(settings.profiles),
             rejects=rejects,
-            reporter=reporter,
+            reporter=Reporter(),
         )
-        return describe_batch(run_batch(parts, policy), model_file, settings.max_actions, rejects)
+        result = run_batch(parts, policy)
+    print("\n".join(describe_batch(result, model_file, settings.max_actions, rejects)))
+
+
+def list_batches(settings: ListSettings) -> None:
+    """Print the table of published batches.
+
+    Raises:
+        StorageError: There is none, or no store.
+    """
+    print(batch_table(open_batch_publisher(settings.profiles).versions()))
+
+
+def rollback(settings: RollbackSettings) -> None:
+    """Make another batch live, and say so.
+
+    Raises:
+        StorageError: It is not there, or cannot be used.
+    """
+    open_batch_publisher(settings.profiles).make_current(settings.version)
+    print(f"{settings.version} is live in {settings.profiles}.")
 
 
 def _read_policy(settings: CalibrateSettings | BatchSettings, window_days: int) -> ReadPolicy:

@@ -5,6 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from process.commands import setting
 
 _DATA = setting(
@@ -29,9 +31,7 @@ _LATENESS = setting(
 _MAX_ACTIONS = setting(
     "The newest so many of a user's actions make their interests.", env="MAX_ACTIONS", low=1, high=8_000
 )
-_REJECTS = setting(
-    "Where bad rows are written. Default: rejects.jsonl beside what is built.", env="REJECTS", metavar="FILE"
-)
+_PROFILES = setting("Profile store: a folder.", env="PROFILES", metavar="URL")
 _MAX_REJECT_SHARE = setting(
     "Stop when more than this share of the rows is bad; unknown pins do not count.",
     env="MAX_REJECT_SHARE",
@@ -62,7 +62,14 @@ class CalibrateSettings:
     window_days: Annotated[int, setting("Days of actions that count.", env="WINDOW_DAYS", low=1)] = 90
     max_actions: Annotated[int, _MAX_ACTIONS] = 2_000
     max_reject_share: Annotated[float, _MAX_REJECT_SHARE] = 0.05
-    rejects: Annotated[Path | None, _REJECTS] = None
+    rejects: Annotated[
+        Path | None,
+        setting(
+            "Lists the bad rows; default: calibrate-rejects.jsonl beside --out.",
+            env="REJECTS",
+            metavar="FILE",
+        ),
+    ] = None
     replace: Annotated[bool, setting("Write over a model file that says something else.", env="REPLACE")] = (
         False
     )
@@ -74,7 +81,7 @@ class BatchSettings:
 
     pins: Annotated[Path, _PINS]
     model: Annotated[Path, setting("The model file, made by calibrate.", env="MODEL", metavar="FILE")]
-    profiles: Annotated[str, setting("Profile store: a folder.", env="PROFILES", metavar="URL")]
+    profiles: Annotated[str, _PROFILES]
     data: Annotated[Path | None, _DATA] = None
     actions: Annotated[Path | None, _ACTIONS] = None
     now: Annotated[str | None, _NOW] = None
@@ -89,4 +96,24 @@ class BatchSettings:
     engine: Annotated[Engine, setting("What builds the users.", env="ENGINE")] = Engine.LOCAL
     processes: Annotated[int, setting("Worker processes; 0 is one a core.", env="PROCESSES", low=0)] = 0
     max_reject_share: Annotated[float, _MAX_REJECT_SHARE] = 0.05
-    rejects: Annotated[Path | None, _REJECTS] = None
+    rejects: Annotated[
+        Path | None,
+        setting(
+            "Lists the bad rows; default: batch-rejects.jsonl in --profiles.", env="REJECTS", metavar="FILE"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListSettings:
+    """List the published batches, oldest first."""
+
+    profiles: Annotated[str, _PROFILES]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackSettings:
+    """Make a batch live that was published before; going forward again works the same way."""
+
+    version: Annotated[str, typer.Argument(help="The version to make live, as `list` shows it.")]
+    profiles: Annotated[str, _PROFILES]

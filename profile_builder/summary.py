@@ -1,6 +1,6 @@
 """What a person reads when a command is done: the numbers, in sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from model.calibration import (
@@ -11,14 +11,21 @@ from model.calibration import (
     TARGET_CLUSTERS,
     Calibration,
 )
+from process.showing import Column, fact_lines, shown_version, table_of_versions
 from profile_builder.batch import BatchResult
 from profile_builder.calibrating import CalibrateResult
 from profile_builder.inputs import WindowActions
 from profile_builder.times import show_time
 from storage.model_file import ModelFile
+from storage.profiles.store import BatchVersion
 from storage.rejects import Rejects
 
-_AGAIN = " (the same as before: nothing was written)"
+_COLUMNS = (
+    Column("users"),
+    Column("computed at", is_text=True),
+    Column("model", is_text=True),
+    Column("embedding space", is_text=True),
+)
 
 
 def describe_batch(
@@ -27,7 +34,7 @@ def describe_batch(
     """The summary of a batch, one thing a line."""
     published, tally = result.published, result.tally
     of = tally.quantiles()
-    lines = {
+    facts = {
         "users": f"{tally.n_users:,}",
         "interests a user": f"median {of['p50']}, p90 {of['p90']}, p99 {of['p99']}, most {of['max']}",
         "no usable action": f"{tally.n_without:,} users",
@@ -35,10 +42,10 @@ def describe_batch(
         "window": _describe_window(result.actions),
         "rows left out": _left_out(result.actions, rejects),
         "model": f"{model_file.version}, alpha {model_file.parameters.alpha:.4g}",
-        "version": published.version + (_AGAIN if published.already_live else ""),
+        "version": shown_version(published.version, already_live=published.already_live),
         "in": published.place,
     }
-    return [*(f"  {title:<18}{text}" for title, text in lines.items()), *_of_strays(result.actions)]
+    return [*fact_lines(facts.items()), *_of_strays(result.actions)]
 
 
 def describe_calibration(result: CalibrateResult, out: Path, rejects: Rejects) -> list[str]:
@@ -54,6 +61,19 @@ def describe_calibration(result: CalibrateResult, out: Path, rejects: Rejects) -
         f"Rows left out: {_left_out(result.actions, rejects)}.",
         *_of_strays(result.actions),
     ]
+
+
+def batch_table(versions: Sequence[BatchVersion]) -> str:
+    """One line a version, oldest first; those that cannot be read say why below."""
+    return table_of_versions(versions, _COLUMNS, _cells)
+
+
+def _cells(version: BatchVersion) -> list[str] | None:
+    batch = version.description
+    if batch is None:
+        return None
+    computed_at = show_time(batch.computed_at_s)
+    return [f"{batch.n_users:,}", computed_at, batch.parameters_version, batch.embedding_space.name]
 
 
 def _by_light_users(calibration: Calibration) -> str:

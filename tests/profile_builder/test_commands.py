@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from storage.model_file import read_model_file
 from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.opening import open_reader
 from tests.profile_builder.conftest import Shop, Terminal
@@ -86,6 +87,45 @@ def test_the_rejects_may_go_elsewhere(run: Terminal, calibrated: Shop) -> None:
     """Into a folder of their own."""
     assert batch(run, calibrated, "--rejects", calibrated.out / "logs" / "bad.jsonl") == 0
     assert '"reason": "unknown pin"' in (calibrated.out / "logs" / "bad.jsonl").read_text()
+
+
+@pytest.fixture
+def two(run: Terminal, calibrated: Shop) -> tuple[str, str]:
+    """Two batches: that of the whole data set, and one of a bad night."""
+    assert batch(run, calibrated) == 0
+    good = batch_folder(calibrated.profiles).current()
+    actions = write_actions(calibrated.out / "bad.parquet", [Act("ann", "cat-1", days=7)])
+    assert batch(run, calibrated, "--actions", actions) == 0
+    return good, batch_folder(calibrated.profiles).current()
+
+
+def test_batches_are_listed(run: Terminal, calibrated: Shop, two: tuple[str, str]) -> None:
+    """One line each, oldest first, a star at the live one."""
+    model = read_model_file(calibrated.model).version
+    assert run("list", "--profiles", calibrated.profiles) == 0
+    assert [line.rpartition("  ")[0].rstrip() for line in run.out.splitlines()] == [
+        "version          live  users  computed at              model         embedding space",
+        f"{two[0]}           62  2023-11-14 22:13:20 UTC  {model}  topics-1",
+        f"{two[1]}  *         1  2023-11-07 22:13:20 UTC  {model}  topics-1",
+    ]
+
+
+def test_a_damaged_batch_hides_no_other(run: Terminal, calibrated: Shop, two: tuple[str, str]) -> None:
+    """It says below what is wrong with it."""
+    manifest = batch_folder(calibrated.profiles).folder(two[1]) / "manifest.json"
+    manifest.unlink()
+    assert run("list", "--profiles", calibrated.profiles) == 0
+    assert run.out.splitlines()[2].split() == [two[1], "*", *"?????"]
+    assert run.out.splitlines()[3].startswith(f"! {two[1]}: {manifest} is missing")
+
+
+def test_a_bad_night_is_rolled_back(run: Terminal, calibrated: Shop, two: tuple[str, str]) -> None:
+    """Everybody has the profile of the day before."""
+    assert run("rollback", two[0], "--profiles", calibrated.profiles) == 0
+    assert run.out == f"{two[0]} is live in {calibrated.profiles}.\n"
+    reader = open_reader(str(calibrated.profiles))
+    assert reader.describe().n_users == 62
+    reader.close()
 
 
 def refused(run: Terminal, status: int) -> str:
@@ -180,6 +220,27 @@ def test_a_model_of_another_embedding_space_is_refused(run: Terminal, calibrated
     assert not (calibrated.profiles / "batch").exists()
 
 
+def test_rolling_back_to_nowhere_names_what_is_there(
+    run: Terminal, calibrated: Shop, two: tuple[str, str]
+) -> None:
+    """The live batch stays."""
+    said = refused(run, run("rollback", "000009-00000000", "--profiles", calibrated.profiles))
+    assert f"no version '000009-00000000'. Versions there: {two[0]}, {two[1]}." in said
+    assert batch_folder(calibrated.profiles).current() == two[1]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "message"),
+    [
+        ("nowhere", "nowhere/batch is not a folder that exists. Run: python -m profile_builder batch"),
+        ("redis://host", "profiles at redis://: this version has the embedded store only"),
+    ],
+)
+def test_a_list_of_nothing_says_why(run: Terminal, profiles: str, message: str) -> None:
+    """A wrong folder, or a new installation."""
+    assert message in refused(run, run("list", "--profiles", profiles))
+
+
 @pytest.mark.parametrize("command", [calibrate, batch])
 def test_a_data_set_of_another_embedding_space_is_refused(
     run: Terminal, calibrated: Shop, command: Callable[..., int]
@@ -214,8 +275,10 @@ def test_another_model_is_not_written_over(run: Terminal, calibrated: Shop) -> N
 
 
 def test_the_help_says_what_the_program_is_for(run: Terminal) -> None:
-    """Both commands, each in a sentence."""
+    """All commands, each in a sentence."""
     assert run("--help") == 0
     assert "calibrate once, then batch every day" in run.out
     assert "Choose alpha for an embedding space" in run.out
     assert "Build every user's profile" in run.out
+    assert "List the published batches" in run.out
+    assert "Make a batch live that was published before" in run.out
