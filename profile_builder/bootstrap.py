@@ -7,6 +7,7 @@ from functools import partial
 from process.progress import Reporter
 from profile_builder.batch import BatchParts, BatchPolicy, run_batch
 from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_calibration
+from profile_builder.errors import UsageError
 from profile_builder.inputs import ReadPolicy, open_input
 from profile_builder.local import LocalPolicy
 from profile_builder.settings import BatchSettings, CalibrateSettings, ListSettings, RollbackSettings
@@ -24,6 +25,8 @@ def calibrate(settings: CalibrateSettings) -> None:
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
     """
+    if settings.out.is_dir():
+        raise UsageError(f"--out {settings.out} is a folder: name the file to write, for example model.toml")
     policy = CalibratePolicy(
         read=_read_policy(settings, settings.window_days),
         lambda_per_day=settings.lambda_per_day,

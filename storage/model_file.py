@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def write_model_file(path: Path, model_file: ModelFile) -> None:
             os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
         raise PublishError(f"{path} cannot be written: {error.strerror or error}") from error
 
 

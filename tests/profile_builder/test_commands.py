@@ -274,6 +274,20 @@ def test_another_model_is_not_written_over(run: Terminal, calibrated: Shop) -> N
     assert calibrate(run, calibrated, "--replace") == 0
 
 
+@pytest.mark.parametrize("out", [".", "/", "profiles"])
+def test_a_folder_is_no_model_file(
+    run: Terminal, shop: Shop, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    """Said before any work is done."""
+    shop.profiles.mkdir()
+    monkeypatch.chdir(shop.out)
+    said = refused(run, run("calibrate", "--data", shop.data, "--pins", shop.pins, "--out", out))
+    assert (
+        said == f"profile_builder: --out {out} is a folder: name the file to write, for example model.toml\n"
+    )
+    assert run.err == said
+
+
 def test_the_help_says_what_the_program_is_for(run: Terminal) -> None:
     """All commands, each in a sentence."""
     assert run("--help") == 0

@@ -186,11 +186,12 @@ def test_it_is_on_disk_before_it_takes_the_place(path: Path, monkeypatch: pytest
 
 
 def test_a_full_disk_leaves_the_earlier_one(path: Path) -> None:
-    """And says what is the matter."""
+    """And nothing else, and says what is the matter."""
     (path.parent / ".model.toml.draft").symlink_to("/dev/full")
     with pytest.raises(PublishError, match=r"model\.toml cannot be written: No space left on device"):
         write_model_file(path, model(MODEL.embedding_space, Parameters(alpha=2.0)))
     assert read_model_file(path) == MODEL
+    assert [each.name for each in path.parent.iterdir()] == ["model.toml"]
 
 
 def test_its_folder_is_made(tmp_path: Path) -> None:
