@@ -36,6 +36,10 @@ $(STUBS_VENV)/.installed: requirements-stubs.lock
 demo: $(VENV)/.installed-demo ## Recommendations on your screen; DATA=folder for your own data
 	@$(BIN)/python -m demo $(if $(DATA),--data $(DATA))
 
+.PHONY: evaluate
+evaluate: $(VENV)/.installed-evaluation ## The paper's offline experiments on your data: DATA=folder
+	@$(BIN)/python -m evaluation --data $(or $(DATA),$(error Say which data set: make evaluate DATA=folder))
+
 .PHONY: setup
 setup: $(VENV)/.installed-dev ## Set up the development environment only
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.cosines import DENSE_PINS
 from evaluation.data_set.about import About, about_of, data_set_of, read_about
 from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
@@ -71,7 +72,7 @@ def _setting(world: World, settings: EvaluationSettings, out: Path) -> Setting:
         protocol=Protocol(),
         thresholds=thresholds_of(world.vectors, np.random.default_rng(0)),
         folder=out / "stages",
-        n_processes=settings.processes or os.cpu_count() or 1,
+        n_processes=settings.processes or (1 if world.n_pins > DENSE_PINS else os.cpu_count() or 1),
         max_cases=settings.max_cases,
     )
 

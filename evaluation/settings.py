@@ -58,7 +58,7 @@ class EvaluationSettings:
     processes: Annotated[
         int | None,
         setting(
-            "Processes that measure; left out: one a core. Each holds all cosines of a small pool.",
+            "Processes that measure; left out: one a core, or one for a large pool, which each would hold.",
             env="EVALUATION_PROCESSES",
             low=1,
         ),

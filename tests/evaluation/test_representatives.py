@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from evaluation.representatives import representatives, seats_of
 from model.medoid import medoids
@@ -70,6 +71,6 @@ def test_weights_add_up_to_the_importance_of_the_clusters_that_sit(seed: int, n:
     assert (np.diff(found.weights) <= 0).all()
 
 
-def _cosines(X: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    found: np.ndarray = X.astype(np.float32) @ X.astype(np.float32).T  # type: ignore[type-arg]
+def _cosines(X: NDArray[np.float16]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = X.astype(np.float32) @ X.astype(np.float32).T
     return found
