@@ -90,6 +90,18 @@ def test_the_same_input_is_the_same_version(pins: Path, tmp_path: Path) -> None:
     assert identity(manifests[0]) == identity(manifests[1])
 
 
+def test_the_same_rows_in_another_order_are_the_same_version(tmp_path: Path) -> None:
+    """Good ones and bad ones: a table has no order."""
+    pin_ids = ["0N", "90N", "zero", "180N", "", "270N", "broken"]
+    rows = [*circle([0, 90]).tolist(), [0, 0], *circle([180, 190, 270]).tolist(), [np.nan, 0]]
+    versions = set()
+    for name, step in (("forward", 1), ("backward", -1)):
+        path = write(tmp_path / name, pin_id=pin_ids[::step], embedding=vectors(rows[::step]))
+        built = run(path, tmp_path / f"{name}-artefact", replace(POLICY, max_reject_share=0.5))
+        versions.add(built.published.version)
+    assert len(versions) == 1
+
+
 def test_one_thread_builds_the_same_bytes(pins: Path, tmp_path: Path) -> None:
     """Then even the graph is the same."""
     policy = replace(POLICY, hnsw=replace(POLICY.hnsw, threads=1))

@@ -20,9 +20,10 @@ class Exact(HnswSearch):
 
     def __init__(self, n_missed: int = 0) -> None:
         self._n_missed = n_missed
+        self.ef_searches: list[int] = []
 
     def search(self, queries: NDArray[np.float16], k: int, *, ef_search: int) -> Answer:
-        del ef_search
+        self.ef_searches.append(ef_search)
         scores, rows = exact_search(queries, POOL, k + self._n_missed)
         chosen = [0, *range(1 + self._n_missed, k + self._n_missed)]
         return scores[:, chosen], rows[:, chosen]
@@ -30,7 +31,9 @@ class Exact(HnswSearch):
 
 def test_exact_search_has_recall_one() -> None:
     """At every efSearch asked for, with times that are positive."""
-    measured = measure(Exact(), POOL, QUIET, SAMPLING)
+    search = Exact()
+    measured = measure(search, POOL, QUIET, SAMPLING)
+    assert search.ef_searches == [16] * 10 + [64] * 10
     assert (measured.k, measured.n_queries) == (4, 10)
     assert [(at.ef_search, at.recall) for at in measured.at] == [(16, 1.0), (64, 1.0)]
     assert all(0 < at.mean_us <= at.p99_us for at in measured.at)

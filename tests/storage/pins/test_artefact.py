@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from storage.errors import ArtefactError, DamagedArtefactError, NoVersionError
+from storage.errors import ArtefactError, DamagedArtefactError, NoVersionError, UnknownFormatError
 from storage.pins.artefact import PinArtefact, pin_versions
 from storage.pins.hnsw import Hnsw
 from storage.pins.layout import EMBEDDINGS, FILES, IDS, INDEX, PINS, REPRESENTATIVE
-from storage.pins.manifest import PinManifest
+from storage.pins.manifest import FORMAT, PinManifest
 from tests.storage.pins.worlds import cloud, compass, index_of, publish, published
 
 Damage = Callable[[bytes, random.Random], bytes]
@@ -113,6 +113,12 @@ def no_batch(folder: Path) -> None:
     pa.ipc.new_file(str(folder / PINS), pa.schema([pa.field("pin_id", pa.large_string())])).close()
 
 
+def index_of_fewer(folder: Path) -> None:
+    index = Hnsw.empty(2, m=16, ef_construction=100)
+    index.add(compass().rows.embeddings[:35], threads=1)
+    index.save(folder / INDEX)
+
+
 def index_of_others(folder: Path) -> None:
     index_of(cloud(36, 3)).save(folder / INDEX)
 
@@ -144,6 +150,7 @@ class TestInconsistency:
             ),
             (no_batch, r"pins\.arrow cannot be read: "),
             (overwrite(INDEX, b"nonsense"), r"hnsw\.faiss cannot be read by FAISS"),
+            (index_of_fewer, r"hnsw\.faiss holds 35 vectors of 2 dimensions, its manifest says 36 of 2"),
             (index_of_others, r"hnsw\.faiss holds 36 vectors of 3 dimensions, its manifest says 36 of 2"),
         ],
     )
@@ -176,6 +183,12 @@ class TestInconsistency:
 
 class TestOpening:
     """What a person gets."""
+
+    def test_a_newer_format_is_refused_before_it_is_read(self, tmp_path: Path) -> None:
+        """Old software beside new: it says which formats it knows."""
+        pin_versions(tmp_path).publish(lambda _: {"format": FORMAT + 1, "kind": "pins"})
+        with pytest.raises(UnknownFormatError, match=rf"is of format {FORMAT + 1}, .* Upgrade this software"):
+            PinArtefact.open(tmp_path)
 
     def test_nothing_there_says_what_to_run(self, tmp_path: Path) -> None:
         """The build command, with the folder in it."""

@@ -24,15 +24,31 @@ def test_it_holds_the_vectors_it_was_given() -> None:
 
 
 def test_a_saved_index_answers_as_before(tmp_path: Path) -> None:
-    """Mapped into memory instead of built."""
+    """Mapped into memory instead of built, so that all workers of a machine share one copy."""
     world = cloud(500, 24)
     index = index_of(world)
     index.save(tmp_path / "i")
     opened = Hnsw.open(tmp_path / "i")
+    assert str(tmp_path / "i") in Path("/proc/self/maps").read_text()
     queries = world.rows.embeddings[:50]
     np.testing.assert_array_equal(
         opened.nearest(queries, 10, ef_search=64), index.nearest(queries, 10, ef_search=64)
     )
+
+
+@pytest.mark.parametrize("worse", [{"m": 2, "ef_construction": 100}, {"m": 16, "ef_construction": 2}])
+def test_more_links_chosen_with_more_care_find_more(worse: dict[str, int]) -> None:
+    """M and efConstruction both reach the graph."""
+    pool = cloud(1_000, 24).rows.embeddings
+    exact = exact_search(pool[:100], pool, 10)[1]
+
+    def recall(**parameters: int) -> float:
+        index = Hnsw.empty(24, **parameters)
+        index.add(pool, threads=1)
+        found = index.nearest(pool[:100], 10, ef_search=10)
+        return float(np.mean([np.isin(a, b).mean() for a, b in zip(found, exact, strict=True)]))
+
+    assert recall(**worse) < recall(m=16, ef_construction=100) - 0.1
 
 
 def test_its_answers_are_those_of_exact_search() -> None:
@@ -57,10 +73,12 @@ def test_a_graph_that_leads_nowhere_falls_back_to_exact_search() -> None:
     world = compass()
     whole = index_of(world)
     broken = Disconnected(whole._index)
-    queries = world.rows.embeddings[:2]
+    # 91, which is near and outside the pool, is no answer here either.
+    queries = world.rows.embeddings[8:10]
     scores, rows = HnswSearch(broken, world.rows.embeddings).search(queries, 5, ef_search=64)
     expected_scores, expected = HnswSearch(whole, world.rows.embeddings).search(queries, 5, ef_search=64)
     assert rows.tolist() == expected.tolist()
+    assert rows.max() < world.n_indexed
     np.testing.assert_array_equal(scores, expected_scores)
 
 
@@ -91,12 +109,20 @@ def test_searching_uses_one_thread_in_whatever_thread() -> None:
     assert faiss.omp_get_max_threads() == 1
 
 
+def limits() -> tuple[int, int]:
+    """FAISS's for a vector's bytes and for loops, which are the whole process's."""
+    return (
+        hnsw.faiss.get_deserialization_vector_byte_limit(),
+        hnsw.faiss.get_deserialization_loop_limit(),
+    )
+
+
 def test_no_vector_in_a_file_may_be_larger_than_the_file(tmp_path: Path) -> None:
     """A lie about a length is refused before memory is taken; FAISS's own limit, a terabyte, is put back."""
     n = 200
     index_of(cloud(n, 24)).save(tmp_path / "honest")
     honest = (tmp_path / "honest").read_bytes()
-    before = hnsw.faiss.get_deserialization_vector_byte_limit()
+    before = limits()
     # The header's number of vectors comes first, then the length of HNSW's levels.
     levels = honest.index(n.to_bytes(8, "little"), honest.index(n.to_bytes(8, "little")) + 8)
     (tmp_path / "lie").write_bytes(honest[:levels] + (10**6).to_bytes(8, "little") + honest[levels + 8 :])
@@ -104,7 +130,18 @@ def test_no_vector_in_a_file_may_be_larger_than_the_file(tmp_path: Path) -> None
         DamagedArtefactError, match=r"/lie cannot be read by FAISS: .*vector_byte_limit.*levels"
     ):
         Hnsw.open(tmp_path / "lie")
-    assert hnsw.faiss.get_deserialization_vector_byte_limit() == before
+    assert limits() == before
+
+
+def test_a_file_cannot_keep_faiss_busy(tmp_path: Path) -> None:
+    """Counts in a file, here of transforms, are refused before they are looped over."""
+    chain = faiss.IndexPreTransform(faiss.RandomRotationMatrix(4, 4), faiss.IndexFlatIP(4))
+    chain.prepend_transform(faiss.RandomRotationMatrix(4, 4))
+    faiss.write_index(chain, str(tmp_path / "chain"))
+    before = limits()
+    with pytest.raises(DamagedArtefactError, match=r"/chain cannot be read by FAISS: .*loop_limit"):
+        Hnsw.open(tmp_path / "chain")
+    assert limits() == before
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from storage.errors import DamagedArtefactError, NoVersionError
+from storage.pins import verifying
 from storage.pins.ids import id_table
 from storage.pins.layout import EMBEDDINGS, IDS, REPRESENTATIVE
 from storage.pins.verifying import verify_version
@@ -26,8 +27,10 @@ def changed(name: str, at: object, value: object) -> Spoil:
     return spoil
 
 
-def test_a_good_version_passes(tmp_path: Path) -> None:
-    """The live one, or the one named."""
+@pytest.mark.parametrize("block", [7, 10_000])
+def test_a_good_version_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """The live one, or the one named, in blocks of any size."""
+    monkeypatch.setattr(verifying, "_BLOCK_ROWS", block)
     first = publish(tmp_path, compass()).version
     publish(tmp_path, cloud(500, 16))
     assert verify_version(tmp_path).n_pins == 500
