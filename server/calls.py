@@ -96,7 +96,6 @@ def answer_streaming(
                 for message in behaviour(_parse(request_type, serialised), call):
                     yield message
                     outcome.messages += 1
-                call.deadline.check("send")
             except GeneratorExit:
                 # grpc drops the stream of a caller that is gone.
                 outcome.code = _refusal(_why_it_was_left(call.deadline), call).code

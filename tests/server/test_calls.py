@@ -189,14 +189,17 @@ def test_nothing_begins_for_a_caller_who_is_gone(
 ) -> None:
     """A call that nobody waits for any more when its turn comes is not even read, and counted as that."""
 
-    def never(_request: pb.RecommendRequest, _call: Call) -> bytes:
+    def never(_request: pb.RecommendRequest, _call: Call) -> NoReturn:
         pytest.fail("it began")
 
-    answer = answer_unary(never, pb.RecommendRequest, method)
+    answer_one = answer_unary(never, pb.RecommendRequest, method)
+    answer_many = answer_streaming(never, pb.RecommendRequest, method)
     with pytest.raises(ConnectionAbortedError):
-        answer(b"", GONE[code].as_grpcs())
+        answer_one(b"", GONE[code].as_grpcs())
+    with pytest.raises(ConnectionAbortedError):
+        next(answer_many(b"", GONE[code].as_grpcs()))
 
-    assert ended(registry) == {code: 1}
+    assert ended(registry) == {code: 2}
 
 
 def test_an_answer_that_comes_too_late_is_no_success(

@@ -327,7 +327,7 @@ def test_an_online_medoid_that_left_the_artefact_is_replaced(serve: Serve) -> No
 
 
 def test_another_watermark_recomputes_the_online_interests(serve: Serve) -> None:
-    """After a roll-back each action counts once: up to the watermark in the batch. A hidden pin never does."""
+    """After a roll-back each action counts once: up to the watermark in the batch. A hidden pin never."""
     people = default_people()
     newest = {"car-5": CUT_S, "cake-0": CUT_S + 20, "car-8": CUT_S + 30, "car-9": CUT_S + 40}
     stale = make_interests({"car-5": 1.0, "cake-0": 1.0})

@@ -62,6 +62,23 @@ def test_health_says_serving_and_then_draining() -> None:
     server.stop(grace_s=1)
 
 
+def test_who_watches_health_is_told_of_the_end() -> None:
+    """A load balancer that watches learns at once that the server stops; then its watch ends."""
+    server = build()
+    port = start(server)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=10)
+        assert next(watch).status == SERVING
+        stopping = threading.Thread(target=server.stop, kwargs={"grace_s": 0.2})
+        stopping.start()
+        assert next(watch).status == NOT_SERVING
+        with pytest.raises(grpc.RpcError) as end:
+            next(watch)
+        stopping.join(10)
+
+    assert end.value.code() in {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
+
+
 class HeldStore(InMemoryProfiles):
     """Holds whoever asks for Ben until it is let go."""
 
