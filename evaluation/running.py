@@ -30,7 +30,7 @@ ORACLE_STAGE = "oracles"
 CLUSTERS_STAGE = "clusters"
 DIVERSITY = "diversity."
 
-_MAX_DIVERSITY_CASES = 2_000
+_MAX_DIVERSITY_CASES = 500
 
 Arrays = dict[str, NDArray[np.float64]]
 

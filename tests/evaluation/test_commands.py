@@ -54,9 +54,10 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 def test_a_folder_becomes_two_reports(
     town_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """report.json and report.html, and on screen what was found and where it lies."""
-    out = town_folder / "out"
-    assert evaluate(monkeypatch, "--data", town_folder, "--out", out, "--processes", 1) == 0
+    """In a folder of the data set's name, whatever is in it; on screen what was found and where it lies."""
+    monkeypatch.chdir(town_folder)
+    assert evaluate(monkeypatch, "--data", town_folder, "--processes", 1) == 0
+    out = town_folder / "build/eval/Town---1"
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert report["world"]["n_users"] == 6
     assert report["world"]["n_test_cases"] == 12
@@ -64,15 +65,6 @@ def test_a_folder_becomes_two_reports(
     screen = " ".join(capsys.readouterr().err.split())
     assert "Chosen by rule" in screen
     assert "report.html" in screen
-
-
-def test_left_out_the_results_go_to_a_folder_of_the_data_sets_name(
-    town_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A name with a slash is a folder all the same."""
-    monkeypatch.chdir(town_folder)
-    assert evaluate(monkeypatch, "--data", town_folder, "--processes", 1) == 0
-    assert (town_folder / "build/eval/Town---1/report.json").exists()
 
 
 def test_a_folder_without_a_data_set_is_told_what_to_write(
