@@ -4,21 +4,39 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from evaluation.data_set.about import About
+from evaluation.assembling import report as assembled
+from evaluation.data_set.about import About, about_of, data_set_of
 from evaluation.data_set.period import Period
+from evaluation.data_set.world import read_world
 from evaluation.errors import EvaluationError
-from evaluation.large_world.parameters import WorldParameters, known_settings
+from evaluation.fusing import FusePolicy
+from evaluation.large_world.parameters import Variation, WorldParameters, known_worlds, sweep
 from evaluation.large_world.people import simulate
 from evaluation.large_world.pool import pool_rows
-from evaluation.large_world.settings import LargeWorldSettings
+from evaluation.large_world.settings import LargeWorldSettings, SweepSettings
+from evaluation.large_world.sweeping import figures, findings, swept, tables
 from evaluation.large_world.titles import read_titles
 from evaluation.large_world.topics import Topics
 from evaluation.large_world.vectors import vectors_of
 from evaluation.large_world.writing import write_actions, write_dataset, write_pins
+from evaluation.methods import fused
+from evaluation.protocol import Protocol
+from evaluation.report import write_html
+from evaluation.results import write_json
+from evaluation.retrieval import ExactRetriever
+from evaluation.running import Setting
+from evaluation.thresholds import thresholds_of
 from process.progress import Reporter
+from storage.dataset import DATASET_FILE
 
 JUDGED_FROM = date(2026, 1, 1)
 """No clock, so that the same setting gives the same bytes."""
+
+SWEPT_FUSED = tuple(
+    fused(FusePolicy(n_representatives=n, temperature=temperature, fused_share=0.7))
+    for n, temperature in ((10, 0.3), (20, 0.3), (20, 1.0))
+)
+"""Of those that validation chooses from: what the sweep can afford."""
 
 
 def write_large_world(settings: LargeWorldSettings) -> None:
@@ -57,6 +75,66 @@ def write_large_world(settings: LargeWorldSettings) -> None:
     reporter.say(f"{len(titles):,} titles as pins, {n_events:,} events of {len(people):,} people: {out}")
 
 
+def run_sweep(settings: SweepSettings) -> None:
+    """Measure every world of the sweep and write both reports.
+
+    Raises:
+        EvaluationError: There is no such axis.
+        DataError: The titles cannot be read.
+    """
+    reporter, points = Reporter(), []
+    for variation in _variations(settings.axis):
+        reporter.say(f"{variation.axis}: {variation.value:,g}")
+        setting = _sweep_setting(variation.name, settings, reporter)
+        points.append(swept(variation, SWEPT_FUSED, setting, reporter))
+    report = assembled(
+        setting,
+        n_cases={"validation": 0, "test": sum(point.n_cases for point in points)},
+        tables=tables(points, SWEPT_FUSED),
+        figures=figures(points, SWEPT_FUSED),
+        findings=findings(points, SWEPT_FUSED),
+        seconds={},
+    )
+    write_json(report, settings.out / "report.json")
+    write_html(report, settings.out / "report.html")
+    reporter.say(f"{settings.out / 'report.html'}")
+
+
+def _variations(axis: str | None) -> list[Variation]:
+    """Those of one axis, by the first part of their names, or all."""
+    names = sorted({variation.name.partition("-")[0] for variation in sweep()})
+    chosen = [each for each in sweep() if axis is None or each.name.partition("-")[0] == axis]
+    if not chosen:
+        raise EvaluationError(f"the sweep has no part {axis!r}. Choose one of: {', '.join(names)}")
+    return chosen
+
+
+def _sweep_setting(name: str, settings: SweepSettings, reporter: Reporter) -> Setting:
+    folder = settings.out / "worlds" / name
+    if not (folder / DATASET_FILE).exists():
+        write_large_world(
+            LargeWorldSettings(titles=settings.titles, out=folder, world=name, cache=settings.cache)
+        )
+    said = about_of(folder)
+    world = read_world(
+        data_set_of(folder, said),
+        said.period,
+        title=said.title,
+        note=said.note,
+        rejects_file=settings.out / "rejects.jsonl",
+        reporter=reporter,
+    )
+    return Setting(
+        world=world,
+        retriever=ExactRetriever(world.vectors),
+        protocol=Protocol(),
+        thresholds=thresholds_of(world.vectors, np.random.default_rng(0)),
+        folder=settings.out / "stages" / name,
+        n_processes=1,
+        max_cases=settings.max_cases,
+    )
+
+
 def about(name: str, parameters: WorldParameters, n_titles: int) -> About:
     """What a reader of results on this world must know."""
     held = f"{parameters.interests_fewest} to {parameters.interests_most}"
@@ -78,7 +156,7 @@ def about(name: str, parameters: WorldParameters, n_titles: int) -> About:
 
 
 def _parameters(name: str) -> WorldParameters:
-    known = known_settings()
+    known = known_worlds()
     if name not in known:
         raise EvaluationError(f"there is no world {name!r}. Choose one of: {', '.join(known)}")
     return known[name]

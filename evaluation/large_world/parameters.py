@@ -68,7 +68,7 @@ class WorldParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Variation:
     """One world of the sweep.
 
     Attributes:
@@ -92,34 +92,34 @@ _SWEPT = replace(MAIN, n_titles=100_000)
 """What every sweep but that of the pool departs from, one field at a time."""
 
 
-def sweep() -> tuple[Setting, ...]:
-    """All settings of the sweep.
+def sweep() -> tuple[Variation, ...]:
+    """All worlds of the sweep.
 
     Expected beforehand: a single average wins with one interest, and where nearly all interests are related;
     it loses by more the more interests there are; broad interests and noise bring all methods together; an
     average gains on several lists as the pool shrinks towards the length of the answer.
     """
     return (
-        *(_setting("interests", "interests held at a time", n, _holding(n)) for n in (1, 2, 3, 5, 10, 20)),
-        *(_setting("noise", "share of noise", x, replace(_SWEPT, noise=x)) for x in (0.0, 0.1, 0.25, 0.5)),
+        *(_variation("interests", "interests held at a time", n, _holding(n)) for n in (1, 2, 3, 5, 10, 20)),
+        *(_variation("noise", "share of noise", x, replace(_SWEPT, noise=x)) for x in (0.0, 0.1, 0.25, 0.5)),
         *(
-            _setting("breadth", "breadth of an interest", x, replace(_SWEPT, breadth=x))
+            _variation("breadth", "breadth of an interest", x, replace(_SWEPT, breadth=x))
             for x in (0.04, 0.06, 0.08, 0.12, 0.2, 1.0)
         ),
         *(
-            _setting("related", "share of related interests", x, replace(_SWEPT, related=x))
+            _variation("related", "share of related interests", x, replace(_SWEPT, related=x))
             for x in (0.0, 0.3, 0.6, 0.9)
         ),
         *(
-            _setting("days", "days an interest is held", n, replace(_SWEPT, interest_days_mean=float(n)))
+            _variation("days", "days an interest is held", n, replace(_SWEPT, interest_days_mean=float(n)))
             for n in (7, 30, 60, 365)
         ),
         *(
-            _setting("sessions", "sessions a day", x, replace(_SWEPT, sessions_per_day_median=x))
+            _variation("sessions", "sessions a day", x, replace(_SWEPT, sessions_per_day_median=x))
             for x in (0.05, 0.25, 1.0)
         ),
         *(
-            _setting("pool", "titles in the pool", n, replace(MAIN, n_titles=n))
+            _variation("pool", "titles in the pool", n, replace(MAIN, n_titles=n))
             for n in (10_000, 30_000, 100_000, 300_000, 1_000_000)
         ),
     )
@@ -129,10 +129,10 @@ def _holding(n: int) -> WorldParameters:
     return replace(_SWEPT, interests_fewest=n, interests_most=n)
 
 
-def _setting(short: str, axis: str, value: float, parameters: WorldParameters) -> Setting:
-    return Setting(name=f"{short}-{value:.10g}", axis=axis, value=value, parameters=parameters)
+def _variation(short: str, axis: str, value: float, parameters: WorldParameters) -> Variation:
+    return Variation(name=f"{short}-{value:.10g}", axis=axis, value=value, parameters=parameters)
 
 
-def known_settings() -> dict[str, WorldParameters]:
-    """Every setting by name: "main", "small", and those of the sweep."""
-    return {"main": MAIN, "small": SMALL} | {setting.name: setting.parameters for setting in sweep()}
+def known_worlds() -> dict[str, WorldParameters]:
+    """Every world by name: "main", "small", and those of the sweep."""
+    return {"main": MAIN, "small": SMALL} | {variation.name: variation.parameters for variation in sweep()}

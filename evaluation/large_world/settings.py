@@ -1,4 +1,4 @@
-"""The settings of `python -m evaluation.large_world`."""
+"""The settings of `python -m evaluation.large_world`, one record a command."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,44 @@ class LargeWorldSettings:
             metavar="NAME",
         ),
     ] = "main"
+    cache: Annotated[
+        Path,
+        setting("Folder for the titles' vectors, made once.", env="LARGE_WORLD_CACHE", metavar="FOLDER"),
+    ] = Path("build/eval/large")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """Measure the main methods on every world of the sweep; what is finished is not run again."""
+
+    titles: Annotated[
+        Path,
+        setting(
+            "Parquet file of titles, with the columns item_id, title and subreddit.",
+            env="LARGE_WORLD_TITLES",
+            metavar="FILE",
+        ),
+    ]
+    out: Annotated[
+        Path,
+        setting(
+            "Folder for the worlds, finished stages and both reports.", env="SWEEP_OUT", metavar="FOLDER"
+        ),
+    ]
+    axis: Annotated[
+        str | None,
+        setting(
+            'Only this part of the sweep: "interests", "noise", "pool"; left out: all of it.',
+            env="SWEEP_AXIS",
+            metavar="NAME",
+        ),
+    ] = None
+    max_cases: Annotated[
+        int,
+        setting(
+            "Judge at most so many requests of each world, drawn by chance.", env="SWEEP_MAX_CASES", low=1
+        ),
+    ] = 300
     cache: Annotated[
         Path,
         setting("Folder for the titles' vectors, made once.", env="LARGE_WORLD_CACHE", metavar="FOLDER"),

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from evaluation.large_world.parameters import MAIN, known_settings, sweep
+from evaluation.large_world.parameters import MAIN, known_worlds, sweep
 
 
 def test_the_main_world_is_as_frozen() -> None:
@@ -47,6 +47,6 @@ def test_the_sweep_covers_what_was_asked() -> None:
 
 def test_names_are_distinct_and_typed_easily() -> None:
     """None is lost, and none is written 1e+06."""
-    assert len(known_settings()) == len(sweep()) + 2
-    assert known_settings()["main"] == known_settings()["pool-1000000"] == MAIN
-    assert all("+" not in name for name in known_settings())
+    assert len(known_worlds()) == len(sweep()) + 2
+    assert known_worlds()["main"] == known_worlds()["pool-1000000"] == MAIN
+    assert all("+" not in name for name in known_worlds())

@@ -38,7 +38,7 @@ def write_titles(path: Path) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LargeWorldSettings:
-    monkeypatch.setattr(bootstrap, "known_settings", lambda: {"tiny": TINY})
+    monkeypatch.setattr(bootstrap, "known_worlds", lambda: {"tiny": TINY})
     titles = write_titles(tmp_path / "titles.parquet")
     return LargeWorldSettings(titles=titles, out=tmp_path / "world", world="tiny", cache=tmp_path / "cache")
 
