@@ -81,8 +81,9 @@ def pins(message: pb.GetPinsResponse) -> Pins:
 
 def _candidate(message: pb.Candidate) -> Candidate:
     medoid_pin_id = message.medoid_pin_id
-    # A fallback is near nothing: its score is absent, which the wire cannot tell from 0.
-    return Candidate(message.pin_id, message.score if medoid_pin_id else None, medoid_pin_id or None)
+    # A fallback is near nothing: it has no score.
+    score = message.score if message.HasField("score") else None
+    return Candidate(message.pin_id, score, medoid_pin_id or None)
 
 
 def _sampled_interest(message: pb.SampledInterest) -> SampledInterest:

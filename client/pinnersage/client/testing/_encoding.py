@@ -80,9 +80,7 @@ def health(status: HealthStatus) -> bytes:
 
 
 def _candidate(value: Candidate) -> pb.Candidate:
-    return pb.Candidate(
-        pin_id=value.pin_id, score=value.score or 0.0, medoid_pin_id=value.medoid_pin_id or ""
-    )
+    return pb.Candidate(pin_id=value.pin_id, score=value.score, medoid_pin_id=value.medoid_pin_id or "")
 
 
 def _neighbour(pin_id: str, value: SimilarPin) -> pb.Candidate:
