@@ -128,6 +128,16 @@ def test_another_parameter_is_another_version(pins: Path, tmp_path: Path, policy
     assert len(pin_versions(root).versions()) == 2
 
 
+def test_the_graph_is_built_as_told(pins: Path, tmp_path: Path) -> None:
+    """More links a node make a larger file."""
+
+    def graph_bytes(m: int) -> int:
+        policy = replace(POLICY, hnsw=replace(POLICY.hnsw, m=m))
+        return (run(pins, tmp_path / f"{m}", policy).published.folder / "hnsw.faiss").stat().st_size
+
+    assert graph_bytes(8) < graph_bytes(32)
+
+
 def test_one_pin_is_enough(tmp_path: Path) -> None:
     """It finds itself."""
     run(write_circle(tmp_path / "p.parquet", [7]), tmp_path / "artefact")

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from index_builder.__main__ import program
-from storage.pins.artefact import pin_versions
+from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.hnsw import Hnsw
+from storage.pins.manifest import BuildParameters
 from tests.index_builder.tables import circle, vectors, write, write_circle
 
 
@@ -128,6 +132,26 @@ class TestBuild:
         )
         assert not (tmp_path / "a").exists()
 
+    def test_flags_reach_the_build(
+        self, run: Terminal, pins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And from there the manifest."""
+        threads = set()
+        add = Hnsw.add
+
+        def spy(index: Hnsw, vectors: NDArray[np.float16], **how: int) -> None:
+            threads.add(how["threads"])
+            add(index, vectors, **how)
+
+        monkeypatch.setattr(Hnsw, "add", spy)
+        flags = "--quality-threshold 0.05 --near-duplicate-cosine 0.9 --m 6 --ef-construction 33 --threads 3"
+        source = ("--pins", pins, "--embedding-space", "s", "--out", tmp_path / "a")
+        assert run("build", *source, *flags.split()) == 0
+        assert PinArtefact.open(tmp_path / "a").manifest.parameters == BuildParameters(
+            quality_threshold=0.05, near_duplicate_cosine=0.9, storage="float16", m=6, ef_construction=33
+        )
+        assert threads == {3}
+
     def test_bad_input_is_one_sentence(self, run: Terminal, tmp_path: Path) -> None:
         """And no traceback."""
         write(tmp_path / "p.parquet", id=["a"])
@@ -225,6 +249,13 @@ class TestListAndRollback:
         """It says why there is nothing."""
         assert run("list", "--pins", tmp_path) == 1
         assert "is empty: nothing was published there" in run.err
+
+    def test_a_version_that_is_not_live_can_be_verified(
+        self, run: Terminal, root: Path, two: tuple[str, str]
+    ) -> None:
+        """Before it is rolled back to."""
+        assert run("verify", "--pins", root, "--version", two[0]) == 0
+        assert run.out.startswith(f"{two[0]} OK: 26 pins")
 
     def test_rolling_back(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
         """And what is live afterwards."""

@@ -46,15 +46,15 @@ def test_threads_keep_the_recall() -> None:
 
 
 def test_no_float32_copy_of_the_pool_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FAISS is handed a batch at a time."""
-    handed: list[int] = []
+    """FAISS is handed a batch at a time, on as many threads as it may use."""
+    handed: list[tuple[int, int]] = []
     add = Hnsw.add
 
     def spy(index: Hnsw, vectors: NDArray[np.float16], *, threads: int) -> None:
-        handed.append(len(vectors))
+        handed.append((len(vectors), threads))
         add(index, vectors, threads=threads)
 
     monkeypatch.setattr(hnsw, "_BATCH_ROWS", 100)
     monkeypatch.setattr(Hnsw, "add", spy)
-    build_hnsw(sphere(250, 4), HnswParameters(), QUIET)
-    assert handed == [100, 100, 50]
+    build_hnsw(sphere(250, 4), HnswParameters(threads=3), QUIET)
+    assert handed == [(100, 3), (100, 3), (50, 3)]
