@@ -120,7 +120,7 @@ def _finish(axes: Axes, measure: str, n_panels: int) -> None:
     grid(axes, along="x")
     axes.axvline(0, color=Ink.MUTED.value, linewidth=1)
     axes.spines["bottom"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 4, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.bare_tick(float(value))))
     axes.set_title(
         textwrap.fill(numbers.glued(measure), max(14, 52 // n_panels)), fontweight="bold", linespacing=1.15
