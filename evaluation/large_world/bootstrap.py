@@ -85,7 +85,7 @@ def run_sweep(settings: SweepSettings) -> None:
     reporter, points = Reporter(), []
     for variation in _variations(settings.axis):
         reporter.say(f"{variation.axis}: {variation.value:,g}")
-        setting = _sweep_setting(variation.name, settings, reporter)
+        setting = _sweep_setting(_first_like(variation), settings, reporter)
         points.append(swept(variation, SWEPT_FUSED, setting, reporter))
     report = assembled(
         setting,
@@ -107,6 +107,11 @@ def _variations(axis: str | None) -> list[Variation]:
     if not chosen:
         raise EvaluationError(f"the sweep has no part {axis!r}. Choose one of: {', '.join(names)}")
     return chosen
+
+
+def _first_like(variation: Variation) -> str:
+    """The name of the first world with these parameters: axes cross in one."""
+    return next(each.name for each in sweep() if each.parameters == variation.parameters)
 
 
 def _sweep_setting(name: str, settings: SweepSettings, reporter: Reporter) -> Setting:

@@ -96,10 +96,8 @@ def findings(points: Sequence[Swept], fused: Sequence[Method]) -> tuple[str, ...
         for point in points
         if all((_lift(point, method, "recall") or 0.0) <= 0 for method in others)
     ]
-    where = "; ".join(lost) if lost else "none"
-    return (
-        f"Worlds of {len(points)} in which no method beats the best single embedding on recall: {where}.",
-    )
+    where = "; ".join(lost) or "none"
+    return (f"Of {len(points)} worlds, a single embedding has the best recall in: {where}.",)
 
 
 def _by_axis(points: Sequence[Swept]) -> Iterator[tuple[str, list[Swept]]]:
