@@ -15,7 +15,7 @@ from evaluation.assembling import (
 )
 from evaluation.choosing import choose
 from evaluation.comparing import Comparison, compared
-from evaluation.methods import DEFAULT, FIGURE_7, FUSED, SINGLES, TABLE_4, TOP_10, Method
+from evaluation.methods import DEFAULT, FIGURE_7, FUSED, PAPERS, SINGLES, TABLE_4, TOP_10, Method
 from evaluation.results import Report
 from evaluation.running import Measured, Plan, Setting, run
 from process.progress import Reporter
@@ -82,7 +82,7 @@ def _kept_plan(chosen: Method) -> Plan:
     return Plan(
         name="validation, past pins left in",
         period="validation",
-        methods=TABLE_4,
+        methods=PAPERS,
         fused=(chosen,),
         removes_past=False,
     )

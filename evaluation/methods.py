@@ -68,7 +68,7 @@ def _pinnersage(key: str, title: str, **changes: object) -> Method:
 DEFAULT = _pinnersage("pinnersage", "Ward, medoid, λ = 0.01: the default")
 REFILLED = _pinnersage("refilled", "default, refilled as the server does", merge="refilled")
 TOP_10 = _pinnersage("top-10", "the 10 most important, not sampled", sampled=False, e=10)
-TABLE_4 = (
+PAPERS = (
     *SINGLES,
     _pinnersage("sample-1", "sample 1 embedding", e=1),
     _pinnersage("k-means", f"k-means, k = {K_MEANS_K}", clustering="k-means"),
@@ -77,6 +77,10 @@ TABLE_4 = (
     _pinnersage("lambda-0", "importance λ = 0", lambda_per_day=0.0),
     _pinnersage("lambda-0.1", "importance λ = 0.1", lambda_per_day=0.1),
     DEFAULT,
+)
+"""Those of the paper's Tables 4 and 5."""
+TABLE_4 = (
+    *PAPERS,
     REFILLED,
     _pinnersage("top-3", "the 3 most important, not sampled", sampled=False),
     TOP_10,
