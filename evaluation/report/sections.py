@@ -196,7 +196,7 @@ def _carry_over(report: Report) -> Section | None:
         return None
     titles = [test.columns[key].title for key in measures]
     drawing = validation_beside_test(methods, titles, baseline=baseline, name="validation-test")
-    note = "Methods were chosen on validation, the earlier period; the test period was looked at once."
+    note = "Methods are chosen on validation, the earlier period; the test shows whether the choice holds."
     drawn = Drawn("validation-test", drawing, f"Lift over {baseline} in both periods", note, ())
     return Section("validation", "Does the choice carry over?", figures=(drawn,))
 
