@@ -1,19 +1,14 @@
-"""Each pin's nearest pins, searched once: in memory, and on disk from one run to the next.
+"""Each pin's nearest pins, searched once.
 
 Every method that recommends by medoids shares these lists, as the service's requests do.
 """
 
 import hashlib
-import os
-import zipfile
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.retrieval import Ranked, Retriever
-
-_FORMAT = "pinnersage-lists-1"
 
 
 class ListCache:
@@ -51,49 +46,12 @@ class ListCache:
         scores = np.array([scores for scores, _ in found], np.float32).reshape(shape)
         return scores, np.array([nearest for _, nearest in found], np.int64).reshape(shape)
 
-    def load(self, file: Path, *, made_of: str) -> None:
-        """Take in the lists of an earlier run, where they are of the same length and made of the same.
-
-        A file that is missing, damaged or of something else is passed over: the lists are searched again.
-        """
-        try:
-            with file.open("rb") as reading, np.load(reading, allow_pickle=False) as saved:
-                if str(saved["made_of"]) == self._described(made_of):
-                    self._keep(saved["of"], saved["scores"], saved["rows"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return
-
-    def save(self, file: Path, *, made_of: str) -> None:
-        """Write all lists, in place of what the file held.
-
-        Args:
-            file: An .npz file.
-            made_of: What the lists depend on besides k: `digest(vectors)` and how they are searched.
-        """
-        of = np.array(sorted(self._lists), np.int64)
-        scores, rows = self.fetch(of)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f"{file.name}.unfinished-{os.getpid()}")
-        with unfinished.open("wb") as writing:
-            np.savez(
-                writing,
-                made_of=np.array(self._described(made_of)),
-                of=of,
-                scores=scores,
-                rows=rows.astype(np.int32),
-            )
-        unfinished.replace(file)
-
-    def _described(self, made_of: str) -> str:
-        return f"{_FORMAT} k={self.k} {made_of}"
-
     def _search(self, rows: NDArray[np.int64]) -> None:
         missing = np.array(sorted(set(rows.tolist()) - self._lists.keys()), np.int64)
         if len(missing):
-            self._keep(missing, *self._retriever.nearest(self._vectors[missing], self.k))
-
-    def _keep(self, of: NDArray[np.int64], scores: NDArray[np.float32], rows: NDArray[np.integer]) -> None:
-        self._lists.update(zip(of.tolist(), zip(scores, rows.astype(np.int32), strict=True), strict=True))
+            scores, nearest = self._retriever.nearest(self._vectors[missing], self.k)
+            lists = zip(scores, nearest.astype(np.int32), strict=True)
+            self._lists.update(zip(missing.tolist(), lists, strict=True))
 
 
 def digest(vectors: NDArray[np.float16]) -> str:
