@@ -83,8 +83,7 @@ def read_batches(
     first_row = 0
     # Buffering ahead, Arrow's default, would hold the whole file in memory by its end.
     with readable(file.path), pq.ParquetFile(file.path, pre_buffer=False) as parquet:
-        names = [name for name in columns if name in file.types]
-        for batch in parquet.iter_batches(batch_size=n_rows, columns=names):
+        for batch in parquet.iter_batches(batch_size=n_rows, columns=list(columns)):
             for name in batch.schema.names:
                 _require_valid(batch[name], f"{file.path}: column {name!r}", first_row)
             yield first_row, batch

@@ -21,7 +21,8 @@ Write = Callable[[Path], Manifest]
 CURRENT = "CURRENT"
 _DRAFT, _LOCK, _NEXT_CURRENT = ".draft", ".lock", ".CURRENT"
 _VERSION = re.compile(r"(\d{6,})-[0-9a-f]{8}")
-_FILE_MODE, _FOLDER_MODE = 0o444, 0o755
+# Whatever the umask: a server is seldom run by whoever publishes.
+_FILE_MODE, _FOLDER_MODE, _CURRENT_MODE = 0o444, 0o755, 0o644
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +93,7 @@ def _make_root_durable(showing: Showing) -> None:
 def _write_next_current(showing: Showing) -> None:
     path = showing.root / _NEXT_CURRENT
     path.write_text(showing.version + "\n")
+    path.chmod(_CURRENT_MODE)
     _sync(path)
 
 

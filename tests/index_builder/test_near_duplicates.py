@@ -71,6 +71,31 @@ def test_ties_go_to_the_better_ranked_keeper(kept: list[int], expected: int) -> 
     assert found.tolist() == [expected]
 
 
+def test_float32_does_not_decide_ties() -> None:
+    """Equally near in truth, for it is the same sum in another order; in float32 some come out nearer."""
+    generator = np.random.default_rng(0)
+    near = np.ones(64) + 0.1 * generator.standard_normal(64)
+    shuffled = [generator.permutation(near) for _ in range(50)]
+    raw = np.stack([np.ones(64), *shuffled])
+    vectors = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float16)
+    assert len(set(exact_cosines(vectors)[0, 1:])) == 1
+    kept = generator.permutation(np.arange(1, 51))
+    assert nearest_keepers(vectors, np.array([0]), kept, COS_15, Ignoring()).tolist() == [0]
+
+
+def test_a_hair_below_the_threshold_is_not_near() -> None:
+    """Where float32 cannot tell, float64 does."""
+    vectors = circle([0, 10]).astype(np.float16)
+    cosine = float(exact_cosines(vectors)[0, 1])
+    rows = np.array([0]), np.array([1])
+    for threshold, kept, stand_in in (
+        (cosine, [True, False], 0),
+        (np.nextafter(cosine, 1), [True] * 2, NO_ROW),
+    ):
+        assert keepers(vectors, np.array([0, 1]), threshold, Ignoring()).tolist() == kept
+        assert nearest_keepers(vectors, *rows, threshold, Ignoring()).tolist() == [stand_in]
+
+
 def test_every_row_is_reported_once() -> None:
     """So that the progress bar ends at its end."""
     vectors = circle(range(0, 360, 4)).astype(np.float16)

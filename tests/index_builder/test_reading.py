@@ -287,6 +287,13 @@ class TestBadFiles:
             "/in/b.parquet has a column 'quality' and /in/a.parquet does not: write it in all or none"
         )
 
+    def test_the_first_file_that_holds_an_embedding_tells_the_dimension(self, tmp_path: Path) -> None:
+        """However many come before it."""
+        kind = pa.list_(pa.float32())
+        write(tmp_path / "in" / "a.parquet", pin_id=["a"], embedding=vectors([None], kind=kind))
+        write(tmp_path / "in" / "b.parquet", pin_id=["b"], embedding=vectors([[3.0, 4.0, 0.0]], kind=kind))
+        assert read(tmp_path / "in", tmp_path).embeddings.shape == (1, 3)
+
     @pytest.mark.parametrize("rows", [[None, None], [[], []]])
     def test_no_embedding_to_tell_the_dimension_by(self, tmp_path: Path, rows: list[Any]) -> None:
         """An empty column of the right type."""

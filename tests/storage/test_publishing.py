@@ -65,6 +65,16 @@ class TestPublish:
         assert {stat.S_IMODE(path.stat().st_mode) for path in published.folder.iterdir()} == {0o444}
         assert not published.already_live
 
+    def test_other_users_can_read_it(self, tmp_path: Path) -> None:
+        """The server is seldom run by whoever builds, and a build's umask may be strict."""
+        before = os.umask(0o077)
+        try:
+            published = VersionedFolder(tmp_path).publish(writing("hello"))
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE(published.folder.stat().st_mode) == 0o755
+        assert stat.S_IMODE((tmp_path / "CURRENT").stat().st_mode) == 0o644
+
     def test_versions_are_numbered_and_named_by_what_they_are(self, tmp_path: Path) -> None:
         """No clock: the same two publishes in two places give the same names."""
         first, second = VersionedFolder(tmp_path / "1"), VersionedFolder(tmp_path / "2")

@@ -30,8 +30,10 @@ def test_the_table_is_sorted_and_holds_every_row() -> None:
     table = id_table(["ccc", "a", "bb", "d"], hash_ids=by_length)
     assert table.dtype == np.uint64
     assert table.tolist() == [[1, 1, 2, 3], [1, 3, 2, 0]]
-    many = id_table([f"{row:03}" for row in range(500)], hash_ids=by_length)
-    assert many[1].tolist() == list(range(500))
+    many = [str(number) for number in np.random.default_rng(0).permutation(2_000)]
+    assert id_table(many, hash_ids=by_length)[1].tolist() == sorted(
+        range(2_000), key=lambda row: (len(many[row]), row)
+    )
 
 
 def test_colliding_ids_are_told_apart() -> None:
