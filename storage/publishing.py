@@ -71,11 +71,17 @@ class VersionInfo:
 
 
 class VersionedFolder:
-    """The versions of one thing under one root: one process publishes at a time, any number read."""
+    """The versions of one thing under one root: one process publishes at a time, any number read.
 
-    def __init__(self, root: Path, *, made_by: str = "") -> None:
-        """`made_by` is the command that publishes here: what a person without a version is told to run."""
+    Args:
+        root: The folder.
+        made_by: The command that publishes here: what a person without a version is told to run.
+        newest_format: The newest `format` of a manifest that this software understands.
+    """
+
+    def __init__(self, root: Path, *, made_by: str = "", newest_format: int = 1) -> None:
         self.root = root
+        self._newest_format = newest_format
         self._advice = f" Run: {made_by}" if made_by else ""
 
     def current(self) -> str:
@@ -107,7 +113,7 @@ class VersionedFolder:
     def versions(self) -> list[VersionInfo]:
         """Every version, oldest first; one that cannot be read says why."""
         live = live_version(self.root)
-        return [_info(self.root / name, is_current=name == live) for name in version_names(self.root)]
+        return [self._info(name, is_current=name == live) for name in version_names(self.root)]
 
     def publish(self, write: Write) -> Published:
         """Write a version and make it live, atomically and durably.
@@ -125,7 +131,7 @@ class VersionedFolder:
             publication = Publication(root=self.root, write=write)
             try:
                 prepare(publication)
-                twin = _live_twin(publication)
+                twin = self._live_twin(publication)
                 if twin is None:
                     commit(publication)
             finally:
@@ -139,32 +145,41 @@ class VersionedFolder:
         Raises:
             NoVersionError: There is no such version.
             DamagedArtefactError: A file of it is missing or of the wrong size.
+            UnknownFormatError: It was written by a newer version of this software.
             PublishLockedError: Another process is publishing here.
             PublishError: CURRENT cannot be written.
         """
         folder = self.folder(version)
-        verify_files(folder, read_manifest(folder), checksums=False)
+        verify_files(folder, self._manifest(version), checksums=False)
         with publisher(self.root):
             show(Showing(root=self.root, version=version))
+
+    def _manifest(self, version: str) -> Manifest:
+        return read_manifest(self.root / version, newest_format=self._newest_format)
+
+    def _info(self, version: str, *, is_current: bool) -> VersionInfo:
+        try:
+            return VersionInfo(version, is_current, self._manifest(version), problem="")
+        except ArtefactError as error:
+            return VersionInfo(version, is_current, {}, problem=str(error))
+
+    def _live_twin(self, publication: Publication) -> str | None:
+        """The live version, if it is of the draft's identity and undamaged."""
+        name = live_version(self.root)
+        if name not in version_names(self.root):
+            return None
+        try:
+            manifest = self._manifest(name)
+            if identity(manifest) != identity(publication.manifest):
+                return None
+            verify_files(self.root / name, manifest, checksums=True)
+        except ArtefactError:
+            return None
+        return name
 
     def _what_is_there(self) -> str:
         names = version_names(self.root)
         return f"Versions there: {', '.join(names)}." if names else f"No version is there.{self._advice}"
-
-
-def _live_twin(publication: Publication) -> str | None:
-    """The live version, if it is of the draft's identity and undamaged."""
-    name = live_version(publication.root)
-    if name not in version_names(publication.root):
-        return None
-    try:
-        manifest = read_manifest(publication.root / name)
-        if identity(manifest) != identity(publication.manifest):
-            return None
-        verify_files(publication.root / name, manifest, checksums=True)
-    except ArtefactError:
-        return None
-    return name
 
 
 def _why_nothing_is_live(root: Path) -> str:
@@ -173,10 +188,3 @@ def _why_nothing_is_live(root: Path) -> str:
     if any(root.iterdir()):
         return f"{root} holds no readable {CURRENT}: nothing was published there whole."
     return f"{root} is empty: nothing was published there."
-
-
-def _info(folder: Path, *, is_current: bool) -> VersionInfo:
-    try:
-        return VersionInfo(folder.name, is_current, read_manifest(folder), problem="")
-    except ArtefactError as error:
-        return VersionInfo(folder.name, is_current, {}, problem=str(error))

@@ -25,7 +25,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 def pin_versions(root: Path) -> VersionedFolder:
     """The versions of the pins under `root`."""
-    return VersionedFolder(root, made_by=f"python -m index_builder build --data FOLDER --out {root}")
+    made_by = f"python -m index_builder build --data FOLDER --out {root}"
+    return VersionedFolder(root, made_by=made_by, newest_format=FORMAT)
 
 
 class PinArtefact:

@@ -9,7 +9,9 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,24 @@ def live_text(root: Path) -> str:
     folder = VersionedFolder(root).folder()
     verify_files(folder, read_manifest(folder), checksums=True)
     return (folder / "data.txt").read_text()
+
+
+@contextmanager
+def reader_of(root: Path) -> Iterator[set[str]]:
+    """Reads what is live over and over, in a thread; gives what it met, raises what it could not read."""
+    done, met = threading.Event(), set[str]()
+
+    def read() -> None:
+        while not done.is_set():
+            met.add(live_text(root))
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        try:
+            yield met
+        finally:
+            done.set()
+        reading.result()
 
 
 def names(root: Path) -> list[str]:
@@ -156,23 +176,10 @@ class TestPublish:
         """Forty publishes and rollbacks under a reader that checks everything it reads."""
         folder = VersionedFolder(tmp_path)
         first = folder.publish(writing("0")).version
-        done, met, failures = threading.Event(), set(), []
-
-        def read() -> None:
-            while not done.is_set():
-                try:
-                    met.add(live_text(tmp_path))
-                except Exception as error:
-                    failures.append(error)
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        for number in range(1, 21):
-            folder.publish(writing(str(number)))
-            folder.make_current(first)
-        done.set()
-        reader.join()
-        assert failures == []
+        with reader_of(tmp_path) as met:
+            for number in range(1, 21):
+                folder.publish(writing(str(number)))
+                folder.make_current(first)
         assert "0" in met
 
 
@@ -242,11 +249,14 @@ class TestFailure:
 
     @pytest.mark.parametrize("at", range(len(STEPS)), ids=[step.__name__ for step in STEPS])
     def test_a_kill_before_any_step_leaves_a_whole_version(self, tmp_path: Path, at: int) -> None:
-        """No clean-up runs at kill -9. The next publisher collects what was left."""
+        """Also for a reader that loops all the while. The next publisher collects what was left."""
         folder = VersionedFolder(tmp_path)
         folder.publish(writing("old"))
-        killed = subprocess.run([sys.executable, "-c", _KILLED_PUBLISH, str(tmp_path), str(at)], check=False)
+        with reader_of(tmp_path) as met:
+            command = [sys.executable, "-c", _KILLED_PUBLISH, str(tmp_path), str(at)]
+            killed = subprocess.run(command, check=False)
         assert killed.returncode == -signal.SIGKILL
+        assert met <= {"old", "new"}
         assert live_text(tmp_path) == ("new" if at == len(STEPS) - 1 else "old")
         folder.publish(writing("newer"))
         assert live_text(tmp_path) == "newer"
@@ -444,6 +454,22 @@ class TestManifest:
         message = rf"is of format {written}, this software knows formats 1 to 1: .* Upgrade"
         with pytest.raises(UnknownFormatError, match=message):
             read_manifest(tmp_path)
+
+    def test_old_and_new_software_share_a_folder(self, tmp_path: Path) -> None:
+        """The new one lists, repeats and rolls back both; the old one refuses what it does not know."""
+        old, new = VersionedFolder(tmp_path), VersionedFolder(tmp_path, newest_format=2)
+        first = old.publish(writing("a")).version
+        second = new.publish(writing("b", format=2)).version
+        assert new.publish(writing("b", format=2)).already_live
+        new.make_current(first)
+        new.make_current(second)
+        assert [info.problem for info in new.versions()] == ["", ""]
+        fine, unknown = old.versions()
+        assert (fine.problem, unknown.manifest) == ("", {})
+        assert "Upgrade this software, or roll back to an older version" in unknown.problem
+        old.make_current(first)
+        with pytest.raises(UnknownFormatError, match="formats 1 to 1"):
+            old.make_current(second)
 
     def test_a_known_newer_format_is_read(self, tmp_path: Path) -> None:
         """The caller says what it understands."""
