@@ -78,7 +78,8 @@ def _build_in_pool(
         waiting: deque[Future[list[BuiltUser]]] = deque()
         try:
             for part in parts:
-                waiting.append(pool.submit(_work, part))
+                with _without_interrupts():
+                    waiting.append(pool.submit(_work, part))
                 if len(waiting) == _PARTS_IN_FLIGHT * processes:
                     yield from waiting.popleft().result()
             while waiting:
@@ -107,6 +108,16 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Have processes spawned meanwhile never hear Ctrl-C, which reaches all: ending them is our part."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Worker:
     """What a worker process keeps from one part to the next."""
 
@@ -117,8 +128,6 @@ class _Worker:
 
 def _start_worker(open_pins: OpenPins, rules: Rules) -> None:
     _Worker.open_pins, _Worker.rules = open_pins, rules
-    # Ctrl-C reaches the whole group; ending the workers is the parent's part.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

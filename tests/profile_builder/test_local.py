@@ -1,6 +1,7 @@
 """The local engine gives the same users in the same order, however many processes build them."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -81,6 +82,18 @@ def test_a_worker_that_cannot_open_the_artefact_says_why() -> None:
     """In the words of whoever refused it."""
     with pytest.raises(DamagedArtefactError, match=r"pins\.arrow is missing"):
         built(LocalPolicy(processes=2, actions_a_part=9), gone)
+
+
+def interruptible() -> Pins:
+    if signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []):
+        raise AssertionError("Ctrl-C would end this worker with a traceback")
+    return make_pins()
+
+
+def test_workers_hear_no_interrupt() -> None:
+    """Ctrl-C reaches the whole group; the parent hears it alone, and ends its workers."""
+    assert len(built(LocalPolicy(processes=2, actions_a_part=9), interruptible)) == N_USERS
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @given(st.lists(st.integers(0, 12), max_size=30), st.integers(1, 20))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model.parameters import Parameters
@@ -36,6 +36,7 @@ def rewrite(path: Path, old: str, new: str) -> None:
 positive = st.floats(1e-300, 1e300)
 
 
+@example(ModelFile(embedding_space=EmbeddingSpace('a\x7f"b\\', 1), parameters=Parameters(alpha=1.0)))
 @given(
     st.builds(
         ModelFile,

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import NoVersionError, StoreUnavailableError
-from storage.profiles.opening import open_online_writer, open_reader, profiles_folder
+from storage.errors import DamagedArtefactError, DamagedRecordError, NoVersionError, StoreUnavailableError
+from storage.profiles.lmdb.batch import FILE
+from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader, profiles_folder
+from tests.storage.profiles.people import encoded, manifest
 
 
 @pytest.mark.parametrize("url", ["/data/profiles", "file:///data/profiles"])
@@ -19,7 +21,7 @@ def test_a_relative_folder_stays_relative() -> None:
     assert profiles_folder("build/profiles") == Path("build/profiles")
 
 
-@pytest.mark.parametrize("open_store", [open_reader, open_online_writer])
+@pytest.mark.parametrize("open_store", [open_reader, open_batch_publisher, open_online_writer])
 def test_a_store_of_another_kind_is_refused(open_store: object) -> None:
     """The password in the URL is not repeated."""
     assert callable(open_store)
@@ -29,6 +31,18 @@ def test_a_store_of_another_kind_is_refused(open_store: object) -> None:
     assert str(refusal.value) == (
         "profiles at redis://: this version has the embedded store only. Give a folder instead."
     )
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+def test_checksums_are_compared_unless_somebody_has_done_so(tmp_path: Path, checksums: bool) -> None:
+    """A supervisor compares them once for all its workers; a record's own checksum is compared always."""
+    published = open_batch_publisher(str(tmp_path)).publish([encoded("ann", "cat-1")], [], manifest)
+    path = Path(published.place) / FILE
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"cat-1", b"cat-2"))
+
+    with pytest.raises(DamagedArtefactError if checksums else DamagedRecordError):
+        open_reader(str(tmp_path), checksums=checksums).batch("ann")
 
 
 def test_a_missing_batch_says_what_to_run(tmp_path: Path) -> None:
