@@ -17,6 +17,7 @@ SettingsT = TypeVar("SettingsT")
 Run = Callable[[SettingsT], int | None]
 
 FAILED, BAD_USAGE = 1, 2
+_WIDEST_HELP = 400
 
 
 def setting(
@@ -47,7 +48,14 @@ class Program:
     def __init__(self, name: str, *, expected: tuple[type[Exception], ...]) -> None:
         self._name = name
         self._expected = expected
-        self._app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+        # Without markup the help is plain text: boxes cut long flags and variables off on a narrow screen.
+        self._app = typer.Typer(
+            add_completion=False,
+            no_args_is_help=True,
+            pretty_exceptions_enable=False,
+            rich_markup_mode=None,
+            context_settings={"max_content_width": _WIDEST_HELP},
+        )
 
     def describe(self, purpose: str) -> None:
         """Give the program a help text of its own; a program with several commands needs one."""

@@ -24,6 +24,9 @@ class Paint:
 
     wall: Annotated[Path, setting("The wall.", env="TEST_WALL", metavar="DIR")]
     coats: Annotated[int, setting("How many coats.", env="TEST_COATS", low=1, high=5)] = 2
+    days_to_dry_before_the_next_coat: Annotated[
+        float, setting("Days.", env="TEST_DAYS_TO_DRY_BETWEEN_COATS", low=0, high=9)
+    ] = 1.0
     colour: Annotated[Colour, setting("The colour.", env="TEST_COLOUR")] = Colour.RED
 
 
@@ -132,5 +135,16 @@ def test_the_help_tells_flags_variables_and_defaults(capsys: pytest.CaptureFixtu
     assert painter(lambda _: None).run(["paint", "--help"]) == 0
 
     text = capsys.readouterr().out
-    for part in ("Paint a wall.", "--wall", "--coats", "PINNERSAGE_TEST_COATS", "[default: 2]", "red|blue"):
+    for part in ("Paint a wall.", "--wall", "--coats", "PINNERSAGE_TEST_COATS", "default: 2", "red|blue"):
         assert part in text
+
+
+def test_the_help_fits_a_narrow_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flag that is cut off cannot be typed."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert painter(lambda _: None).run(["paint", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "--days-to-dry-before-the-next-coat" in text
+    assert "PINNERSAGE_TEST_DAYS_TO_DRY_BETWEEN_COATS" in text

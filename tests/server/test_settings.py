@@ -1,5 +1,6 @@
 """The server's settings as a person gives them."""
 
+import re
 import sys
 
 import pytest
@@ -49,9 +50,10 @@ def test_every_setting_is_documented(
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.setattr(sys, "argv", ["server", "--help"])
     assert main() == 0
-    lines = capsys.readouterr().out.splitlines()
+    # One entry a setting: from its flag to the next one's.
+    entries = re.split(r"\n  (?=--)", capsys.readouterr().out)
 
     for name in ServerSettings.__dataclass_fields__:
-        (line,) = (each for each in lines if f" --{name.replace('_', '-')} " in each)
-        assert f"PINNERSAGE_{name.upper()}" in line
-        assert ". " in line
+        (entry,) = (each for each in entries if each.startswith(f"--{name.replace('_', '-')} "))
+        assert f"PINNERSAGE_{name.upper()}" in entry
+        assert ". " in entry
