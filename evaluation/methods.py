@@ -89,12 +89,16 @@ FIGURE_7 = tuple(_pinnersage(f"e-{e}", f"e = {e}", e=e) for e in range(1, 11))
 """Sampled, as the paper does."""
 
 
-def fused(policy: FusePolicy) -> Method:
+def fused(policy: FusePolicy, lambda_per_day: float = PAPERS_LAMBDA) -> Method:
     """Several medoids an interest, scored together over the union of their lists."""
     tail = "" if policy.fused_share == 1 else f", {1 - policy.fused_share:.0%} interleaved"
+    is_papers = lambda_per_day == PAPERS_LAMBDA
     return Method(
-        key=f"fused-{policy.n_representatives}-{policy.temperature:g}-{policy.fused_share:g}",
-        title=f"{policy.n_representatives} medoids fused, T = {policy.temperature:g}{tail}",
+        key=f"fused-{policy.n_representatives}-{policy.temperature:g}-{policy.fused_share:g}"
+        + ("" if is_papers else f"-{lambda_per_day:g}"),
+        title=f"{policy.n_representatives} medoids fused, T = {policy.temperature:g}{tail}"
+        + ("" if is_papers else f", λ = {lambda_per_day:g}"),
+        lambda_per_day=lambda_per_day,
         kind="fused",
         embedding="medoid",
         e=policy.n_representatives,

@@ -152,9 +152,9 @@ def _run_part(plan: Plan, setting: Setting, part: int, reporter: Reporter) -> tu
     arrays: Arrays = {}
     for method in plan.methods:
         arrays |= stages.run(method.key, asdict(method), partial(workbench.measure, method))
-    for n, methods in _by_representatives(plan.fused):
+    for name, methods in _by_representatives(plan.fused):
         parameters = [asdict(method) for method in methods]
-        arrays |= stages.run(f"fused-{n}", parameters, partial(workbench.measure_fused, methods))
+        arrays |= stages.run(f"fused-{name}", parameters, partial(workbench.measure_fused, methods))
     for method in plan.diverse:
         arrays |= stages.run(DIVERSITY + method.key, asdict(method), partial(workbench.diversity, method))
     if plan.with_oracles:
@@ -163,10 +163,13 @@ def _run_part(plan: Plan, setting: Setting, part: int, reporter: Reporter) -> tu
     return arrays, stages.seconds
 
 
-def _by_representatives(methods: Sequence[Method]) -> Iterator[tuple[int, list[Method]]]:
-    """Those with the same representatives together: they share most of the work."""
-    for n in dict.fromkeys(method.policy.n_representatives for method in methods):
-        yield n, [method for method in methods if method.policy.n_representatives == n]
+def _by_representatives(methods: Sequence[Method]) -> Iterator[tuple[str, list[Method]]]:
+    """Those with the same representatives together, and a name for them: they share most of the work."""
+    groups: dict[str, list[Method]] = {}
+    for method in methods:
+        name = f"{method.policy.n_representatives}-{method.lambda_per_day:g}"
+        groups.setdefault(name, []).append(method)
+    yield from groups.items()
 
 
 class _Workbench:

@@ -33,10 +33,11 @@ JUDGED_FROM = date(2026, 1, 1)
 """No clock, so that the same setting gives the same bytes."""
 
 SWEPT_FUSED = tuple(
-    fused(FusePolicy(n_representatives=n, temperature=temperature, fused_share=0.7))
-    for n, temperature in ((10, 0.3), (20, 0.3), (20, 1.0))
+    fused(FusePolicy(n_representatives=20, temperature=temperature, fused_share=0.7), lambda_per_day)
+    for lambda_per_day in (0.01, 0.1)
+    for temperature in (0.3, 1.0)
 )
-"""Of those that validation chooses from: what the sweep can afford."""
+"""What the sweep can afford: to be near, or to be near to all; to remember long, or to forget soon."""
 
 
 def write_large_world(settings: LargeWorldSettings) -> None:

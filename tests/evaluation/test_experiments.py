@@ -1,5 +1,6 @@
 """The whole evaluation on a town of six people: everything is there, and nothing is worked out twice."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from evaluation.cosines import DenseCosines, GatheredCosines
 from evaluation.errors import EvaluationError
 from evaluation.experiments import experiments
 from evaluation.fusing import FusePolicy
-from evaluation.methods import DEFAULT, LAST_PIN, TABLE_4, fused
+from evaluation.methods import DEFAULT, LAST_PIN, TABLE_4, Method, fused
 from evaluation.results import Report, to_json, write_json
-from evaluation.running import Measured, Plan, run
+from evaluation.running import Measured, Plan, Setting, run
 from process.progress import Reporter
 from tests.evaluation.town import busy_log, circle, log_of, setting_of, town
 
@@ -96,6 +97,25 @@ def test_the_fused_answer_of_one_pin_is_its_list(tmp_path: Path) -> None:
     plan = Plan(name="validation", period="validation", methods=(LAST_PIN,), fused=(method,))
     values = run(plan, setting, QUIET).values
     assert values[method.key].tolist() == values[LAST_PIN.key].tolist()
+
+
+def test_fused_methods_that_forget_differently_are_told_apart(tmp_path: Path) -> None:
+    """Many old actions in the east, one new in the west: who forgets soon gives the west the only place.
+
+    Measured together or alone, each method gives the same.
+    """
+    past = [(0, row, -80 + row, True) for row in (22, 23, 0, 1, 2)]
+    setting = setting_of(town(log_of(*past, (0, 12, -1, True), (0, 13, 0.5, True))), tmp_path)
+    policy = FusePolicy(n_representatives=1, fused_share=1.0)
+    methods = (fused(policy), fused(policy, lambda_per_day=1.0))
+    together = _fused(methods, setting)
+    assert [together[method.key][0, 2] for method in methods] == [0, 1]
+    for method in methods:
+        assert _fused((method,), setting)[method.key].tolist() == together[method.key].tolist()
+
+
+def _fused(methods: tuple[Method, ...], setting: Setting) -> Mapping[str, NDArray[np.float64]]:
+    return run(Plan(name="validation", period="validation", methods=(), fused=methods), setting, QUIET).values
 
 
 def test_a_finished_run_is_read_and_not_measured_again(
