@@ -62,7 +62,7 @@ SINGLES = (LAST_PIN, *DECAY_AVERAGES)
 
 def _pinnersage(key: str, title: str, **changes: object) -> Method:
     chosen: Mapping[str, object] = {"embedding": "medoid", "e": DEFAULT_E, "sampled": True, **changes}
-    return Method(key=key, title=f"PinnerSage ({title})", kind="several", **chosen)  # type: ignore[arg-type]
+    return Method(key=key, title=f"PinnerSage ({title})", kind="several", **chosen)  # type: ignore[arg-type] # typed by Method
 
 
 DEFAULT = _pinnersage("pinnersage", "Ward, medoid, λ = 0.01: the default")

@@ -78,7 +78,7 @@ class Stages:
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_name(f"{file.name}.unfinished-{os.getpid()}")
         with unfinished.open("wb") as writing:
-            np.savez(writing, **arrays)  # type: ignore[arg-type]
+            np.savez(writing, **arrays)  # type: ignore[arg-type] # names are data here
         unfinished.replace(file)
 
 

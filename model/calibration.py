@@ -1,7 +1,7 @@
 """Choosing alpha, Ward's threshold, once for an embedding space.
 
-The paper gives no value, only what it leads to: 3 to 5 clusters for light users, 75 to 100 for heavy ones.
-Light users decide here: alpha is where their median is 4 clusters.
+The paper gives no value, only what it leads to: a handful of clusters for light users, at most 100 for heavy
+ones. Light users decide here: alpha is where their median is 4 clusters.
 """
 
 from bisect import bisect_left

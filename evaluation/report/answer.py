@@ -126,7 +126,7 @@ def _value(cells: Mapping[str, Cell], key: str) -> float | None:
 
 
 def _shown(value: float | None, unit: str, places: int) -> str:
-    return "unknown" if value is None else numbers.number(value, unit, places)  # type: ignore[arg-type]
+    return "unknown" if value is None else numbers.number(value, unit, places)  # type: ignore[arg-type] # a unit of the JSON
 
 
 def _lift_with_interval(lift: Lift) -> str:
