@@ -21,7 +21,7 @@ from evaluation.embeddings import (
 )
 from evaluation.methods import K_MEANS_K, Clustering, Method
 from evaluation.protocol import Case
-from evaluation.representatives import representatives
+from model.representatives import representatives
 from process.progress import Reporter
 
 

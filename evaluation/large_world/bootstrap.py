@@ -9,7 +9,6 @@ from evaluation.data_set.about import About, about_of, data_set_of
 from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
 from evaluation.errors import EvaluationError
-from evaluation.fusing import FusePolicy
 from evaluation.large_world.parameters import Variation, WorldParameters, known_worlds, sweep
 from evaluation.large_world.people import simulate
 from evaluation.large_world.pool import pool_rows
@@ -26,6 +25,7 @@ from evaluation.results import write_json
 from evaluation.retrieval import ExactRetriever
 from evaluation.running import Setting
 from evaluation.thresholds import thresholds_of
+from model.fusing import FusePolicy
 from process.progress import Reporter
 from storage.dataset import DATASET_FILE
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.fusing import fuse, fused_scores, union
+from model.fusing import fuse, fused_scores, union
 from model.merging import interleave
 
 

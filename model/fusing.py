@@ -1,6 +1,6 @@
 """One list from the lists of several pins, by a score that knows them all, and a tail that is fair to each.
 
-Pure functions on arrays, of the shape of those in model/.
+Pure functions on arrays.
 """
 
 from collections.abc import Sequence

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluation.representatives import representatives, seats_of
 from model.medoid import medoids
-from tests.evaluation.town import circle
+from model.representatives import representatives, seats_of
+from tests.model.vectors import angles
 
 
 def test_every_important_cluster_gets_a_seat_before_any_gets_two() -> None:
@@ -40,7 +40,7 @@ def test_all_seats_are_given_and_none_to_an_empty_place(clusters: list[tuple[flo
 
 def test_a_clusters_first_representative_is_its_medoid() -> None:
     """With one seat each, representatives are the model's medoids with the model's importances."""
-    X = circle()[[0, 1, 2, 12, 13]]
+    X = angles(0, 15, 30, 180, 195)
     labels = np.array([0, 0, 0, 1, 1])
     medoid_of = medoids(X, labels, np.arange(5))
     found = representatives(_cosines(X), labels, medoid_of, np.ones(5), 2)
@@ -50,7 +50,7 @@ def test_a_clusters_first_representative_is_its_medoid() -> None:
 
 def test_a_second_representative_is_the_pin_that_raises_similarity_most() -> None:
     """The medoid stands in a crowd of three; of two far pins the one with more weight is next."""
-    X = circle()[[0, 1, 2, 5, 22]]
+    X = angles(0, 15, 30, 75, 330)
     found = representatives(
         _cosines(X), np.zeros(5, np.int64), np.array([1]), np.array([1.0, 1.0, 1.0, 5.0, 1.0]), 2
     )
@@ -61,7 +61,7 @@ def test_a_second_representative_is_the_pin_that_raises_similarity_most() -> Non
 def test_weights_add_up_to_the_importance_of_the_clusters_that_sit(seed: int, n: int) -> None:
     """No pin's weight is lost or counted twice."""
     generator = np.random.default_rng(seed)
-    X = circle()[generator.permutation(24)[:8]]
+    X = angles(*generator.permutation(24)[:8] * 15.0)
     labels = np.array([0, 0, 0, 1, 1, 2, 2, 2])
     weights = generator.uniform(0.1, 1, 8)
     found = representatives(_cosines(X), labels, medoids(X, labels, np.arange(8)), weights, n)

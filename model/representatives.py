@@ -1,6 +1,6 @@
 """Several medoids for an important interest: which of a user's pins to search with, when a few may be used.
 
-The paper's Section 5 names this as future work. Pure functions on arrays, of the shape of those in model/.
+The paper's Section 5 names this as future work. Pure functions on arrays.
 """
 
 import heapq
@@ -72,8 +72,6 @@ def seats_of(importances: NDArray[np.float64], sizes: NDArray[np.int64], n: int)
     claims = [(-importances[i] / 1.5, int(i)) for i in np.flatnonzero((seats > 0) & (seats < sizes))]
     heapq.heapify(claims)
     for _ in range(min(n, int(sizes.sum())) - int(seats.sum())):
-        if not claims:
-            break
         _, i = heapq.heappop(claims)
         seats[i] += 1
         if seats[i] < sizes[i]:
