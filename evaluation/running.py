@@ -1,9 +1,6 @@
 """Measures every method of a plan on a period's cases, in stages and by several processes."""
 
-import multiprocessing
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +15,7 @@ from evaluation.list_cache import ListCache, digest
 from evaluation.measuring import Bench, diversity, measure, measure_fused
 from evaluation.methods import Method
 from evaluation.oracles import accuracies
+from evaluation.parts import Arrays, Seconds, in_parts
 from evaluation.people import People
 from evaluation.protocol import Case, Protocol, cases_of
 from evaluation.results import Threshold
@@ -31,8 +29,6 @@ CLUSTERS_STAGE = "clusters"
 DIVERSITY = "diversity."
 
 _MAX_DIVERSITY_CASES = 500
-
-Arrays = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,50 +100,37 @@ def run(plan: Plan, setting: Setting, reporter: Reporter) -> Measured:
         EvaluationError: The period has no case.
     """
     cases = plan_cases(plan, setting)
-    if not cases:
-        raise EvaluationError(
-            f"nobody in {setting.world.title} can be judged in the {plan.period} period: no user with "
-            "earlier actions does anything new. Choose another first day, or more days."
-        )
     with reporter.step("Cosines between pins"):
         cosines_of(setting.world.vectors, setting.folder)
-    if setting.n_processes == 1:
-        arrays, seconds = _run_part(plan, setting, 0, reporter)
-        return Measured(cases=cases, values=arrays, seconds=seconds)
-    # Read when a process first imports numpy: the processes are the parallelism, threads would fight them.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # Spawned: a fork would copy the locks of BLAS and FAISS threads.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(setting.n_processes, mp_context=context) as processes:
-        parts = [processes.submit(_run_quietly, plan, setting, part) for part in range(setting.n_processes)]
-        with reporter.step(f"Measure: {plan.name}", len(parts)) as step:
-            results = []
-            for part in parts:
-                results.append(part.result())
-                step.advance()
-    return Measured(cases=cases, values=_joined([arrays for arrays, _ in results]), seconds=_summed(results))
+    work = partial(_run_part, plan, setting)
+    arrays, seconds = in_parts(work, setting.n_processes, f"Measure: {plan.name}", reporter)
+    return Measured(cases=cases, values=arrays, seconds=seconds)
 
 
 def plan_cases(plan: Plan, setting: Setting) -> list[Case]:
-    """The cases of the plan's period, ordered by (day, user)."""
+    """The cases of the plan's period, ordered by (day, user).
+
+    Raises:
+        EvaluationError: There is none.
+    """
     world = setting.world
     days = world.validation if plan.period == "validation" else world.test
     cases = cases_of(world, days, replace(setting.protocol, removes_past=plan.removes_past))
+    if not cases:
+        raise EvaluationError(
+            f"nobody in {world.title} can be judged in the {plan.period} period: no user with "
+            "earlier actions does anything new. Choose another first day, or more days."
+        )
     if setting.max_cases is None or len(cases) <= setting.max_cases:
         return cases
     chosen = np.random.default_rng(0).permutation(len(cases))[: setting.max_cases]
     return [cases[i] for i in np.sort(chosen)]
 
 
-def _run_quietly(plan: Plan, setting: Setting, part: int) -> tuple[Arrays, dict[str, float]]:
-    """What one of the other processes does; the first one shows its progress for all."""
-    return _run_part(plan, setting, part, Reporter(quiet=part > 0))
-
-
-def _run_part(plan: Plan, setting: Setting, part: int, reporter: Reporter) -> tuple[Arrays, dict[str, float]]:
+def _run_part(plan: Plan, setting: Setting, part: int, reporter: Reporter) -> tuple[Arrays, Seconds]:
     """Every n-th case from the part-th on: parts of equal weight, easily put together in order."""
     cases = plan_cases(plan, setting)[part :: setting.n_processes]
-    stages = Stages(setting.folder, _identity(plan, setting, part))
+    stages = Stages(setting.folder, identity(plan, setting, part))
     workbench = _Workbench(cases, setting, reporter)
     arrays: Arrays = {}
     for method in plan.methods:
@@ -225,7 +208,7 @@ class _Workbench:
         return People(self._cases, pool, cosines, setting.world.alpha, self._reporter), bench
 
 
-def _identity(plan: Plan, setting: Setting, part: int) -> dict[str, object]:
+def identity(plan: Plan, setting: Setting, part: int) -> dict[str, object]:
     """What every stage of a part depends on, besides its own parameters."""
     world, log = setting.world, setting.world.log
     columns = (log.users, log.rows, log.times_s, log.is_positive.astype(np.int64))
@@ -241,19 +224,3 @@ def _identity(plan: Plan, setting: Setting, part: int) -> dict[str, object]:
         "cases": setting.max_cases,
         "part": [part, setting.n_processes],
     }
-
-
-def _joined(parts: Sequence[Arrays]) -> Arrays:
-    """The parts' cases in order again."""
-    joined = {}
-    for key in parts[0]:
-        whole = np.empty((sum(len(part[key]) for part in parts), *parts[0][key].shape[1:]))
-        for i, part in enumerate(parts):
-            whole[i :: len(parts)] = part[key]
-        joined[key] = whole
-    return joined
-
-
-def _summed(results: Sequence[tuple[Arrays, dict[str, float]]]) -> dict[str, float]:
-    names = results[0][1]
-    return {name: sum(seconds[name] for _, seconds in results) for name in names}

@@ -21,6 +21,7 @@ _NOT_MEASURING = frozenset(
         "comparing.py",
         "experiments.py",
         "paper.py",
+        "parts.py",
         "resampling.py",
         "results.py",
         "settings.py",
