@@ -32,11 +32,30 @@ def run_evaluation(settings: EvaluationSettings) -> None:
         StorageError: The data cannot be read.
     """
     reporter = Reporter()
+    setting, out = prepared(settings, reporter)
+    publish(experiments(setting, reporter), out, reporter)
+
+
+def prepared(settings: EvaluationSettings, reporter: Reporter, *, suffix: str = "") -> tuple[Setting, Path]:
+    """The data ready for experiments, and the folder for what they find.
+
+    Args:
+        settings: Of the command.
+        reporter: Told of progress.
+        suffix: After the data set's name, where no folder was given.
+
+    Raises:
+        EvaluationError: The data does not allow experiments.
+        StorageError: The data cannot be read.
+    """
     about = _about(settings)
     data_set = data_set_of(settings.data, about)
-    out = settings.out or Path("build/eval") / _folder_name(data_set.name)
-    world = _world(data_set, about, out, reporter)
-    report = experiments(_setting(world, settings, out), reporter)
+    out = settings.out or Path("build/eval") / f"{_folder_name(data_set.name)}{suffix}"
+    return _setting(_world(data_set, about, out, reporter), settings, out), out
+
+
+def publish(report: Report, out: Path, reporter: Reporter) -> None:
+    """Write both reports and say what was found."""
     write_json(report, out / "report.json")
     write_html(report, out / "report.html")
     _tell(report, out, reporter)
