@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import islice
 from threading import Event
 
 import grpc
@@ -112,6 +113,13 @@ def test_pins(client: Client) -> None:
     assert answer.unknown_pin_ids == ("?",)
 
 
+def test_long_titles_arrive() -> None:
+    """A thousand of 8,000 characters are twice what gRPC takes by default."""
+    known = [Pin(f"pin-{n}", "x" * 8_000) for n in range(1_000)]
+    with FakeRecommender(pins=known) as fake, Client(fake.target) as client:
+        assert client.pins([pin.pin_id for pin in known], timeout_s=60).pins == tuple(known)
+
+
 def test_many_threads_share_a_client(client: Client) -> None:
     """Each of 400 calls from 8 threads gets the answer to its own question."""
 
@@ -181,20 +189,23 @@ def test_no_answer_in_time() -> None:
     assert caught.value.target == target
 
 
-def test_leaving_a_batch_early_cancels_it() -> None:
-    """The server stops working for a reader who has gone."""
-    ended = Event()
+@pytest.mark.parametrize("read", [0, 1])
+def test_leaving_a_batch_early_cancels_it(read: int) -> None:
+    """The server stops working for a reader who has gone, even one who never began to read."""
+    began, ended = Event(), Event()
 
     def endless(
         _: pb.RecommendBatchRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.RecommendBatchResponse]:
+        began.set()
         context.add_callback(ended.set)
         while context.is_active():
             yield pb.RecommendBatchResponse(results=[pb.UserRecommendation(user_id="ann")])
 
     with serving(recommend_batch=endless) as target, Client(target) as client:
         results = client.recommend_batch(["ann"])
-        assert next(results).user_id == "ann"
+        assert began.wait(30)
+        assert [result.user_id for result in islice(results, read)] == ["ann"] * read
         results.close()
         assert ended.wait(30)
 
@@ -272,6 +283,10 @@ def test_closing_ends_calls_under_way() -> None:
         (
             lambda client: client.recommend_for_pins([RecentPin("a", NOON.replace(tzinfo=None))]),
             r"pins\[0\].action_time has no time zone: use datetime.now\(UTC\)",
+        ),
+        (
+            lambda client: client.recommend_for_pins([RecentPin("a", 1_700_000_000)]),  # type: ignore[arg-type]
+            r"pins\[0\].action_time needs a datetime, not 1700000000: use datetime.fromtimestamp\(seconds",
         ),
     ],
 )

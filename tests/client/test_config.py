@@ -1,11 +1,13 @@
 """Policies that cannot be are refused where they are written."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from pinnersage.client import Client, ConfigurationError, Retries, Timeout
 from pinnersage.client._channel import service_config
+from pinnersage.client.testing import FakeRecommender
 
 
 @pytest.mark.parametrize(
@@ -15,8 +17,11 @@ from pinnersage.client._channel import service_config
         "recommender:1",
         "[::1]:50051",
         "dns:///recommender:50051",
+        "dns:///recommender",
         "ipv4:10.0.0.1:50051,10.0.0.2:50051",
+        "ipv6:[::1]:50051",
         "unix:/run/pinnersage.sock",
+        "unix:/run/meine Dienste/müsli.sock",
     ],
 )
 def test_a_servers_address(target: str) -> None:
@@ -38,6 +43,15 @@ def test_a_servers_address(target: str) -> None:
         "localhost:٥٠",
         "::1:50051",
         "http://localhost:50051",
+        "local host:50051",
+        "müsli:50051",
+        "\udcff:50051",
+        "dns:",
+        "dns:///",
+        "dns:///a\n",
+        "unix:",
+        "ipv4:10.0.0.1",
+        "ipv4:10.0.0.1:50051,10.0.0.2",
     ],
 )
 def test_what_grpc_would_take_for_something_else(target: str) -> None:
@@ -64,16 +78,33 @@ def test_a_timeout_that_cannot_be(seconds: float) -> None:
         Timeout(batch_s=seconds)
 
 
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), "2"])
+def test_a_calls_own_timeout_that_cannot_be(client: Client, fake: FakeRecommender, seconds: float) -> None:
+    """It is not taken for a deadline that has passed, and nothing is sent."""
+    asked: list[Callable[[], object]] = [
+        lambda: client.recommend("ann", timeout_s=seconds),
+        lambda: client.recommend_batch(["ann"], timeout_s=seconds),
+        lambda: client.health(timeout_s=seconds),
+    ]
+    for ask in asked:
+        with pytest.raises(ConfigurationError, match=r"timeout_s must be 0\.001 to 86400, not "):
+            ask()
+    assert fake.calls == ()
+
+
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ({"max_attempts": 0}, "max_attempts must be 1 to 5, not 0"),
-        ({"max_attempts": 6}, "max_attempts must be 1 to 5, not 6"),
+        ({"max_attempts": 0}, "max_attempts must be a whole number, 1 to 5, not 0"),
+        ({"max_attempts": 6}, "max_attempts must be a whole number, 1 to 5, not 6"),
+        ({"max_attempts": 3.0}, r"max_attempts must be a whole number, 1 to 5, not 3\.0"),
         ({"initial_backoff_s": 0.001}, "initial_backoff_s must be 0.01 to 60, not 0.001"),
         ({"initial_backoff_s": 0.5, "max_backoff_s": 0.4}, "max_backoff_s must be 0.5 to 60, not 0.4"),
         ({"backoff_multiplier": 0.5}, "backoff_multiplier must be 1 to 10, not 0.5"),
         ({"budget_share": 0.0}, "budget_share must be 0.001 to 1, not 0.0"),
-        ({"budget_reserve": 0}, "budget_reserve must be 1 to 500, not 0"),
+        ({"budget_reserve": 0}, "budget_reserve must be a whole number, 1 to 500, not 0"),
+        ({"budget_reserve": 2.5}, r"budget_reserve must be a whole number, 1 to 500, not 2\.5"),
+        ({"backoff_multiplier": "2"}, "backoff_multiplier must be 1 to 10, not '2'"),
     ],
 )
 def test_a_retry_policy_that_cannot_be(policy: dict[str, float], message: str) -> None:

@@ -49,6 +49,15 @@ def test_an_answer_that_was_empty_keeps_its_reason() -> None:
         assert client.recommend("ann", min_score=0.9).reason is AnswerReason.NO_USABLE_INTERESTS
 
 
+def test_no_lowest_score_applies_to_a_fallback() -> None:
+    """Popular pins have no score to compare; and filtered to nothing, their reason stays."""
+    popular = Recommendation(candidates=(Candidate("a"),), reason=AnswerReason.UNKNOWN_USER)
+    with FakeRecommender(recommendations={"bob": popular}) as fake, Client(fake.target) as client:
+        assert pins(client.recommend("bob", min_score=0.9)) == ["a"]
+        nothing = client.recommend("bob", exclude_pin_ids=["a"])
+        assert (nothing.candidates, nothing.reason) == ((), AnswerReason.UNKNOWN_USER)
+
+
 def test_a_request_id_of_ones_own_is_kept() -> None:
     """Else each call has the next number."""
     with (

@@ -9,6 +9,9 @@ from pinnersage.client._version import __version__
 
 _SERVICE = "pinnersage.v1.Recommender"
 
+# gRPC's own limit is 4 MiB: a thousand long titles are more.
+_LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+
 # gRPC's own limit is two minutes: a client would miss a restarted server for as long.
 _LONGEST_RECONNECT_PAUSE_MS = 2_000
 
@@ -20,6 +23,7 @@ def open_channel(
     options = [
         ("grpc.service_config", service_config(retries)),
         ("grpc.primary_user_agent", f"pinnersage-client/{__version__}"),
+        ("grpc.max_receive_message_length", _LARGEST_ANSWER_BYTES),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", _LONGEST_RECONNECT_PAUSE_MS),
     ]

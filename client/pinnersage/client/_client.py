@@ -16,6 +16,7 @@ from pinnersage.client._config import (
     Timeout,
     check_api_key,
     check_target,
+    check_timeout,
 )
 from pinnersage.client._errors import ClosedError, typed_error
 from pinnersage.client._health import REQUEST as HEALTH_REQUEST
@@ -62,8 +63,8 @@ class Client:
     Raises:
         ConfigurationError: The target or the API key cannot be used.
 
-    Every method raises CallError (see `pinnersage.client._errors` for its kinds) when the call fails, and
-    ClosedError once the client is closed.
+    Every method raises CallError (see `pinnersage.client._errors` for its kinds) when the call fails,
+    ClosedError once the client is closed, and ConfigurationError for a `timeout_s` that is no time to wait.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class Client:
             exclude_pin_ids: Up to 2,000 pins that must not come back, nor any near-duplicate of theirs.
             seed: The same seed, user and data give the same answer; None samples afresh.
             min_score: Candidates below this cosine are dropped, -1 to 1.
-            timeout_s: For this call, in place of `Timeout.call_s`.
+            timeout_s: For this call, in place of `Timeout.call_s`: 0.001 to 86,400.
         """
         request = build(
             pb.RecommendRequest,
@@ -190,7 +191,7 @@ class Client:
             seed=seed,
             min_score=min_score,
         )
-        batch_s = self._timeout.batch_s if timeout_s is None else timeout_s
+        batch_s = _seconds(timeout_s, self._timeout.batch_s)
         with self._typed_errors("RecommendBatch"):
             messages = self._stub.RecommendBatch(request, timeout=batch_s, metadata=self._metadata)
         return self._results(messages)
@@ -269,7 +270,7 @@ class Client:
         request: RequestT,
         timeout_s: float | None,
     ) -> ResponseT:
-        call_s = self._timeout.call_s if timeout_s is None else timeout_s
+        call_s = _seconds(timeout_s, self._timeout.call_s)
         with self._typed_errors(name):
             return method(request, timeout=call_s, metadata=self._metadata)
 
@@ -292,3 +293,11 @@ class Client:
             if isinstance(error, grpc.RpcError):
                 raise typed_error(error, method=method, target=self._target) from error
             raise
+
+
+def _seconds(timeout_s: float | None, default_s: float) -> float:
+    """The call's own time to wait, if it has one."""
+    if timeout_s is None:
+        return default_s
+    check_timeout("timeout_s", timeout_s)
+    return timeout_s

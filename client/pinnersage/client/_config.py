@@ -1,6 +1,7 @@
 """What a caller may settle about a client: how long to wait, how often to try, where the server is."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 from pinnersage.client._errors import ConfigurationError
 
@@ -26,7 +27,7 @@ class Timeout:
 
     def __post_init__(self) -> None:
         for name in ("call_s", "batch_s"):
-            _check(name, getattr(self, name), low=0.001, high=86_400.0)
+            check_timeout(name, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +60,12 @@ class Retries:
     budget_reserve: int = 10
 
     def __post_init__(self) -> None:
-        _check("max_attempts", self.max_attempts, low=1, high=_MOST_ATTEMPTS)
+        _check_whole("max_attempts", self.max_attempts, low=1, high=_MOST_ATTEMPTS)
         _check("initial_backoff_s", self.initial_backoff_s, low=_SHORTEST_BACKOFF_S, high=60.0)
         _check("max_backoff_s", self.max_backoff_s, low=self.initial_backoff_s, high=60.0)
         _check("backoff_multiplier", self.backoff_multiplier, low=1.0, high=10.0)
         _check("budget_share", self.budget_share, low=0.001, high=1.0)
-        _check("budget_reserve", self.budget_reserve, low=1, high=500)
+        _check_whole("budget_reserve", self.budget_reserve, low=1, high=500)
 
 
 def check_target(target: str) -> None:
@@ -72,16 +73,26 @@ def check_target(target: str) -> None:
 
     Left alone, gRPC would look up "http://host" as a name, dial port 443 where none is given, and port
     34463 for 99999.
+
+    Raises:
+        ConfigurationError: It is neither HOST:PORT nor a gRPC target; the message says how to write one.
     """
-    if target.startswith(_SCHEMES):
-        return
-    host, _, port = target.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not host or "/" in host or (":" in host and not bracketed) or not _is_port(port):
+    scheme = next(filter(target.startswith, _SCHEMES), None)
+    is_right = _is_host_and_port(target) if scheme is None else _is_grpc_target(scheme, target)
+    if not is_right or not target.isprintable():
         raise ConfigurationError(
             f"{target!r} is not a server's address: write HOST:PORT, as in 127.0.0.1:50051 or [::1]:50051,"
             " or a gRPC target, as in dns:///recommender:50051 or unix:/run/pinnersage.sock"
         )
+
+
+def check_timeout(name: str, seconds: float) -> None:
+    """Refuse what is no time to wait: gRPC takes NaN and infinity for a deadline that has passed.
+
+    Raises:
+        ConfigurationError: Not 0.001 to 86,400 s; the message has the name and the value.
+    """
+    _check(name, seconds, low=0.001, high=86_400.0)
 
 
 def check_api_key(api_key: str) -> None:
@@ -90,14 +101,35 @@ def check_api_key(api_key: str) -> None:
         raise ConfigurationError("api_key must be printable ASCII, without a line break, and not empty")
 
 
+def _is_grpc_target(scheme: str, target: str) -> bool:
+    """Whether something stands behind the scheme, and a port behind each plain address."""
+    addresses = target.removeprefix(scheme).strip("/").split(",")
+    needs_ports = scheme in ("ipv4:", "ipv6:")
+    return all(_is_host_and_port(each) if needs_ports else each != "" for each in addresses)
+
+
+def _is_host_and_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not host.isascii() or "/" in host or " " in host or (":" in host and not bracketed):
+        return False
+    return host != "" and _is_port(port)
+
+
 def _is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and 1 <= int(text) <= 65_535
 
 
 def _check(name: str, value: float, *, low: float, high: float) -> None:
     # Written so that NaN is refused, too.
-    if not low <= value <= high:
+    if not isinstance(value, Real) or not low <= value <= high:
         raise ConfigurationError(f"{name} must be {low:g} to {high:g}, not {value!r}")
+
+
+def _check_whole(name: str, value: int, *, low: int, high: int) -> None:
+    # A service config with 3.0 in it is one that gRPC cannot read.
+    if not isinstance(value, int) or not low <= value <= high:
+        raise ConfigurationError(f"{name} must be a whole number, {low} to {high}, not {value!r}")
 
 
 DEFAULT_TIMEOUT = Timeout()

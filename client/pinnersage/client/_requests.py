@@ -6,6 +6,7 @@ server's manner: by the field's name.
 
 import reprlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NoReturn, TypeVar
 
 import grpc
@@ -41,7 +42,7 @@ def recent_pins(pins: Iterable[str | RecentPin]) -> list[pb.RecentPin]:
     """The pins of a RecommendForPins request; a plain id is a pin acted on now.
 
     Raises:
-        InvalidArgumentError: A time is not aware, or a value cannot be sent.
+        InvalidArgumentError: A time is no aware datetime, or a value cannot be sent.
     """
     given = _listed(pb.RecommendForPinsRequest, "pins", pins)
     return [_recent_pin(f"pins[{at}]", pin) for at, pin in enumerate(given)]
@@ -54,7 +55,10 @@ def _recent_pin(field: str, given: object) -> pb.RecentPin:
     message = build(pb.RecentPin, pin_id=pin_id)
     if time is None:
         return message
-    if time.tzinfo is None:
+    if not isinstance(time, datetime):
+        problem = f"needs a datetime, not {reprlib.repr(time)}: use datetime.fromtimestamp(seconds, UTC)"
+        _refuse(pb.RecommendForPinsRequest, f"{field}.action_time", problem)
+    if time.utcoffset() is None:
         problem = "has no time zone: use datetime.now(UTC), or .replace(tzinfo=UTC)"
         _refuse(pb.RecommendForPinsRequest, f"{field}.action_time", problem)
     message.action_time.FromDatetime(time)

@@ -61,7 +61,7 @@ def _narrow(answer: pb.RecommendResponse | pb.RecommendForPinsResponse, request:
     medoids_left_out = {interest.medoid_pin_id for interest in left_out}
     sampled = [one for one in answer.candidates if one.medoid_pin_id not in medoids_left_out]
     kept = _kept(sampled, request)
-    if sampled and not kept:
+    if sampled and not kept and answer.reason == pb.ANSWER_REASON_UNSPECIFIED:
         answer.reason = pb.ANSWER_REASON_ALL_FILTERED
     del answer.interests[len(answer.interests) - len(left_out) :]
     del answer.candidates[:]
@@ -74,5 +74,6 @@ def _kept(
     excluded = frozenset(request.exclude_pin_ids)
     kept = [one for one in candidates if one.pin_id not in excluded]
     if request.HasField("min_score"):
-        kept = [one for one in kept if one.score >= request.min_score]
+        # A fallback has no score: no lowest score applies to it.
+        kept = [one for one in kept if not one.HasField("score") or one.score >= request.min_score]
     return kept[: request.max_candidates] if request.HasField("max_candidates") else kept
