@@ -23,6 +23,7 @@ from pinnersage.client import (
     ServerError,
     SimilarPin,
     Timeout,
+    UnavailableError,
 )
 from pinnersage.client.testing import FakeRecommender
 from pinnersage.v1 import recommender_pb2 as pb
@@ -140,6 +141,16 @@ def test_the_api_key_goes_with_every_call(fake: FakeRecommender) -> None:
     with Client(fake.target) as client:
         client.recommend("ann")
     assert "authorization" not in fake.calls[-1].metadata
+
+
+def test_credentials_ask_for_tls(fake: FakeRecommender) -> None:
+    """A server that speaks plain text is no server then: nothing is sent to it."""
+    with (
+        Client(fake.target, credentials=grpc.ssl_channel_credentials()) as client,
+        pytest.raises(UnavailableError, match="(?i)handshake"),
+    ):
+        client.recommend("ann", timeout_s=30)
+    assert fake.calls == ()
 
 
 def test_the_server_learns_who_calls(client: Client, fake: FakeRecommender) -> None:

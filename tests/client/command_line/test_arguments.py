@@ -32,10 +32,19 @@ def test_without_options_a_screenful_is_asked_for(run: Run, fake: FakeRecommende
     [
         ("", "the following arguments are required: COMMAND"),
         ("recommend", "the following arguments are required: USER"),
+        (
+            "recommend -ann",
+            "USER; an id comes before --exclude, and one that begins with a dash comes last, after --",
+        ),
+        ("similar --exclude a b", "PIN; an id comes before --exclude"),
+        ("recommend ann --max-cand 3", "unrecognized arguments: --max-cand 3"),
         ("recomend ann", "invalid choice: 'recomend'"),
         ("recommend ann --max-candidates many", "--max-candidates: invalid int value: 'many'"),
         ("recommend ann --max-candidates=-1", "max_candidates cannot be -1"),
         ("health --timeout 0", "--timeout: 0 is not 0.001 to 3600 seconds"),
+        ("health --timeout nan", "--timeout: nan is not 0.001 to 3600 seconds"),
+        ("health --timeout soon", "--timeout: soon is not 0.001 to 3600 seconds"),
+        ("health --server \udcff:1", "'\\udcff:1' is not a server's address: write HOST:PORT"),
         ("health --server localhost", "'localhost' is not a server's address: write HOST:PORT"),
     ],
 )
@@ -45,6 +54,15 @@ def test_wrong_usage(run: Run, fake: FakeRecommender, arguments: str, message: s
     assert (status, shown) == (2, "")
     assert message in error
     assert fake.calls == ()
+
+
+@pytest.mark.parametrize("user", ["-ann", "--help", "two words", "o'\"Neil", "🐶", "two\nlines"])
+def test_any_id_can_be_asked_for(run: Run, fake: FakeRecommender, user: str) -> None:
+    """It reaches the server as it is, and is shown on one line."""
+    status, shown, _ = run("recommend", "--no-titles", "--", user)
+    assert status == 0
+    assert fake.calls[0].arguments["user_id"] == user
+    assert shown == f"{user.replace(chr(10), ' ')}: the server knows nothing about this user\n"
 
 
 def test_the_flag_goes_before_the_variable(

@@ -31,6 +31,13 @@ def test_a_server_that_cannot_serve_now(run: Run, fake: FakeRecommender) -> None
     assert error.startswith("pinnersage: the profile store does not answer (UNAVAILABLE from ")
 
 
+def test_a_refusal_cannot_speak_to_the_terminal(run: Run, fake: FakeRecommender) -> None:
+    """Whatever a server says, it stays one line."""
+    fake.fail(grpc.StatusCode.INTERNAL, "first\x1b[2J\nsecond")
+    error = run("profile", "ann")[2]
+    assert error == f"pinnersage: first [2J second (INTERNAL from {fake.target}, request fake-1)\n"
+
+
 def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
     """The sentence says where it looked, why in vain, and what to do; exit status 3."""
     with nobody() as target:
@@ -53,7 +60,8 @@ def test_a_server_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> Non
         assert main(["recommend", "ann", "--timeout", "0.05", "--server", target]) == 3
         go_on.set()
     assert capsys.readouterr().err == (
-        f"pinnersage: {target} gave no answer in 0.05 s; allow it more with --timeout SECONDS\n"
+        f"pinnersage: {target} gave no answer in 0.05 s;"
+        " see whether the address is right, or allow it more with --timeout SECONDS\n"
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -44,6 +45,32 @@ def test_a_reader_who_has_had_enough() -> None:
         assert process.wait(30) == 141
         assert process.stderr.read() == ""
         process.stderr.close()
+
+
+def shell(line: str, server: str) -> "subprocess.CompletedProcess[str]":
+    """The installed command as a shell runs it, with its redirections."""
+    command = ["sh", "-c", f"{shlex.quote(PINNERSAGE)} {line}"]
+    environment = os.environ | {"PINNERSAGE_SERVER": server}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk(fake: FakeRecommender) -> None:
+    """The answer cannot be written: one sentence, exit status 1."""
+    ran = shell("recommend ann > /dev/full", fake.target)
+    assert ran.returncode == 1
+    assert ran.stderr == "pinnersage: the answer cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("health >&-", 0), ("health --json >&-", 0), ("profile bob 2>&-", 1), ("health x 2>&-", 2)],
+)
+def test_a_closed_stream(fake: FakeRecommender, line: str, status: int) -> None:
+    """The exit status is all that is asked for; there is no traceback on the other stream."""
+    ran = shell(line, fake.target)
+    assert (ran.returncode, ran.stderr) == (status, "")
+    assert "Traceback" not in ran.stdout
 
 
 def test_a_person_who_has_had_enough() -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NoReturn
 
 from pinnersage.client._version import __version__
 
@@ -25,6 +26,9 @@ _Help = partial(argparse.RawDescriptionHelpFormatter, max_help_position=26)
 
 _AddParser = Callable[..., argparse.ArgumentParser]
 
+_MISSING_ID = ("arguments are required: USER", "arguments are required: PIN")
+_WHERE_IDS_STAND = "; an id comes before --exclude, and one that begins with a dash comes last, after --"
+
 
 class Arguments(argparse.Namespace):
     """The parsed arguments; a command without an option has its default."""
@@ -43,17 +47,25 @@ class Arguments(argparse.Namespace):
     titles: bool
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says where an id belongs when it was taken for an option, or for one more of `--exclude`."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(message + _WHERE_IDS_STAND if message.endswith(_MISSING_ID) else message)
+
+
 def parse(argv: Sequence[str] | None = None) -> Arguments:
     """The arguments, by default the process's; wrong ones end the process with exit status 2."""
     return _parser().parse_args(argv, namespace=Arguments())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pinnersage",
         description="Ask a PinnerSage server.",
         epilog=_EXIT_STATUS,
         formatter_class=_Help,
+        allow_abbrev=False,
     )
     parser.add_argument("-V", "--version", action="version", version=f"pinnersage-client {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -100,6 +112,8 @@ def _add(add_parser: _AddParser, name: str, purpose: str) -> argparse.ArgumentPa
         description=f"Show {purpose}.",
         epilog=_EXIT_STATUS,
         formatter_class=_Help,
+        # An option to come would make today's abbreviations ambiguous.
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--server",
@@ -148,7 +162,11 @@ def _add_narrowing(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    problem = f"{text} is not 0.001 to 3600 seconds"
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(problem) from error
     if not 0.001 <= seconds <= 3_600.0:
-        raise argparse.ArgumentTypeError(f"{text} is not 0.001 to 3600 seconds")
+        raise argparse.ArgumentTypeError(problem)
     return seconds

@@ -42,7 +42,10 @@ def sentence(error: CallError, *, timeout_s: float) -> str:
             " start it, or name another with --server HOST:PORT or $PINNERSAGE_SERVER"
         )
     if error.status is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return f"{error.target} gave no answer in {timeout_s:g} s; allow it more with --timeout SECONDS"
+        return (
+            f"{error.target} gave no answer in {timeout_s:g} s;"
+            " see whether the address is right, or allow it more with --timeout SECONDS"
+        )
     if error.status is grpc.StatusCode.UNIMPLEMENTED:
         return f"{error.target} does not know {error.method}: an older PinnerSage, or another service"
     request = f", request {error.request_id}" if error.request_id else ""

@@ -1,16 +1,20 @@
-"""From arguments to an exit status: one answer on stdout, or one sentence on stderr."""
+"""From arguments to an exit status: one answer on stdout, or one sentence on stderr.
+
+Standard streams may be closed (`>&-`, a service without a console): Python then has None in their place.
+"""
 
 import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from pinnersage.client._client import Client
 from pinnersage.client._config import Timeout
 from pinnersage.client._errors import CallError, ConfigurationError
 from pinnersage.client.command_line.arguments import Arguments, parse
-from pinnersage.client.command_line.columns import shortened
+from pinnersage.client.command_line.columns import printable, shortened
 from pinnersage.client.command_line.commands import Answer, health, profile, recommend, similar
 from pinnersage.client.command_line.failures import Status, sentence, status_of
 
@@ -30,9 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Status.INTERRUPTED
     except BrokenPipeError:
-        # Or the interpreter would complain when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return Status.PIPE_CLOSED
+    except OSError as error:
+        _give_up_stdout()
+        _complain(f"the answer cannot be written: {error.strerror or error}")
+        return Status.FAILED
 
 
 def _run(arguments: Arguments) -> int:
@@ -46,9 +53,10 @@ def _run(arguments: Arguments) -> int:
         return status_of(error)
     for note in answer.notes:
         _complain(note)
-    for line in _lines(answer, as_json=arguments.json):
-        print(line)
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        for line in _lines(answer, as_json=arguments.json):
+            print(line)
+        sys.stdout.flush()
     return answer.status
 
 
@@ -69,5 +77,13 @@ def _lines(answer: Answer, *, as_json: bool) -> Iterator[str]:
         yield shown.encode(encoding, "replace").decode(encoding)
 
 
+def _give_up_stdout() -> None:
+    """Let what is left unwritten go, or the interpreter would complain when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(message: str) -> None:
-    print(f"pinnersage: {message}", file=sys.stderr)
+    """One line on stderr, whatever a server's words hold; nobody listening is no reason to fail."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"pinnersage: {printable(message)}", file=sys.stderr, flush=True)
