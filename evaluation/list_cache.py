@@ -8,50 +8,43 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.retrieval import Ranked, Retriever
+from evaluation.retrieval import Retriever
 
 
 class ListCache:
-    """The `k` nearest pins of pins, by row.
+    """The nearest pins of pins, by row.
 
     Args:
         retriever: Over `vectors`.
         vectors: float16 [n, d], unit norm.
-        k: The length of a list; all pins of a smaller pool.
     """
 
-    def __init__(self, retriever: Retriever, vectors: NDArray[np.float16], k: int) -> None:
+    def __init__(self, retriever: Retriever, vectors: NDArray[np.float16]) -> None:
         self._retriever = retriever
         self._vectors = vectors
-        self._lists: dict[int, tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
-        self.k = min(k, len(vectors))
+        self._lists: dict[int, dict[int, NDArray[np.int32]]] = {}
 
-    def __len__(self) -> int:
-        return len(self._lists)
-
-    def fetch(self, rows: NDArray[np.int64]) -> Ranked:
+    def fetch(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int64]:
         """The lists of these pins, each pin itself among the first of its own.
 
         All that are missing are searched at once: asking for many pins is much cheaper than for one by one.
+        A list is never cut from a longer one: what approximate search finds would then depend on who asked
+        before.
 
         Args:
             rows: int64 [q], any number of times the same.
+            k: The length of a list; all pins of a smaller pool.
 
         Returns:
-            Cosines float32 [q, k], descending, and rows int64 [q, k].
+            Rows int64 [q, min(k, n)], nearest first.
         """
-        self._search(rows)
-        found = [self._lists[row] for row in rows.tolist()]
-        shape = (len(rows), self.k)
-        scores = np.array([scores for scores, _ in found], np.float32).reshape(shape)
-        return scores, np.array([nearest for _, nearest in found], np.int64).reshape(shape)
-
-    def _search(self, rows: NDArray[np.int64]) -> None:
-        missing = np.array(sorted(set(rows.tolist()) - self._lists.keys()), np.int64)
+        lists = self._lists.setdefault(k, {})
+        missing = np.array(sorted(set(rows.tolist()) - lists.keys()), np.int64)
         if len(missing):
-            scores, nearest = self._retriever.nearest(self._vectors[missing], self.k)
-            lists = zip(scores, nearest.astype(np.int32), strict=True)
-            self._lists.update(zip(missing.tolist(), lists, strict=True))
+            _, nearest = self._retriever.nearest(self._vectors[missing], k)
+            lists.update(zip(missing.tolist(), nearest.astype(np.int32), strict=True))
+        found = np.array([lists[row] for row in rows.tolist()], np.int64)
+        return found.reshape(len(rows), min(k, len(self._vectors)))
 
 
 def digest(vectors: NDArray[np.float16]) -> str:

@@ -1,7 +1,8 @@
 """Runs methods on cases: embeddings to lists, lists to an answer, the answer against what the user did."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from model.merging import interleave
 from process.progress import Reporter
 
 _CASES_AT_A_TIME = 512
+_FIRST_DEPTH = 5
+"""Quarters of an answer: how deep a list is searched at first, to lose a user's past pins."""
 _REFILLED_DRAWS = 5
 """Refilling makes every draw a merge of its own; what it adds to a draw varies little."""
 
@@ -35,7 +38,7 @@ class Bench:
         protocol: How methods are judged.
         thresholds: float64 [t], of relevance.
         cosines: Between pins.
-        lists: Nearest pins of pins, long enough to lose a user's past pins.
+        lists: Nearest pins of pins.
         retriever: Nearest pins of other vectors.
         pool: float16 [n, d].
         reporter: Told of progress.
@@ -68,35 +71,27 @@ class _Request:
 def measure(method: Method, people: People, bench: Bench) -> NDArray[np.float64]:
     """Each case's metrics under a method that searches and takes from the lists: float64 [n_cases, t + 3]."""
     embeddings = people.embeddings(method)
-    seen = np.zeros(len(bench.pool), np.bool_)
-    found = []
-    with bench.reporter.step(method.title, len(people.cases)) as step:
-        for first in range(0, len(people.cases), _CASES_AT_A_TIME):
-            part = slice(first, first + _CASES_AT_A_TIME)
-            requests = [
-                _request(case, of_case, method, bench.protocol)
-                for case, of_case in zip(people.cases[part], embeddings[part], strict=True)
-            ]
-            for request, lists in zip(requests, _lists(requests, bench), strict=True):
-                found.append(_judge(request, _unseen(lists, request.case, seen), method, bench))
-            step.advance(len(requests))
-    return np.array(found)
+    requests = (
+        _request(case, of_case, method, bench.protocol)
+        for case, of_case in zip(people.cases, embeddings, strict=True)
+    )
+    answered = bench.reporter.each(method.title, _answered(requests, bench), len(people.cases))
+    return np.array([_judge(request, lists, method, bench) for request, lists in answered])
 
 
 def measure_fused(methods: Sequence[Method], people: People, bench: Bench) -> dict[str, NDArray[np.float64]]:
     """The same for methods that fuse the lists of the same representatives, by the key of the method."""
     embeddings = people.embeddings(methods[0])
-    seen = np.zeros(len(bench.pool), np.bool_)
+    requests = (
+        _request(case, of_case, methods[0], bench.protocol)
+        for case, of_case in zip(people.cases, embeddings, strict=True)
+    )
     found: dict[str, list[NDArray[np.float64]]] = {method.key: [] for method in methods}
-    with bench.reporter.step(
-        f"Fused: {methods[0].policy.n_representatives} medoids", len(people.cases)
-    ) as step:
-        bench.lists.fetch(np.unique(np.concatenate([of_case.rows for of_case in embeddings])))
-        for case, of_case in zip(people.cases, embeddings, strict=True):
-            lists = _unseen(bench.lists.fetch(of_case.rows)[1], case, seen)
-            for method, answer in _fused_answers(methods, lists, of_case, bench):
-                found[method.key].append(_judge_answers(case, [answer], of_case.vectors[np.newaxis], bench))
-            step.advance()
+    title = f"Fused: {methods[0].policy.n_representatives} medoids"
+    for request, lists in bench.reporter.each(title, _answered(requests, bench), len(people.cases)):
+        case, of_case = request.case, request.embeddings
+        for method, answer in _fused_answers(methods, lists, of_case, bench):
+            found[method.key].append(_judge_answers(case, [answer], of_case.vectors[np.newaxis], bench))
     return {key: np.array(values) for key, values in found.items()}
 
 
@@ -118,23 +113,50 @@ def _request(case: Case, embeddings: Embeddings, method: Method, protocol: Proto
     )
 
 
-def _lists(requests: Sequence[_Request], bench: Bench) -> Iterator[Rows]:
+def _answered(requests: Iterable[_Request], bench: Bench) -> Iterator[tuple[_Request, list[Rows]]]:
+    """Each request with its lists; many requests are searched for at once."""
+    waiting = iter(requests)
+    while some := list(islice(waiting, _CASES_AT_A_TIME)):
+        yield from zip(some, _unseen_lists(some, bench), strict=True)
+
+
+def _unseen_lists(requests: Sequence[_Request], bench: Bench) -> list[list[Rows]]:
+    """Each request's lists without the pins not to be recommended, as many candidates long as an answer.
+
+    Most people have seen little of what is near: only those whose lists get too short are searched deeper.
+    """
+    n, k = bench.protocol.n_candidates, _FIRST_DEPTH * bench.protocol.n_candidates // 4
+    seen = np.zeros(len(bench.pool), np.bool_)
+    unseen: list[list[Rows]] = [[] for _ in requests]
+    too_short = list(range(len(requests)))
+    while too_short:
+        found = _lists([requests[i] for i in too_short], k, bench)
+        for i, lists in zip(too_short, found, strict=True):
+            unseen[i] = _unseen(lists, requests[i].case, n, seen)
+        if k >= len(bench.pool):
+            break
+        too_short = [i for i in too_short if any(len(of_list) < n for of_list in unseen[i])]
+        k *= 2
+    return unseen
+
+
+def _lists(requests: Sequence[_Request], k: int, bench: Bench) -> list[Rows]:
     """Each request's lists, [c, k]: pins from the cache, all other vectors of all requests in one search."""
     rows = np.concatenate([request.embeddings.rows for request in requests])
     vectors = np.concatenate([request.embeddings.vectors for request in requests])
     is_pin = rows != NO_ROW
-    lists = np.empty((len(rows), bench.lists.k), np.int64)
-    lists[is_pin] = bench.lists.fetch(rows[is_pin])[1]
+    lists = np.empty((len(rows), min(k, len(bench.pool))), np.int64)
+    lists[is_pin] = bench.lists.fetch(rows[is_pin], k)
     if not is_pin.all():
-        lists[~is_pin] = bench.retriever.nearest(vectors[~is_pin], bench.lists.k)[1]
+        lists[~is_pin] = bench.retriever.nearest(vectors[~is_pin], k)[1]
     ends = np.cumsum([len(request.embeddings.rows) for request in requests])
-    return iter(np.split(lists, ends[:-1]))
+    return np.split(lists, ends[:-1])
 
 
-def _unseen(lists: Rows, case: Case, seen: NDArray[np.bool_]) -> list[Rows]:
-    """Each list without the pins not to be recommended. `seen` is all False, and is left so."""
+def _unseen(lists: Rows, case: Case, n: int, seen: NDArray[np.bool_]) -> list[Rows]:
+    """The first n pins of each list that may be recommended. `seen` is all False, and is left so."""
     seen[case.seen] = True
-    left = [of_list[~seen[of_list]] for of_list in lists]
+    left = [of_list[~seen[of_list]][:n] for of_list in lists]
     seen[case.seen] = False
     return left
 
@@ -196,8 +218,7 @@ def _fused_answers(
 ) -> Iterator[tuple[Method, Rows]]:
     """The answer of every policy; what they share is worked out once."""
     n = bench.protocol.n_candidates
-    heads = [of_list[:n] for of_list in lists]
-    rows, places = union(heads)
+    rows, places = union(lists)
     cosines = bench.cosines.between(embeddings.rows, rows)
     scores: dict[float, NDArray[np.float32]] = {}
     for method in methods:
@@ -217,10 +238,9 @@ def diversity(method: Method, people: People, bench: Bench, *, max_cases: int) -
     found = np.full((len(people.cases), 1), np.nan)
     places = range(0, len(people.cases), max(len(people.cases) // max_cases, 1))
     embeddings = people.embeddings(method)
-    seen = np.zeros(len(bench.pool), np.bool_)
-    for i in bench.reporter.each(f"Diversity: {method.title}", places, len(places)):
-        request = _request(people.cases[i], embeddings[i], method, bench.protocol)
-        lists = _unseen(next(_lists([request], bench)), request.case, seen)
+    requests = (_request(people.cases[i], embeddings[i], method, bench.protocol) for i in places)
+    answered = bench.reporter.each(f"Diversity: {method.title}", _answered(requests, bench), len(places))
+    for i, (request, lists) in zip(places, answered, strict=True):
         n_each = bench.protocol.n_candidates // request.chosen.shape[1]
         answer = np.unique(np.concatenate([lists[j][:n_each] for j in request.chosen[0]]))
         found[i] = _mean_distance(bench.pool[answer].astype(np.float64))

@@ -54,6 +54,7 @@ class People:
             "k-means": k_means(K_MEANS_K),
         }
         self._clusters: dict[Clustering, list[Clusters]] = {}
+        self._embeddings: dict[tuple[object, ...], list[Embeddings]] = {}
 
     def clusters(self, clustering: Clustering) -> list[Clusters]:
         """Every case's clusters, in the order of the cases."""
@@ -67,6 +68,15 @@ class People:
 
     def embeddings(self, method: Method) -> list[Embeddings]:
         """Every case's embeddings, in the order of the cases."""
+        if method.merge == "fused":
+            # Large, and every stage has others.
+            return self._embed(method)
+        depends_on = (method.embedding, method.clustering, method.lambda_per_day)
+        if depends_on not in self._embeddings:
+            self._embeddings[depends_on] = self._embed(method)
+        return self._embeddings[depends_on]
+
+    def _embed(self, method: Method) -> list[Embeddings]:
         if method.embedding == "last pin":
             return [last_pin(case, self._pool) for case in self.cases]
         if method.embedding == "decay average":

@@ -102,7 +102,7 @@ def run(plan: Plan, setting: Setting, reporter: Reporter) -> Measured:
     cases = plan_cases(plan, setting)
     with reporter.step("Cosines between pins"):
         cosines_of(setting.world.vectors, setting.folder)
-    work = partial(_run_part, plan, setting)
+    work = partial(_run_part, plan, setting, cases)
     arrays, seconds = in_parts(work, setting.n_processes, f"Measure: {plan.name}", reporter)
     return Measured(cases=cases, values=arrays, seconds=seconds)
 
@@ -127,11 +127,12 @@ def plan_cases(plan: Plan, setting: Setting) -> list[Case]:
     return [cases[i] for i in np.sort(chosen)]
 
 
-def _run_part(plan: Plan, setting: Setting, part: int, reporter: Reporter) -> tuple[Arrays, Seconds]:
+def _run_part(
+    plan: Plan, setting: Setting, cases: Sequence[Case], part: int, reporter: Reporter
+) -> tuple[Arrays, Seconds]:
     """Every n-th case from the part-th on: parts of equal weight, easily put together in order."""
-    cases = plan_cases(plan, setting)[part :: setting.n_processes]
     stages = Stages(setting.folder, identity(plan, setting, part))
-    workbench = _Workbench(cases, setting, reporter)
+    workbench = _Workbench(cases[part :: setting.n_processes], setting, reporter)
     arrays: Arrays = {}
     for method in plan.methods:
         arrays |= stages.run(method.key, asdict(method), partial(workbench.measure, method))
@@ -195,12 +196,11 @@ class _Workbench:
     def _new(self) -> tuple[People, Bench]:
         setting, pool = self._setting, self._setting.world.vectors
         cosines = cosines_of(pool, setting.folder)
-        longest = setting.protocol.n_candidates + max(len(case.seen) for case in self._cases)
         bench = Bench(
             protocol=setting.protocol,
             thresholds=np.array([threshold.cosine for threshold in setting.thresholds]),
             cosines=cosines,
-            lists=ListCache(setting.retriever, pool, longest),
+            lists=ListCache(setting.retriever, pool),
             retriever=setting.retriever,
             pool=pool,
             reporter=self._reporter,

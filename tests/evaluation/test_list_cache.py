@@ -29,28 +29,31 @@ def retriever() -> CountingRetriever:
 
 @pytest.fixture
 def cache(retriever: CountingRetriever) -> ListCache:
-    return ListCache(retriever, WHEEL, 2)
+    return ListCache(retriever, WHEEL)
 
 
 def test_a_pin_is_the_first_of_its_own_list(cache: ListCache) -> None:
     """Lists come in the order asked for; of two pins equally near, the smaller row is taken."""
-    scores, rows = cache.fetch(np.array([2, 0, 2]))
-    assert rows.tolist() == [[2, 1], [0, 1], [2, 1]]
-    assert scores.tolist() == [[1, 0]] * 3
+    assert cache.fetch(np.array([2, 0, 2]), 2).tolist() == [[2, 1], [0, 1], [2, 1]]
 
 
 def test_missing_lists_are_searched_once_and_together(cache: ListCache, retriever: CountingRetriever) -> None:
     """Two pins in one search, then only the third, then nothing."""
     for rows in ([0, 1, 0], [1, 2], [2, 1, 0], []):
-        cache.fetch(np.array(rows, np.int64))
+        assert cache.fetch(np.array(rows, np.int64), 2).shape == (len(rows), 2)
     assert retriever.calls == [2, 1]
 
 
-def test_a_small_pool_bounds_the_list(retriever: CountingRetriever) -> None:
+def test_a_longer_list_is_another_search(cache: ListCache, retriever: CountingRetriever) -> None:
+    """And a shorter one is not cut from it: the answer is the same whoever asked before."""
+    for k in (2, 3, 2, 1):
+        assert cache.fetch(np.array([0]), k).tolist() == [[0, 1, 3, 2][:k]]
+    assert retriever.calls == [1, 1, 1]
+
+
+def test_a_small_pool_bounds_the_list(cache: ListCache) -> None:
     """Lists of 400 of four pins hold four."""
-    cache = ListCache(retriever, WHEEL, 400)
-    assert cache.k == 4
-    assert cache.fetch(np.array([0]))[1].shape == (1, 4)
+    assert cache.fetch(np.array([0]), 400).shape == (1, 4)
 
 
 def test_a_digest_tells_pools_apart() -> None:
