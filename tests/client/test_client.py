@@ -147,7 +147,7 @@ def test_credentials_ask_for_tls(fake: FakeRecommender) -> None:
     """A server that speaks plain text is no server then: nothing is sent to it."""
     with (
         Client(fake.target, credentials=grpc.ssl_channel_credentials()) as client,
-        pytest.raises(UnavailableError, match="(?i)handshake"),
+        pytest.raises(UnavailableError, match=r"(?i)handshake"),
     ):
         client.recommend("ann", timeout_s=30)
     assert fake.calls == ()
