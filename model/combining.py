@@ -1,6 +1,6 @@
 """The daily batch's interests and those of the newest actions, as one list."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model.distances import squared_distances_between
 from model.errors import InvalidInputError
-from model.interests import Interests, order_of_importance
+from model.interests import Interests, Representatives, heaviest, order_of_importance
 from model.parameters import Parameters
 from model.profile import interests_at
 from model.ward import threshold
@@ -52,6 +52,9 @@ def combine(  # noqa: PLR0917 - two lists of interests, each with its vectors
     merged them. B keeps its medoid; importances and sizes add (a pin acted on before and after the watermark
     counts in both sizes). Of equally near interests the more important one is joined.
 
+    Representatives stand together, those of O for the interest that O has become or joined; a pin among both
+    is one, with the sum of the weights. The heaviest stay, as many as one source may have.
+
     Args:
         batch: Interests up to the watermark.
         batch_vectors: float16 [b, d], unit vectors of its medoids.
@@ -66,10 +69,12 @@ def combine(  # noqa: PLR0917 - two lists of interests, each with its vectors
     _check(batch, batch_vectors)
     _check(online, online_vectors)
     at_s = max(now_s, batch.computed_at_s, online.computed_at_s)
-    batch = interests_at(batch, at_s, parameters.lambda_per_day)
-    online = interests_at(online, at_s, parameters.lambda_per_day)
+    batch = interests_at(batch, at_s, parameters)
+    online = interests_at(online, at_s, parameters)
     joins = _nearest_within(parameters.alpha, batch, batch_vectors, online, online_vectors)
-    return _ranked(_strengthened(batch, online, joins), online.take(np.flatnonzero(joins == _ALONE)), joins)
+    both = _side_by_side(_strengthened(batch, online, joins), online, joins)
+    stood_for = heaviest(both.representatives, parameters.fusing.n_representatives)
+    return _ranked(replace(both, representatives=stood_for), len(batch), joins)
 
 
 def _nearest_within(
@@ -101,22 +106,49 @@ def _strengthened(batch: Interests, online: Interests, joins: NDArray[np.int64])
         importances=importances,
         sizes=sizes,
         last_action_times_s=newest_s,
+        representatives=batch.representatives,
         computed_at_s=batch.computed_at_s,
     )
 
 
-def _ranked(batch: Interests, alone: Interests, joins: NDArray[np.int64]) -> Combined:
-    """Both together, most important first."""
-    joined = set(joins.tolist())
-    origins = [Origin.BATCH_AND_ONLINE if b in joined else Origin.BATCH for b in range(len(batch))]
-    origins += [Origin.ONLINE] * len(alone)
-    both = Interests(
+def _side_by_side(batch: Interests, online: Interests, joins: NDArray[np.int64]) -> Interests:
+    """The batch's interests, then the online ones that stand alone; in no order of importance."""
+    alone = online.take(np.flatnonzero(joins == _ALONE))
+    # The number each online interest goes on under.
+    becomes = np.where(joins == _ALONE, len(batch) + np.cumsum(joins == _ALONE) - 1, joins)
+    return Interests(
         medoid_pin_ids=batch.medoid_pin_ids + alone.medoid_pin_ids,
         importances=np.concatenate([batch.importances, alone.importances]),
         sizes=np.concatenate([batch.sizes, alone.sizes]),
         last_action_times_s=np.concatenate([batch.last_action_times_s, alone.last_action_times_s]),
+        representatives=_together(
+            batch.representatives,
+            replace(online.representatives, interests=becomes[online.representatives.interests]),
+        ),
         computed_at_s=batch.computed_at_s,
     )
+
+
+def _together(first: Representatives, second: Representatives) -> Representatives:
+    """Both; a pin in both stands once, where the first has it, with the sum of its weights."""
+    pin_ids = tuple(dict.fromkeys(first.pin_ids + second.pin_ids))
+    place_of = {pin_id: place for place, pin_id in enumerate(pin_ids)}
+    is_new = [pin_id not in first.pin_ids for pin_id in second.pin_ids]
+    weights = np.zeros(len(pin_ids))
+    weights[: len(first)] = first.weights
+    np.add.at(weights, [place_of[pin_id] for pin_id in second.pin_ids], second.weights)
+    return Representatives(
+        pin_ids=pin_ids,
+        weights=weights,
+        interests=np.concatenate([first.interests, second.interests[is_new]]),
+    )
+
+
+def _ranked(both: Interests, n_batch: int, joins: NDArray[np.int64]) -> Combined:
+    """Most important first, and where each comes from."""
+    joined = set(joins.tolist())
+    origins = [Origin.BATCH_AND_ONLINE if b in joined else Origin.BATCH for b in range(n_batch)]
+    origins += [Origin.ONLINE] * (len(both) - n_batch)
     order = order_of_importance(both)
     return Combined(interests=both.take(order), origins=tuple(origins[i] for i in order))
 

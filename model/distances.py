@@ -66,6 +66,12 @@ def squared_distances_between(
     return _distances(queries.astype(np.float64), query_norms, points.astype(np.float64), norms)
 
 
+def cosines_among(points: NDArray[np.float16]) -> NDArray[np.float32]:
+    """x_i . x_j of unit vectors float16 [m, d]: float32 [m, m], rounded once from the exact value."""
+    X = points.astype(np.float64)
+    return (X @ X.T).astype(np.float32)
+
+
 def squared_norms(points: NDArray[np.float16]) -> NDArray[np.float64]:
     """|x_i|^2, exactly: float64 [m].
 

@@ -1,18 +1,23 @@
 """Several medoids for an important interest: which of a user's pins to search with, when a few may be used.
 
-The paper's Section 5 names this as future work. Pure functions on arrays.
+The paper's Section 5 names this as future work. Pure functions on arrays, the same to the bit whatever the
+machine or the number of its threads: nothing here is summed by a BLAS.
 """
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+Within = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""The cosines between some of the user's pins: from int64 [k], indices, to float32 [k, k]."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Representatives:
-    """The pins that stand for a user, most important first.
+class ChosenPins:
+    """The pins that stand for a user, heaviest first.
 
     Attributes:
         indices: int64 [q], indices into the user's pins.
@@ -29,28 +34,41 @@ def representatives(
     medoids: NDArray[np.int64],
     weights: NDArray[np.float64],
     n: int,
-) -> Representatives:
+) -> ChosenPins:
+    """`choose_representatives` where all cosines are there already: float32 [m, m]."""
+    return choose_representatives(
+        lambda members: cosines[np.ix_(members, members)], labels, medoids, weights, n
+    )
+
+
+def choose_representatives(
+    within: Within,
+    labels: NDArray[np.int64],
+    medoids: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    n: int,
+) -> ChosenPins:
     """Up to n pins: each important cluster's medoid, and more pins of the most important ones.
 
     A cluster's first representative is its medoid. Each further one is the pin that most raises the cluster's
-    weighted similarity to its nearest representative (greedy facility location).
+    weighted similarity to its nearest representative (greedy facility location); ties go to the first pin.
 
     Args:
-        cosines: float32 [m, m], between the user's pins.
+        within: The cosines between pins; asked for clusters with more than one representative only.
         labels: int64 [m], each pin's cluster, 0 to c - 1, none empty.
         medoids: int64 [c], each cluster's medoid, an index.
-        weights: float64 [m], each pin's share of its cluster's importance, positive.
+        weights: float64 [m], each pin's share of its cluster's importance, 0 or more.
         n: The most there may be.
     """
     seats = seats_of(_sums(labels, weights, len(medoids)), np.bincount(labels), n)
     parts = [
-        _of_cluster(cosines, np.flatnonzero(labels == label), int(medoids[label]), weights, int(seats[label]))
+        _of_cluster(within, np.flatnonzero(labels == label), int(medoids[label]), weights, int(seats[label]))
         for label in np.flatnonzero(seats)
     ]
-    indices = np.concatenate([part.indices for part in parts])
-    importance = np.concatenate([part.weights for part in parts])
+    indices = np.concatenate([np.empty(0, np.int64), *(part.indices for part in parts)])
+    importance = np.concatenate([np.empty(0), *(part.weights for part in parts)])
     order = np.lexsort((indices, -importance))
-    return Representatives(indices=indices[order], weights=importance[order])
+    return ChosenPins(indices=indices[order], weights=importance[order])
 
 
 def seats_of(importances: NDArray[np.float64], sizes: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -60,7 +78,7 @@ def seats_of(importances: NDArray[np.float64], sizes: NDArray[np.int64], n: int)
     and never more than a cluster has pins.
 
     Args:
-        importances: float64 [c], positive.
+        importances: float64 [c], 0 or more.
         sizes: int64 [c], pins of each cluster.
         n: Seats to give, 1 or more.
 
@@ -80,25 +98,29 @@ def seats_of(importances: NDArray[np.float64], sizes: NDArray[np.int64], n: int)
 
 
 def _of_cluster(
-    cosines: NDArray[np.float32],
-    members: NDArray[np.int64],
-    medoid: int,
-    weights: NDArray[np.float64],
-    n: int,
-) -> Representatives:
-    within = cosines[np.ix_(members, members)]
-    chosen = [int(np.flatnonzero(members == medoid)[0])]
-    nearest = within[:, chosen[0]]
+    within: Within, members: NDArray[np.int64], medoid: int, weights: NDArray[np.float64], n: int
+) -> ChosenPins:
+    """The n representatives of one cluster."""
+    if n == 1:
+        return ChosenPins(indices=np.array([medoid]), weights=weights[members].sum(keepdims=True))
+    chosen, belongs_to = _facilities(
+        within(members), int(np.flatnonzero(members == medoid)[0]), weights[members], n
+    )
+    return ChosenPins(indices=members[chosen], weights=_sums(belongs_to, weights[members], n))
+
+
+def _facilities(
+    cosines: NDArray[np.float32], first: int, weights: NDArray[np.float64], n: int
+) -> tuple[list[int], NDArray[np.int64]]:
+    """So many pins of a cluster, greedily from the first; and which of them each pin is nearest to."""
+    chosen, nearest = [first], cosines[:, first]
     while len(chosen) < n:
-        gains = weights[members] @ np.maximum(within - nearest[:, np.newaxis], 0)
+        raised = np.maximum(cosines - nearest[:, np.newaxis], 0)
+        gains = (weights[:, np.newaxis] * raised).sum(axis=0)
         gains[chosen] = -1
         chosen.append(int(np.argmax(gains)))
-        nearest = np.maximum(nearest, within[:, chosen[-1]])
-    belongs_to = np.argmax(within[:, chosen], axis=1)
-    return Representatives(
-        indices=members[chosen],
-        weights=_sums(belongs_to, weights[members], len(chosen)),
-    )
+        nearest = np.maximum(nearest, cosines[:, chosen[-1]])
+    return chosen, np.argmax(cosines[:, chosen], axis=1)
 
 
 def _sums(labels: NDArray[np.int64], weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:

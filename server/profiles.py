@@ -69,7 +69,7 @@ class ProfileSource:
         if batch is None and online is None and not len(seen):
             return None
         stored = no_interests(now_s) if batch is None else batch.interests
-        current = interests_at(stored, now_s, self._batch.parameters.lambda_per_day)
+        current = interests_at(stored, now_s, self._batch.parameters)
         usable, rows, skipped = self._split(current)
         self._metrics.count_skipped(len(skipped))
         origins = (Origin.BATCH,) * len(usable)

@@ -4,18 +4,20 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from model.errors import InvalidInputError
+from model.fusing import FusePolicy
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DataError, PublishError
 from storage.toml_files import TomlTable, read_toml, toml_text
 
-_TOP = ("version", "embedding_space", "parameters")
+_TOP = ("version", "embedding_space", "parameters", "fusing")
 _SPACE = ("name", "dimension")
 _PARAMETERS = ("alpha", "lambda_per_day", "window_days")
+_FUSING = ("n_representatives", "lambda_per_day", "temperature", "fused_share")
 _CALIBRATE = "Make one with: python -m profile_builder calibrate"
 
 
@@ -34,8 +36,10 @@ class ModelFile:
     @property
     def version(self) -> str:
         """Derived from the content alone, so equal calibrations share it and an edited file has its own."""
-        parameters = {name: float(value) for name, value in asdict(self.parameters).items()}
-        content = json.dumps([asdict(self.embedding_space), parameters], sort_keys=True)
+        parameters = asdict(self.parameters)
+        fusing = parameters.pop("fusing")
+        numbers = {name: float(value) for name, value in (parameters | fusing).items()}
+        content = json.dumps([asdict(self.embedding_space), numbers], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -51,19 +55,42 @@ def read_model_file(path: Path) -> ModelFile:
         embedding_space=EmbeddingSpace(
             space.text("name", example="my-model-2"), space.count("dimension", example=256)
         ),
-        parameters=_parameters(path, top.table("parameters", known=_PARAMETERS)),
+        parameters=_parameters(path, top),
     )
 
 
-def _parameters(path: Path, table: TomlTable) -> Parameters:
+def _parameters(path: Path, top: TomlTable) -> Parameters:
+    table = top.table("parameters", known=_PARAMETERS)
     try:
-        return Parameters(
+        parameters = Parameters(
             alpha=table.number("alpha", example=1.5),
             lambda_per_day=table.number("lambda_per_day", example=0.01),
             window_days=table.count("window_days", example=90),
         )
+        # A file of an earlier version has no such table, and one of a person may have a part of it.
+        return _fused(parameters, top.table("fusing", known=_FUSING)) if "fusing" in top else parameters
     except InvalidInputError as error:
         raise DataError(f"{path}: parameters: {error}") from error
+
+
+def _fused(parameters: Parameters, table: TomlTable) -> Parameters:
+    """The parameters with what the table says, and the defaults of what it does not."""
+    default = parameters.fusing
+
+    def number(key: str, otherwise: float) -> float:
+        return table.number(key, example=otherwise) if key in table else otherwise
+
+    return replace(
+        parameters,
+        representatives_lambda_per_day=number("lambda_per_day", parameters.representatives_lambda_per_day),
+        fusing=FusePolicy(
+            n_representatives=table.count("n_representatives", example=default.n_representatives)
+            if "n_representatives" in table
+            else default.n_representatives,
+            temperature=number("temperature", default.temperature),
+            fused_share=number("fused_share", default.fused_share),
+        ),
+    )
 
 
 def write_model_file(path: Path, model_file: ModelFile) -> None:
@@ -88,6 +115,7 @@ def write_model_file(path: Path, model_file: ModelFile) -> None:
 
 def _written(model_file: ModelFile) -> str:
     space, parameters = model_file.embedding_space, model_file.parameters
+    fusing = parameters.fusing
     return (
         "# PinnerSage's parameters for one embedding space, written by `profile_builder calibrate`.\n"
         "# They may be edited by hand; the version is computed anew from the lines below it.\n"
@@ -101,5 +129,15 @@ def _written(model_file: ModelFile) -> str:
         "# Decay of an action's weight per day of age.\n"
         f"lambda_per_day = {float(parameters.lambda_per_day)!r}\n"
         "# Days of actions that count.\n"
-        f"window_days = {parameters.window_days}\n"
+        f"window_days = {parameters.window_days}\n\n"
+        "# For requests that all of a user's representatives answer together.\n"
+        "[fusing]\n"
+        "# Saved pins that stand for a user, at most.\n"
+        f"n_representatives = {fusing.n_representatives}\n"
+        "# Decay of an action's weight per day of age, in the weights of representatives.\n"
+        f"lambda_per_day = {float(parameters.representatives_lambda_per_day)!r}\n"
+        "# Towards 0 only the nearest representative counts, towards infinity all do, as in an average.\n"
+        f"temperature = {float(fusing.temperature)!r}\n"
+        "# The part of an answer that is taken by score; the rest is interleaved.\n"
+        f"fused_share = {float(fusing.fused_share)!r}\n"
     )

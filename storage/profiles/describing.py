@@ -1,8 +1,10 @@
 """What a published batch says of itself, as JSON and back: the same in every store."""
 
+from dataclasses import asdict, replace
 from typing import cast
 
 from model.errors import InvalidInputError
+from model.fusing import FusePolicy
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError
@@ -23,6 +25,8 @@ def encode_manifest(manifest: BatchManifest) -> Manifest:
             "alpha": parameters.alpha,
             "lambda_per_day": parameters.lambda_per_day,
             "window_days": parameters.window_days,
+            "representatives_lambda_per_day": parameters.representatives_lambda_per_day,
+            "fusing": asdict(parameters.fusing),
         },
         "computed_at_s": description.computed_at_s,
         "actions_until_s": description.actions_until_s,
@@ -56,13 +60,30 @@ def _description(version: str, manifest: Manifest) -> BatchDescription:
     return BatchDescription(
         version=version,
         embedding_space=EmbeddingSpace(cast(str, space["name"]), cast(int, space["dimension"])),
-        parameters=Parameters(
-            alpha=cast(float, parameters["alpha"]),
-            lambda_per_day=cast(float, parameters["lambda_per_day"]),
-            window_days=cast(int, parameters["window_days"]),
-        ),
+        parameters=_parameters(parameters),
         parameters_version=cast(str, parameters["version"]),
         computed_at_s=cast(int, manifest["computed_at_s"]),
         actions_until_s=cast(int, manifest["actions_until_s"]),
         n_users=cast(int, manifest["n_users"]),
+    )
+
+
+def _parameters(written: dict[str, object]) -> Parameters:
+    """Those written: a batch of an earlier version says nothing of representatives."""
+    parameters = Parameters(
+        alpha=cast(float, written["alpha"]),
+        lambda_per_day=cast(float, written["lambda_per_day"]),
+        window_days=cast(int, written["window_days"]),
+    )
+    if "fusing" not in written:
+        return parameters
+    fusing = cast(dict[str, object], written["fusing"])
+    return replace(
+        parameters,
+        representatives_lambda_per_day=cast(float, written["representatives_lambda_per_day"]),
+        fusing=FusePolicy(
+            n_representatives=cast(int, fusing["n_representatives"]),
+            temperature=cast(float, fusing["temperature"]),
+            fused_share=cast(float, fusing["fused_share"]),
+        ),
     )

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 
 from model.errors import InvalidInputError
-from model.interests import Interests
+from model.interests import Interests, Representatives
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedRecordError
 from storage.profiles.records import OnlineProfile, Profile
@@ -155,6 +155,9 @@ def _interests_message(interests: Interests) -> profile_pb2.Profile:
         sizes=interests.sizes.tolist(),
         last_action_times_s=interests.last_action_times_s.tolist(),
         computed_at_s=interests.computed_at_s,
+        representative_pin_ids=interests.representatives.pin_ids,
+        representative_weights=interests.representatives.weights.tolist(),
+        representative_interests=interests.representatives.interests.tolist(),
     )
 
 
@@ -165,6 +168,12 @@ def _interests(message: profile_pb2.Profile) -> Interests:
         sizes=np.array(message.sizes, np.int64),
         last_action_times_s=np.array(message.last_action_times_s, np.int64),
         computed_at_s=message.computed_at_s,
+        # A record of an earlier version has none: the medoids are then.
+        representatives=Representatives(
+            pin_ids=tuple(message.representative_pin_ids),
+            weights=np.array(message.representative_weights, np.float64),
+            interests=np.array(message.representative_interests, np.int64),
+        ),
     )
 
 

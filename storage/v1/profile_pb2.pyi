@@ -35,6 +35,9 @@ class Profile(_message.Message):
     LAST_ACTION_TIMES_S_FIELD_NUMBER: _builtins.int
     COMPUTED_AT_S_FIELD_NUMBER: _builtins.int
     ACTIONS_UNTIL_S_FIELD_NUMBER: _builtins.int
+    REPRESENTATIVE_PIN_IDS_FIELD_NUMBER: _builtins.int
+    REPRESENTATIVE_WEIGHTS_FIELD_NUMBER: _builtins.int
+    REPRESENTATIVE_INTERESTS_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     parameters_version: _builtins.str
     computed_at_s: _builtins.int
@@ -55,6 +58,17 @@ class Profile(_message.Message):
 
     @_builtins.property
     def last_action_times_s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def representative_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The saved pins that stand for the user when all of them answer together. Parallel arrays, heaviest first:
+        the pin, its weight at computed_at_s, and the interest it stands for, an index into the arrays above.
+        A record without them is of an earlier version: the medoids stand for the user, with their importances.
+        """
+
+    @_builtins.property
+    def representative_weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def representative_interests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
@@ -67,10 +81,13 @@ class Profile(_message.Message):
         last_action_times_s: _abc.Iterable[_builtins.int] | None = ...,
         computed_at_s: _builtins.int = ...,
         actions_until_s: _builtins.int = ...,
+        representative_pin_ids: _abc.Iterable[_builtins.str] | None = ...,
+        representative_weights: _abc.Iterable[_builtins.float] | None = ...,
+        representative_interests: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["embedding_space", b"embedding_space"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions_until_s", b"actions_until_s", "computed_at_s", b"computed_at_s", "embedding_space", b"embedding_space", "importances", b"importances", "last_action_times_s", b"last_action_times_s", "medoid_pin_ids", b"medoid_pin_ids", "parameters_version", b"parameters_version", "sizes", b"sizes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions_until_s", b"actions_until_s", "computed_at_s", b"computed_at_s", "embedding_space", b"embedding_space", "importances", b"importances", "last_action_times_s", b"last_action_times_s", "medoid_pin_ids", b"medoid_pin_ids", "parameters_version", b"parameters_version", "representative_interests", b"representative_interests", "representative_pin_ids", b"representative_pin_ids", "representative_weights", b"representative_weights", "sizes", b"sizes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

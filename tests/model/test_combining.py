@@ -1,6 +1,7 @@
 """The newest actions strengthen the batch's interests they belong to, or stand as interests of their own."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 from model.combining import Combined, Origin, combine
 from model.errors import InvalidInputError
-from model.interests import Interests, no_interests
+from model.fusing import FusePolicy
+from model.interests import Interests, Representatives, no_interests
 from model.parameters import SECONDS_PER_DAY, Parameters
 from tests.model.people import NOW_S
 from tests.model.vectors import angles, unit_vectors
@@ -113,6 +115,68 @@ def test_one_source_alone_is_enough() -> None:
         assert answer.interests.medoid_pin_ids == ("food", "moon")
         assert answer.origins == (origin, origin)
     assert combined(none, none).origins == ()
+
+
+def stood_for_by(interests: Interests, *pins: tuple[str, float, int]) -> Interests:
+    """The interests with these representatives: pin, weight, interest."""
+    pin_ids, weights, of = zip(*pins, strict=True)
+    return replace(
+        interests,
+        representatives=Representatives(
+            pin_ids=pin_ids, weights=np.array(weights, np.float64), interests=np.array(of)
+        ),
+    )
+
+
+def test_representatives_of_both_sources_stand_together() -> None:
+    """Cake joins food and hands over its pins; the moon stands alone with its own."""
+    batch = stood_for_by(
+        interests_of({"food": (5.0, 5), "snow": (1.5, 3)}),
+        ("food", 3.0, 0),
+        ("soup", 2.0, 0),
+        ("snow", 1.5, 1),
+    )
+    online = stood_for_by(
+        interests_of({"moon": (2.5, 1), "cake": (1.25, 2)}),
+        ("moon", 2.5, 0),
+        ("cake", 1.0, 1),
+        ("tart", 0.25, 1),
+    )
+    interests = combined(batch, online).interests
+    stood_for = interests.representatives
+    assert stood_for.pin_ids == ("food", "moon", "soup", "snow", "cake", "tart")
+    assert [interests.medoid_pin_ids[i] for i in stood_for.interests] == [
+        "food",
+        "moon",
+        "food",
+        "snow",
+        "food",
+        "food",
+    ]
+
+
+def test_a_pin_that_stands_in_both_sources_stands_once() -> None:
+    """Acted on before the watermark and after: one representative, with both weights."""
+    batch = stood_for_by(interests_of({"food": (2.0, 2)}), ("cake", 1.5, 0), ("food", 0.5, 0))
+    online = stood_for_by(interests_of({"cake": (1.0, 1)}), ("cake", 1.0, 0))
+    stood_for = combined(batch, online).interests.representatives
+    assert stood_for.pin_ids == ("cake", "food")
+    assert stood_for.weights.tolist() == [2.5, 0.5]
+
+
+def test_no_more_representatives_stay_than_one_source_may_have() -> None:
+    """Of three and one, the two heaviest; an interest may be left without."""
+    batch = stood_for_by(
+        interests_of({"food": (2.0, 2), "snow": (0.5, 1)}),
+        ("food", 1.5, 0),
+        ("soup", 0.75, 0),
+        ("snow", 0.5, 1),
+    )
+    parameters = Parameters(alpha=0.2, fusing=FusePolicy(n_representatives=2))
+    moon = interests_of({"moon": (1.0, 1)})
+    answer = combine(batch, vectors_of(batch), moon, vectors_of(moon), parameters, NOW_S)
+    assert answer.interests.representatives.pin_ids == ("food", "moon")
+    assert answer.interests.medoid_pin_ids == ("food", "moon", "snow")
 
 
 def test_the_inputs_are_left_as_they_are() -> None:

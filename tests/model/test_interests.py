@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from model.errors import InvalidInputError
-from model.interests import Interests, in_order_of_importance, no_interests, order_of_importance
+from model.interests import (
+    Interests,
+    Representatives,
+    heaviest,
+    in_order_of_importance,
+    no_interests,
+    order_of_importance,
+)
 from tests.model.people import NOW_S, Action, actions_of
 from tests.model.vectors import TIED
 
@@ -35,6 +42,43 @@ def test_some_of_the_interests_can_be_taken() -> None:
     """None of them included."""
     assert INTERESTS.take(np.array([2])).medoid_pin_ids == ("a",)
     assert len(INTERESTS.take(np.array([], np.int64))) == 0
+
+
+STOOD_FOR = Representatives(
+    pin_ids=("c", "c-2", "b"), weights=np.array([4.0, 2.0, 1.0]), interests=np.array([1, 1, 0])
+)
+
+
+def test_representatives_go_with_their_interests() -> None:
+    """Where interests are left out or take other places, representatives follow; their order stays."""
+    taken = replace(INTERESTS, representatives=STOOD_FOR).take(np.array([2, 1])).representatives
+    assert taken.pin_ids == ("c", "c-2")
+    assert taken.weights.tolist() == [4, 2]
+    assert taken.interests.tolist() == [1, 1]
+
+
+def test_interests_without_representatives_are_stood_for_by_their_medoids() -> None:
+    """Each with its importance, the heaviest first, ties by id."""
+    stood_for = INTERESTS.representatives
+    assert stood_for.pin_ids == ("c", "a", "b")
+    assert stood_for.weights.tolist() == [5, 1, 1]
+    assert stood_for.interests.tolist() == [1, 2, 0]
+
+
+def test_the_heaviest_representatives_can_be_kept() -> None:
+    """No more than asked for, none more than there are."""
+    assert heaviest(STOOD_FOR, 2).pin_ids == ("c", "c-2")
+    assert heaviest(STOOD_FOR, 9).pin_ids == STOOD_FOR.pin_ids
+
+
+def test_representatives_that_do_not_fit_are_refused() -> None:
+    """The message gives every length, or the interest that is not there."""
+    with pytest.raises(InvalidInputError, match="3 pins, 3 weights, 1 interests"):
+        replace(STOOD_FOR, interests=np.array([0]))
+    for beyond in (-1, 3):
+        astray = replace(STOOD_FOR, interests=np.array([1, 1, beyond]))
+        with pytest.raises(InvalidInputError, match=r"representatives of interests .* among 3"):
+            replace(INTERESTS, representatives=astray)
 
 
 def test_no_interests_are_interests() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InvalidInputError
+from model.fusing import FusePolicy
 from model.interests import Actions, Interests
 from model.parameters import SECONDS_PER_DAY, Parameters
 from model.profile import build_interests, interests_at
@@ -22,9 +23,17 @@ TEN_YEARS_S = 3_653 * SECONDS_PER_DAY
 
 
 def bits(interests: Interests) -> tuple[object, ...]:
-    """Everything in the interests, importances to the last bit."""
-    arrays = (interests.importances, interests.sizes, interests.last_action_times_s)
-    return (interests.medoid_pin_ids, *(array.tobytes() for array in arrays), interests.computed_at_s)
+    """Everything in the interests, importances and weights to the last bit."""
+    stood_for = interests.representatives
+    arrays = (
+        interests.importances,
+        interests.sizes,
+        interests.last_action_times_s,
+        stood_for.weights,
+        stood_for.interests,
+    )
+    names = (interests.medoid_pin_ids, stood_for.pin_ids)
+    return (*names, *(array.tobytes() for array in arrays), interests.computed_at_s)
 
 
 def test_a_cook_who_also_skis() -> None:
@@ -48,6 +57,53 @@ def test_a_cook_who_also_skis() -> None:
     )
     assert interests.last_action_times_s.tolist() == [NOW_S, NOW_S - 2 * SECONDS_PER_DAY]
     assert interests.computed_at_s == NOW_S
+
+
+def test_an_important_interest_has_several_representatives() -> None:
+    """Of three, two stand for food: its medoid, and the pin farthest from it; one for snow."""
+    bread, cake, soup, ski = angles(0, 10, 25, 90)
+    interests = build_interests(
+        actions_of(Action("bread", bread), Action("cake", cake), Action("soup", soup), Action("ski", ski)),
+        Parameters(alpha=0.5, fusing=FusePolicy(n_representatives=3)),
+        NOW_S,
+    )
+    stood_for = interests.representatives
+    assert interests.medoid_pin_ids == ("cake", "ski")
+    assert stood_for.pin_ids == ("cake", "ski", "soup")
+    assert stood_for.weights.tolist() == [2, 1, 1]
+    assert stood_for.interests.tolist() == [0, 1, 0]
+
+
+def test_representatives_may_forget_at_a_rate_of_their_own() -> None:
+    """At 0.1 a day an action of 10 days ago weighs exp(-1) among representatives, exp(-0.1) in importance."""
+    actions = actions_of(Action("a", TIED[0], days_ago=10), Action("b", TIED[2]))
+    parameters = Parameters(alpha=0.5, representatives_lambda_per_day=0.1)
+    interests = build_interests(actions, parameters, NOW_S)
+    assert interests.importances.tolist() == pytest.approx([1, math.exp(-0.1)])
+    assert interests.representatives.weights.tolist() == pytest.approx([1, math.exp(-1)])
+    later = interests_at(interests, NOW_S + 10 * SECONDS_PER_DAY, parameters)
+    assert later.representatives.weights.tolist() == pytest.approx([math.exp(-1), math.exp(-2)])
+
+
+@given(actions=any_actions(), alpha=st.sampled_from([0.01, 0.5, 2.0]), n=st.integers(1, 15))
+def test_representatives_are_of_the_interests(actions: Actions, alpha: float, n: int) -> None:
+    """As many as there may be, each pin once, heaviest first; no weight of an interest with any is lost."""
+    parameters = Parameters(alpha=alpha, fusing=FusePolicy(n_representatives=n))
+    interests = build_interests(actions, parameters, NOW_S)
+    stood_for = interests.representatives
+    assert len(stood_for) == len(set(stood_for.pin_ids)) == min(n, len(set(actions.pin_ids)))
+    assert (np.diff(stood_for.weights) <= 0).all()
+    for at in set(stood_for.interests.tolist()):
+        of_it = np.flatnonzero(stood_for.interests == at)
+        assert interests.medoid_pin_ids[at] in {stood_for.pin_ids[i] for i in of_it}
+        assert stood_for.weights[of_it].sum() == pytest.approx(interests.importances[at])
+
+
+def test_weights_that_have_decayed_to_nothing_choose_all_the_same() -> None:
+    """Actions so long ago that every weight is 0 still have their representatives."""
+    actions = actions_of(*(Action(str(i), vector, days_ago=80) for i, vector in enumerate(angles(0, 5, 9))))
+    parameters = Parameters(alpha=0.5, representatives_lambda_per_day=100)
+    assert build_interests(actions, parameters, NOW_S).representatives.weights.tolist() == [0, 0, 0]
 
 
 @given(actions=any_actions(), data=st.data())
@@ -202,7 +258,7 @@ def test_five_thousand_pins() -> None:
 def test_a_clock_that_is_ten_years_off_is_harmless(actions: Actions, skew_s: int) -> None:
     """Before or after the actions, importances are finite, positive, and never grow later."""
     interests = build_interests(actions, PARAMETERS, NOW_S + skew_s)
-    later = interests_at(interests, NOW_S, PARAMETERS.lambda_per_day)
+    later = interests_at(interests, NOW_S, PARAMETERS)
     for each in (interests, later):
         assert np.isfinite(each.importances).all()
         assert (each.importances > 0).all()
@@ -210,29 +266,37 @@ def test_a_clock_that_is_ten_years_off_is_harmless(actions: Actions, skew_s: int
 
 
 def test_later_importances_are_the_stored_ones_decayed() -> None:
-    """After 10 days at 0.01 a day every importance is exp(-0.1) of what it was; the rest stays."""
+    """After 10 days at 0.01 a day every importance and weight is exp(-0.1) of what it was; the rest stays."""
     stored = build_interests(
         actions_of(Action("a", TIED[0], weight=3), Action("b", TIED[2])), PARAMETERS, NOW_S
     )
-    later = interests_at(stored, NOW_S + 10 * SECONDS_PER_DAY, 0.01)
+    later = interests_at(stored, NOW_S + 10 * SECONDS_PER_DAY, PARAMETERS)
     assert later.importances.tolist() == [3 * math.exp(-0.1), math.exp(-0.1)]
+    assert later.representatives.weights.tolist() == [3 * math.exp(-0.1), math.exp(-0.1)]
     assert later.computed_at_s == NOW_S + 10 * SECONDS_PER_DAY
-    assert bits(replace(later, importances=stored.importances, computed_at_s=NOW_S)) == bits(stored)
+    undone = replace(
+        later,
+        importances=stored.importances,
+        representatives=stored.representatives,
+        computed_at_s=NOW_S,
+    )
+    assert bits(undone) == bits(stored)
 
 
 def test_decaying_equals_computing_later() -> None:
     """Stored interests brought to a later time are those computed at that time."""
     actions = actions_of(Action("a", TIED[0], days_ago=7), Action("b", TIED[2], days_ago=30))
     then_s = NOW_S + 5 * SECONDS_PER_DAY
-    decayed = interests_at(build_interests(actions, PARAMETERS, NOW_S), then_s, PARAMETERS.lambda_per_day)
+    decayed = interests_at(build_interests(actions, PARAMETERS, NOW_S), then_s, PARAMETERS)
     computed = build_interests(actions, PARAMETERS, then_s)
     np.testing.assert_allclose(decayed.importances, computed.importances, rtol=1e-14)
+    np.testing.assert_allclose(decayed.representatives.weights, computed.representatives.weights, rtol=1e-14)
 
 
 def test_an_earlier_time_changes_nothing() -> None:
     """A reader whose clock is behind sees the interests as they were stored."""
     stored = build_interests(actions_of(Action("a", TIED[0])), PARAMETERS, NOW_S)
-    assert interests_at(stored, NOW_S - TEN_YEARS_S, 0.01) is stored
+    assert interests_at(stored, NOW_S - TEN_YEARS_S, PARAMETERS) is stored
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])

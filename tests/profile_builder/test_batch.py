@@ -96,7 +96,14 @@ def test_the_manifest_says_what_was_done(tmp_path: Path) -> None:
     assert {key: manifest[key] for key in manifest if key not in {"files", "sha256"}} == {
         "format": 1,
         "embedding_space": {"name": "topics-1", "dimension": 8},
-        "parameters": {"version": MODEL.version, "alpha": 0.5, "lambda_per_day": 0.01, "window_days": 90},
+        "parameters": {
+            "version": MODEL.version,
+            "alpha": 0.5,
+            "lambda_per_day": 0.01,
+            "window_days": 90,
+            "representatives_lambda_per_day": 0.01,
+            "fusing": {"n_representatives": 20, "temperature": 1.0, "fused_share": 0.7},
+        },
         "computed_at_s": NEWEST_S,
         "actions_until_s": NEWEST_S,
         "n_users": 2,

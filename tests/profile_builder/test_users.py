@@ -48,6 +48,17 @@ def seen_of(built: BuiltUser) -> list[int]:
     return [int(key) for key in decode_seen(built.encoded.seen, "ann")]
 
 
+def test_the_pins_that_stand_for_a_user_are_stored() -> None:
+    """With few pins all of them do, each with its own weight, for the interest it is in."""
+    built = build_user(
+        user(*(Act("ann", f"cat-{i}") for i in (1, 2, 3)), Act("ann", "car-4", days=100)), PINS, RULES
+    )
+    stood_for = profile_of(built).interests.representatives
+    assert stood_for.pin_ids == ("cat-1", "cat-2", "cat-3", "car-4")
+    assert stood_for.weights.tolist() == pytest.approx([1, 1, 1, 1 / math.e])
+    assert stood_for.interests.tolist() == [0, 0, 0, 1]
+
+
 def test_two_interests_are_found_and_weighed() -> None:
     """Three cats now and two cars 100 days ago, lambda 0.01: importances 3 and 2/e; medoids in the middle."""
     built = build_user(

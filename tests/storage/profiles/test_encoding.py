@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.interests import Interests
+from model.interests import Interests, Representatives
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedRecordError
 from storage.profiles.encoding import (
@@ -36,12 +36,21 @@ numbers = st.floats(0, 1e12)
 def some_interests(draw: st.DrawFn) -> Interests:
     medoids = draw(st.lists(ids, max_size=5))
     c = len(medoids)
+    pins = draw(st.lists(ids, max_size=5)) if c else []
+    r = len(pins)
     return Interests(
         medoid_pin_ids=tuple(medoids),
         importances=np.array(draw(st.lists(numbers, min_size=c, max_size=c)), np.float64),
         sizes=np.array(draw(st.lists(st.integers(1, 2_000), min_size=c, max_size=c)), np.int64),
         last_action_times_s=np.array(draw(st.lists(times, min_size=c, max_size=c)), np.int64),
         computed_at_s=draw(times),
+        representatives=Representatives(
+            pin_ids=tuple(pins),
+            weights=np.array(draw(st.lists(numbers, min_size=r, max_size=r)), np.float64),
+            interests=np.array(
+                draw(st.lists(st.integers(0, max(c - 1, 0)), min_size=r, max_size=r)), np.int64
+            ),
+        ),
     )
 
 
@@ -177,6 +186,26 @@ def test_a_profile_that_makes_no_sense_is_not_believed(record: bytes, reason: st
     """Written by something else, though with a checksum of its own."""
     with pytest.raises(DamagedRecordError, match=f"batch profile of user 'ann': .*{reason}"):
         decode_profile(sealed(record), "ann")
+
+
+def test_a_record_without_representatives_is_stood_for_by_its_medoids() -> None:
+    """What an earlier version wrote is read: every medoid, with its importance."""
+    message = profile_pb2.Profile.FromString(encode_profile(profile("ann", "cat-1", "car-2"))[4:])
+    for field in ("representative_pin_ids", "representative_weights", "representative_interests"):
+        message.ClearField(field)
+    stood_for = decode_profile(sealed(message.SerializeToString()), "ann").interests.representatives
+
+    assert stood_for.pin_ids == ("cat-1", "car-2")
+    assert stood_for.weights.tolist() == [1.0, 0.5]
+    assert stood_for.interests.tolist() == [0, 1]
+
+
+def test_a_representative_of_no_interest_is_not_believed() -> None:
+    """One interest, and a pin that stands for a second."""
+    message = profile_pb2.Profile.FromString(encode_profile(profile("ann", "cat-1"))[4:])
+    message.representative_interests[:] = [1]
+    with pytest.raises(DamagedRecordError, match="representatives of interests 1 to 1, among 1"):
+        decode_profile(sealed(message.SerializeToString()), "ann")
 
 
 def test_online_actions_that_do_not_fit_together_are_not_believed() -> None:

@@ -1,10 +1,13 @@
 """A published batch is read by any number of readers, and a damaged one is refused, not mapped."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model.fusing import FusePolicy
+from model.parameters import Parameters
 from storage.errors import (
     DamagedArtefactError,
     DamagedRecordError,
@@ -12,13 +15,14 @@ from storage.errors import (
     StoreUnavailableError,
     UnknownFormatError,
 )
-from storage.profiles.describing import encode_manifest
+from storage.profiles.describing import decode_description, encode_manifest
 from storage.profiles.encoding import encode_popular
 from storage.profiles.lmdb.batch import FILE, BatchProfiles, batch_folder
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher, write_users
+from storage.profiles.store import BatchManifest
 from storage.publishing import Manifest
 from tests.storage.profiles.lmdb.conftest import ReadOnly
-from tests.storage.profiles.people import encoded, manifest, profile, same
+from tests.storage.profiles.people import DESCRIPTION, encoded, manifest, profile, same
 
 
 def publish(profiles: Path, *names: str) -> Path:
@@ -41,6 +45,31 @@ def test_a_version_is_read_while_the_next_is_published(tmp_path: Path) -> None:
         assert again.description.version == folder.name
         assert same(again.profile(name), profile(name, f"pin-of-{name}"))
         again.close()
+
+
+def test_a_batch_of_an_earlier_version_is_described() -> None:
+    """Its manifest says nothing of representatives: the defaults hold, all else is as written."""
+    written = encode_manifest(manifest())
+    parameters = written["parameters"]
+    assert isinstance(parameters, dict)
+    earlier = {name: parameters[name] for name in ("version", "alpha", "lambda_per_day", "window_days")}
+    description = decode_description({**written, "parameters": earlier}, version="000001", where="here")
+
+    assert description == replace(DESCRIPTION, version="000001")
+    with pytest.raises(DamagedArtefactError, match="here does not hold batch profiles"):
+        decode_description(
+            {**written, "parameters": {**earlier, "fusing": {}}}, version="000001", where="here"
+        )
+
+
+def test_what_a_batch_says_of_itself_comes_back() -> None:
+    """Every parameter, those of representatives included."""
+    fusing = FusePolicy(n_representatives=7, temperature=0.3, fused_share=0.5)
+    parameters = Parameters(alpha=2.0, representatives_lambda_per_day=0.1, fusing=fusing)
+    description = replace(DESCRIPTION, parameters=parameters, version="000001")
+    written = encode_manifest(BatchManifest(description=description))
+
+    assert decode_description(written, version="000001", where="here") == description
 
 
 def test_a_version_may_be_opened_many_times_in_one_process(tmp_path: Path) -> None:
