@@ -7,21 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.cosines import DENSE_PINS
 from evaluation.data_set.about import About, about_of, data_set_of, read_about
 from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
 from evaluation.experiments import experiments
+from evaluation.pool_search import pool_search
 from evaluation.protocol import Protocol
 from evaluation.report import write_html
 from evaluation.results import Report, write_json
-from evaluation.retrieval import ExactRetriever
 from evaluation.running import Setting
 from evaluation.settings import EvaluationSettings
 from evaluation.thresholds import thresholds_of
 from evaluation.worlds import World
 from process.progress import Reporter
 from storage.dataset import DataSet
+
+_MAX_POOL_BYTES = 4 << 30
+"""Of all processes' copies together."""
 
 
 def run_evaluation(settings: EvaluationSettings) -> None:
@@ -51,7 +53,53 @@ def prepared(settings: EvaluationSettings, reporter: Reporter, *, suffix: str = 
     about = _about(settings)
     data_set = data_set_of(settings.data, about)
     out = settings.out or Path("build/eval") / f"{_folder_name(data_set.name)}{suffix}"
-    return _setting(_world(data_set, about, out, reporter), settings, out), out
+    world = _world(data_set, about, out, reporter)
+    setting = setting_of(
+        world,
+        out / "stages",
+        settings.indexes,
+        reporter,
+        n_processes=settings.processes or _n_processes(world),
+        max_cases=settings.max_cases,
+    )
+    return setting, out
+
+
+def setting_of(
+    world: World,
+    stages: Path,
+    indexes: Path,
+    reporter: Reporter,
+    *,
+    n_processes: int,
+    max_cases: int | None,
+) -> Setting:
+    """A world ready for experiments.
+
+    Args:
+        world: The data.
+        stages: Folder for what is finished.
+        indexes: Folder for the indexes of large pools.
+        reporter: Told of progress.
+        n_processes: See Setting.
+        max_cases: See Setting.
+
+    Raises:
+        DamagedArtefactError: The pool's index cannot be used.
+    """
+    protocol = Protocol()
+    search = pool_search(world, protocol.n_candidates, indexes, reporter)
+    return Setting(
+        world=world,
+        retriever=search.retriever,
+        protocol=protocol,
+        thresholds=thresholds_of(world.vectors, np.random.default_rng(0)),
+        folder=stages,
+        n_processes=n_processes,
+        max_cases=max_cases,
+        search=search.reading,
+        seconds=search.seconds,
+    )
 
 
 def publish(report: Report, out: Path, reporter: Reporter) -> None:
@@ -84,16 +132,9 @@ def _world(data_set: DataSet, about: About, out: Path, reporter: Reporter) -> Wo
     )
 
 
-def _setting(world: World, settings: EvaluationSettings, out: Path) -> Setting:
-    return Setting(
-        world=world,
-        retriever=ExactRetriever(world.vectors),
-        protocol=Protocol(),
-        thresholds=thresholds_of(world.vectors, np.random.default_rng(0)),
-        folder=out / "stages",
-        n_processes=settings.processes or (1 if world.n_pins > DENSE_PINS else os.cpu_count() or 1),
-        max_cases=settings.max_cases,
-    )
+def _n_processes(world: World) -> int:
+    """One a core, as long as their copies of the pool fit into memory."""
+    return min(os.cpu_count() or 1, max(_MAX_POOL_BYTES // world.vectors.nbytes, 1))
 
 
 def _tell(report: Report, out: Path, reporter: Reporter) -> None:

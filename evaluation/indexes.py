@@ -35,25 +35,23 @@ class IndexParameters:
     ef_construction: int = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CachedIndex:
     """An index over a whole pool, in its order.
 
     Attributes:
-        index: Mapped from its file.
+        file: Whole and undamaged, as storage.pins.hnsw saves it.
         build_s: What building it took, whenever that was.
-        folder: Where it is kept.
     """
 
-    index: Hnsw
+    file: Path
     build_s: float
-    folder: Path
 
 
 def cached_index(
     vectors: NDArray[np.float16], cache: Path, parameters: IndexParameters, reporter: Reporter
 ) -> CachedIndex:
-    """The pool's index: mapped where an earlier run finished it, else built, which takes long.
+    """The pool's index: that of an earlier run where it was finished, else built, which takes long.
 
     Its folder is named after the pool's content and the parameters: another pool never meets it.
 
@@ -112,7 +110,7 @@ def _open(vectors: NDArray[np.float16], folder: Path) -> CachedIndex:
     index = Hnsw.open(folder / INDEX)
     if not _holds(index, vectors):
         raise DamagedArtefactError(f"{folder} holds an index of other vectors. Delete it and run again.")
-    return CachedIndex(index=index, build_s=float(cast(float, manifest["build_s"])), folder=folder)
+    return CachedIndex(file=folder / INDEX, build_s=float(cast(float, manifest["build_s"])))
 
 
 def _holds(index: Hnsw, vectors: NDArray[np.float16]) -> bool:

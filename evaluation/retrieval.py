@@ -3,7 +3,8 @@
 Unlike the service, which only ever searches for pins, an evaluation searches for centroids and averages too.
 """
 
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,11 @@ Ranked = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 class Retriever(Protocol):
     """Finds the nearest pins of one pool."""
+
+    @property
+    def name(self) -> str:
+        """Tells it from others that would find other pins."""
+        ...
 
     def nearest(self, queries: NDArray[np.floating], k: int) -> Ranked:
         """The pins with the highest inner product with each query.
@@ -41,6 +47,8 @@ class ExactRetriever:
         pool: float16 [n, d], unit norm; may be memory-mapped, as it is read block by block.
     """
 
+    name = "exact"
+
     def __init__(self, pool: NDArray[np.float16]) -> None:
         self._pool = pool
 
@@ -59,14 +67,25 @@ class HnswRetriever:
     """Searches an HNSW index as the service does, at the same efSearch for every query.
 
     Args:
-        index: Over all pins of `pool`, in order.
+        file: Of an index over all pins of `pool`, in order; other processes map the same file.
         pool: float16 [n, d], unit norm.
         ef_search: The list that a search keeps; k where that is longer.
+
+    Raises:
+        DamagedArtefactError: The file is no such index.
     """
 
-    def __init__(self, index: Hnsw, pool: NDArray[np.float16], *, ef_search: int) -> None:
-        self._search = HnswSearch(index, pool)
-        self._ef_search = ef_search
+    def __init__(self, file: Path, pool: NDArray[np.float16], ef_search: int) -> None:
+        self._file, self._pool, self._ef_search = file, pool, ef_search
+        self._search = HnswSearch(Hnsw.open(file), pool)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, NDArray[np.float16], int]]:
+        return type(self), (self._file, self._pool, self._ef_search)
+
+    @property
+    def name(self) -> str:
+        """With the index, which is named after its pool, and efSearch."""
+        return f"{self._file.parent.name} efSearch={self._ef_search}"
 
     def nearest(self, queries: NDArray[np.floating], k: int) -> Ranked:
         """About the k pins with the highest inner product with each query; see Retriever.

@@ -1,7 +1,7 @@
 """Measures every method of a plan on a period's cases, in stages and by several processes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from evaluation.oracles import accuracies
 from evaluation.parts import Arrays, Seconds, in_parts
 from evaluation.people import People
 from evaluation.protocol import Case, Protocol, cases_of
-from evaluation.results import Threshold
+from evaluation.results import Reading, Threshold
 from evaluation.retrieval import Retriever
 from evaluation.stages import Stages
 from evaluation.worlds import World
@@ -66,6 +66,8 @@ class Setting:
         folder: For finished stages.
         n_processes: That measure, each a part of the cases; 1 measures in this one.
         max_cases: Of a period, drawn by chance; None for all.
+        search: What a reader must know of the retriever.
+        seconds: What was made once for the world, by name.
     """
 
     world: World
@@ -75,6 +77,8 @@ class Setting:
     folder: Path
     n_processes: int
     max_cases: int | None
+    search: Reading
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -218,7 +222,7 @@ def identity(plan: Plan, setting: Setting, part: int) -> dict[str, object]:
         "log": digest(np.stack(columns).view(np.float16)),
         "days": [world.test_from_s, world.validation_days, world.test_days, plan.period],
         "alpha": world.alpha,
-        "retriever": type(setting.retriever).__name__,
+        "retriever": setting.retriever.name,
         "protocol": asdict(replace(setting.protocol, removes_past=plan.removes_past)),
         "thresholds": [threshold.cosine for threshold in setting.thresholds],
         "cases": setting.max_cases,

@@ -55,10 +55,18 @@ class EvaluationSettings:
             low=1,
         ),
     ] = None
+    indexes: Annotated[
+        Path,
+        setting(
+            "Folder for the search index of a pool of more than 200,000 pins, built once.",
+            env="EVALUATION_INDEXES",
+            metavar="FOLDER",
+        ),
+    ] = Path("build/eval/indexes")
     processes: Annotated[
         int | None,
         setting(
-            "Processes that measure; left out: one a core, or one for a large pool, which each would hold.",
+            "Processes that measure; left out: one a core, or fewer for a very large pool, which each holds.",
             env="EVALUATION_PROCESSES",
             low=1,
         ),

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 
 from evaluation.assembling import report as assembled
+from evaluation.bootstrap import setting_of
 from evaluation.data_set.about import About, about_of, data_set_of
 from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
@@ -19,12 +20,9 @@ from evaluation.large_world.topics import Topics
 from evaluation.large_world.vectors import vectors_of
 from evaluation.large_world.writing import write_actions, write_dataset, write_pins
 from evaluation.methods import fused
-from evaluation.protocol import Protocol
 from evaluation.report import write_html
 from evaluation.results import write_json
-from evaluation.retrieval import ExactRetriever
 from evaluation.running import Setting
-from evaluation.thresholds import thresholds_of
 from model.fusing import FusePolicy
 from process.progress import Reporter
 from storage.dataset import DATASET_FILE
@@ -130,12 +128,11 @@ def _sweep_setting(name: str, settings: SweepSettings, reporter: Reporter) -> Se
         rejects_file=settings.out / "rejects.jsonl",
         reporter=reporter,
     )
-    return Setting(
-        world=world,
-        retriever=ExactRetriever(world.vectors),
-        protocol=Protocol(),
-        thresholds=thresholds_of(world.vectors, np.random.default_rng(0)),
-        folder=settings.out / "stages" / name,
+    return setting_of(
+        world,
+        settings.out / "stages" / name,
+        settings.indexes,
+        reporter,
         n_processes=1,
         max_cases=settings.max_cases,
     )

@@ -70,6 +70,14 @@ class SweepSettings:
             "Judge at most so many requests of each world, drawn by chance.", env="SWEEP_MAX_CASES", low=1
         ),
     ] = 300
+    indexes: Annotated[
+        Path,
+        setting(
+            "Folder for the search index of a pool of more than 200,000 pins, built once.",
+            env="EVALUATION_INDEXES",
+            metavar="FOLDER",
+        ),
+    ] = Path("build/eval/indexes")
     cache: Annotated[
         Path,
         setting("Folder for the titles' vectors, made once.", env="LARGE_WORLD_CACHE", metavar="FOLDER"),

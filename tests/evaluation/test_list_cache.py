@@ -13,6 +13,8 @@ WHEEL = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], np.float16)
 class CountingRetriever:
     """Exact search that remembers how many queries each call had."""
 
+    name = "counting"
+
     def __init__(self, pool: NDArray[np.float16]) -> None:
         self._exact = ExactRetriever(pool)
         self.calls: list[int] = []

@@ -1,5 +1,8 @@
 """Exact search agrees with comparing everything at once, whatever the blocks; HNSW agrees with it."""
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,10 +27,11 @@ def circle(n: int) -> NDArray[np.float16]:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float16)
 
 
-def hnsw_over(pool: NDArray[np.float16]) -> Hnsw:
+def hnsw_over(pool: NDArray[np.float16], folder: Path) -> HnswRetriever:
     index = Hnsw.empty(pool.shape[1], m=16, ef_construction=100)
     index.add(pool, threads=1)
-    return index
+    index.save(folder / "index.faiss")
+    return HnswRetriever(folder / "index.faiss", pool, 60)
 
 
 @pytest.fixture
@@ -82,13 +86,21 @@ def test_blocks_change_nothing(pool: NDArray[np.float16], queries: NDArray[np.fl
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_hnsw_finds_what_exact_search_finds() -> None:
+def test_hnsw_finds_what_exact_search_finds(tmp_path: Path) -> None:
     """On a circle of sixty pins both name the five around each query, an average included."""
     pool = circle(60)
-    retrievers: list[Retriever] = [
-        ExactRetriever(pool),
-        HnswRetriever(hnsw_over(pool), pool, ef_search=60),
-    ]
+    retrievers: list[Retriever] = [ExactRetriever(pool), hnsw_over(pool, tmp_path)]
     queries = np.array([pool[0], pool[30], (pool[9] + pool[11]) / 2], np.float16)
     exact, approximate = (np.sort(retriever.nearest(queries, 5)[1]).tolist() for retriever in retrievers)
     assert exact == approximate == [[0, 1, 2, 58, 59], [28, 29, 30, 31, 32], [8, 9, 10, 11, 12]]
+
+
+def test_another_process_maps_the_same_index(tmp_path: Path) -> None:
+    """Sent there, a retriever takes its pool along, and the index's name."""
+    pool = circle(60)
+    retriever = hnsw_over(pool, tmp_path)
+    sent = pickle.dumps(retriever)
+    assert len(sent) < (tmp_path / "index.faiss").stat().st_size
+    arrived: HnswRetriever = pickle.loads(sent)  # noqa: S301 - made a line above
+    assert arrived.name == retriever.name
+    assert arrived.nearest(pool[:3], 5)[1].tolist() == retriever.nearest(pool[:3], 5)[1].tolist()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.protocol import Case, Protocol
-from evaluation.results import Threshold
+from evaluation.results import Reading, Threshold
 from evaluation.retrieval import ExactRetriever
 from evaluation.running import Setting
 from evaluation.worlds import ActionLog, World, ordered_log
@@ -96,5 +96,6 @@ def setting_of(world: World, folder: Path, **changes: object) -> Setting:
         folder=folder,
         n_processes=1,
         max_cases=None,
+        search=Reading(what="Search", value="exact", is_papers=False),
     )
     return replace(setting, **changes)  # type: ignore[arg-type]
