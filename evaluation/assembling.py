@@ -10,12 +10,13 @@ from evaluation.choosing import CRITERION, RULE, lifts_of
 from evaluation.comparing import Comparison, compared, ranking_columns, retrieval_columns
 from evaluation.methods import DEFAULT, FIGURE_7, LAST_PIN, Method
 from evaluation.oracles import ORACLES
-from evaluation.protocol import readings
+from evaluation.protocol import Case, readings
 from evaluation.resampling import resample
 from evaluation.results import (
     Cell,
     Column,
     Figure,
+    Gallery,
     Lift,
     Report,
     Row,
@@ -28,7 +29,7 @@ from evaluation.worlds import World
 
 _RETRIEVAL_PAPER = {"relevance@0.8": paper.RELEVANCE, "recall": paper.RECALL}
 _RANKING_PAPER = {"r_precision": paper.R_PRECISION, "reciprocal_rank": paper.RECIPROCAL_RANK}
-_PAST = {True: "Past pins removed", False: "Past pins left in"}
+_ORACLE_NOTES = {"k-means-oracle": f"The paper's has k = {paper.K_MEANS_ORACLE_K}."}
 
 
 def method_tables(period: str, comparison: Comparison, setting: Setting) -> dict[str, Table]:
@@ -84,6 +85,7 @@ def oracle_table(measured: Measured, setting: Setting) -> dict[str, Table]:
         Row(
             name=title,
             kind="oracle" if "oracle" in key else "single",
+            note=_ORACLE_NOTES.get(key, ""),
             cells={
                 f"accuracy@{threshold.key}": cell(at, i, key)
                 for i, threshold in enumerate(setting.thresholds)
@@ -117,7 +119,7 @@ def embeddings_figures(measured: Measured, setting: Setting) -> dict[str, Figure
         f"figure7.{metric.partition('@')[0]}": _over_e(comparison, metric, title)
         for metric, title in measures.items()
     }
-    return {**figures, "figure7.diversity": _diversity_over_e(measured)}
+    return {**figures, "figure7.diversity": _diversity_over_e(measured, setting.world)}
 
 
 def interests_figure(measured: Measured) -> dict[str, Figure]:
@@ -194,6 +196,7 @@ def report(
     figures: Mapping[str, Figure],
     findings: tuple[str, ...],
     seconds: Mapping[str, float],
+    galleries: Mapping[str, Gallery] | None = None,
 ) -> Report:
     """Everything in one record."""
     return Report(
@@ -204,6 +207,7 @@ def report(
         tables=tables,
         figures=figures,
         seconds=seconds,
+        galleries=galleries or {},
     )
 
 
@@ -219,6 +223,7 @@ def _over_e(comparison: Comparison, metric: str, title: str) -> Figure:
         y_title=title,
         x_unit="count",
         y_unit="share",
+        note="Figure 7; shaded: 95 % intervals over users.",
         series=(
             Series(
                 name="sampled by importance",
@@ -232,25 +237,33 @@ def _over_e(comparison: Comparison, metric: str, title: str) -> Figure:
     )
 
 
-def _diversity_over_e(measured: Measured) -> Figure:
+def _diversity_over_e(measured: Measured, world: World) -> Figure:
+    """An answer's diversity beside that of what users then did, of those who did more than one thing."""
+    e = tuple(float(method.e) for method in FIGURE_7)
     means = [float(np.nanmean(measured.values[DIVERSITY + method.key])) for method in FIGURE_7]
+    own = [_own_diversity(case, world) for case in measured.cases if len(case.positives) > 1]
+    users = Series(
+        name="the pins users acted on that day", kind="single", x=e, y=(float(np.mean(own or 0)),) * len(e)
+    )
     return Figure(
         title="Figure 7: diversity by embeddings a request",
         shape="lines",
         x_title="embeddings, e",
-        y_title="mean of 1 - cosine between recommended pins",
+        y_title="diversity: mean of 1 − cosine",
         x_unit="count",
         y_unit="none",
-        note="Measured on some of the cases, one draw each.",
+        note=f"Answers: of some cases, one draw each. Users: {len(own):,} cases with two such pins or more.",
         series=(
-            Series(
-                name="sampled by importance",
-                kind="several",
-                x=tuple(float(method.e) for method in FIGURE_7),
-                y=tuple(means),
-            ),
+            Series(name="sampled by importance", kind="several", x=e, y=tuple(means)),
+            *((users,) if own else ()),
         ),
     )
+
+
+def _own_diversity(case: Case, world: World) -> float:
+    """The mean of 1 - cosine over the pairs of pins that a user acted on in one day."""
+    X = world.vectors[case.positives].astype(np.float32)
+    return float(1 - (X @ X.T)[np.triu_indices(len(X), 1)].mean())
 
 
 def _in_words(lifts: list[Lift | None]) -> str:

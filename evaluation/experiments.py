@@ -16,6 +16,7 @@ from evaluation.assembling import (
 from evaluation.choosing import choose
 from evaluation.comparing import Comparison, compared
 from evaluation.methods import DEFAULT, FIGURE_7, FUSED, PAPERS, SINGLES, TABLE_4, TOP_10, Method
+from evaluation.portrait.portrait import portrait
 from evaluation.results import Report
 from evaluation.running import Measured, Plan, Setting, run
 from process.progress import Reporter
@@ -44,6 +45,7 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
     reporter.say(f"  Chosen in validation: {chosen.title}")
     test = _period(_test_plan(chosen), setting, reporter)
     kept = _period(_kept_plan(chosen), setting, reporter)
+    pictures = portrait(test.measured.cases, chosen, setting, reporter)
     return report(
         setting,
         n_cases={"validation": len(validation.measured.cases), "test": len(test.measured.cases)},
@@ -57,7 +59,9 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
             **embeddings_figures(test.measured, setting),
             **threshold_figure(test.comparison, chosen, setting),
             **interests_figure(test.measured),
+            **pictures.figures,
         },
+        galleries=pictures.galleries,
         findings=findings(chosen, validation.comparison, test.comparison),
         seconds={
             f"{name}: {stage}": seconds

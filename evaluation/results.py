@@ -124,6 +124,67 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One pin in a picture.
+
+    Attributes:
+        title: What people call it.
+        value: A cosine, to what the gallery says; None where there is none.
+        letter: The user's interest that it is nearest to, A for the most important; "" for none.
+        is_hit: The user acted on it that day.
+    """
+
+    title: str
+    value: float | None = None
+    letter: str = ""
+    is_hit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Pins that belong together: an interest, a list.
+
+    Attributes:
+        title: For people; an interest is called by its medoid.
+        tiles: The first of its pins.
+        letter: Of the interest; "" where it is none.
+        kind: As a row's.
+        share: Of all importance; None where it is no interest.
+        note: In a few words.
+        n_more: Pins that are not shown.
+    """
+
+    title: str
+    tiles: tuple[Tile, ...]
+    letter: str = ""
+    kind: str = ""
+    share: float | None = None
+    note: str = ""
+    n_more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """One picture made of pins.
+
+    Attributes:
+        title: For people, with the paper's number.
+        finding: What is true of all users, in a sentence.
+        groups: In order.
+        note: How to read it.
+        value_title: What a tile's value is.
+        subject: Who is shown, and by which rule; users are numbers.
+    """
+
+    title: str
+    finding: str
+    groups: tuple[Group, ...]
+    note: str = ""
+    value_title: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSummary:
     """The data set in numbers."""
 
@@ -182,6 +243,7 @@ class Report:
         tables: By key, such as "table4.test" and "table4.validation", in order.
         figures: By key, such as "figure7.recall", in order.
         seconds: How long each stage took, by its name.
+        galleries: By key, such as "figure2.average", in order.
     """
 
     world: WorldSummary
@@ -191,6 +253,7 @@ class Report:
     tables: Mapping[str, Table]
     figures: Mapping[str, Figure]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    galleries: Mapping[str, Gallery] = field(default_factory=dict)
     format: int = FORMAT
 
 

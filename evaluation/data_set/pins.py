@@ -36,6 +36,13 @@ class PoolPins:
     def __len__(self) -> int:
         return len(self.pin_ids)
 
+    def names(self) -> list[str]:
+        """What people may call each pin: its title, or its id where it has none."""
+        pin_ids = cast(list[str], self.pin_ids.to_pylist())
+        if self.titles is None:
+            return pin_ids
+        return [title or pin_id for title, pin_id in zip(self.titles, pin_ids, strict=True)]
+
 
 def read_pins(path: Path, rejects: Rejects, reporter: Reporter) -> PoolPins:
     """Read a parquet file of pins, or a folder of them. The first pin of an id wins.

@@ -63,7 +63,7 @@ def read_world(
         test_days=period.test_days,
         alpha=alpha,
         alpha_from=alpha_from,
-        titles=pins.titles,
+        titles=pins.names(),
     )
 
 

@@ -1,5 +1,6 @@
 """Numbers as people read them: shares in per cent, lifts with their sign, intervals beside their value."""
 
+import re
 from collections.abc import Iterable
 
 from evaluation.results import Cell, Lift, Unit
@@ -7,6 +8,7 @@ from evaluation.results import Cell, Lift, Unit
 MINUS = "−"
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_PER_CENT = f"{NARROW_SPACE}%"
 _DECIMALS: dict[Unit, int] = {"cosine": 3, "count": 0, "ms": 2, "s": 1, "lift": 1, "none": 3}
 _SUFFIX: dict[Unit, str] = {"ms": "ms", "s": "s"}
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -81,10 +83,10 @@ def tick(value: float, unit: Unit) -> str:
 
 
 def glued(text: str) -> str:
-    """A text that does not break between a sign and its number: "λ = 0.01", "cosine ≥ 0.80"."""
+    """A text that does not break between a number and its sign: "λ = 0.01", "cosine ≥ 0.80", "30 %"."""
     for sign in "=≥≤×<>":
         text = text.replace(f" {sign} ", f"{_HARD_SPACE}{sign}{_HARD_SPACE}")
-    return text
+    return re.sub(r"(?<=\d) ?%", _PER_CENT, text)
 
 
 def bare_tick(lift: float) -> str:

@@ -11,6 +11,8 @@ from evaluation.results import (
     Cell,
     Column,
     Figure,
+    Gallery,
+    Group,
     Lift,
     Reading,
     Report,
@@ -18,6 +20,7 @@ from evaluation.results import (
     Series,
     Table,
     Threshold,
+    Tile,
     WorldSummary,
 )
 
@@ -50,6 +53,8 @@ def from_json(plain: Mapping[str, Any]) -> Report:
         tables={key: _table(table) for key, table in plain["tables"].items()},
         figures={key: _figure(figure) for key, figure in plain["figures"].items()},
         seconds=dict(plain["seconds"]),
+        # Reports of the first version have none.
+        galleries={key: _gallery(gallery) for key, gallery in plain.get("galleries", {}).items()},
     )
 
 
@@ -78,6 +83,14 @@ def _figure(plain: Mapping[str, Any]) -> Figure:
 def _series(plain: Mapping[str, Any]) -> Series:
     arrays = {name: _tuple(plain.get(name)) for name in ("x", "y", "low", "high")}
     return Series(**{**plain, **arrays})
+
+
+def _gallery(plain: Mapping[str, Any]) -> Gallery:
+    return Gallery(**{**plain, "groups": tuple(_group(group) for group in plain["groups"])})
+
+
+def _group(plain: Mapping[str, Any]) -> Group:
+    return Group(**{**plain, "tiles": tuple(Tile(**tile) for tile in plain["tiles"])})
 
 
 def _tuple(plain: list[Any] | None) -> tuple[Any, ...] | None:

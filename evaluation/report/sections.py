@@ -8,8 +8,10 @@ from itertools import groupby
 from evaluation.report.answer import TEST, VALIDATION, judged
 from evaluation.report.comparison import Compared, forest, validation_beside_test
 from evaluation.report.drawing import draw
+from evaluation.report.galleries import ShownGallery, shown_gallery
 from evaluation.report.lines import Mark
 from evaluation.report.numbers import number
+from evaluation.report.plans import PLANS, Plan
 from evaluation.report.tables import ShownTable, shown
 from evaluation.results import Cell, Column, Figure, Lift, Report, Row, Table
 
@@ -42,80 +44,10 @@ class Section:
     anchor: str
     title: str
     lead: str = ""
+    galleries: tuple[ShownGallery, ...] = ()
     figures: tuple[Drawn, ...] = ()
     tables: tuple[ShownTable, ...] = ()
     folded: tuple[ShownTable, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Which results a section shows: those whose key begins with one of `stems`."""
-
-    anchor: str
-    title: str
-    stems: tuple[str, ...]
-    lead: str = ""
-    absent: str = ""
-
-
-_PLANS = (
-    _Plan(
-        "retrieval",
-        "Retrieval: what 400 candidates hold",
-        ("table4", "table4_served", "table4_kept"),
-        "Relevance is the share of the pins people acted on that have a candidate at least as near as the "
-        "threshold; recall is the share that is itself among the candidates.",
-        "Table 4, relevance and recall, was not run.",
-    ),
-    _Plan(
-        "ranking",
-        "Ranking: acted on, among 20 that were not",
-        ("table5",),
-        "A pin scores its greatest cosine to the embeddings picked for the user.",
-        "Table 5, the ranking of actions among impressions, was not run.",
-    ),
-    _Plan(
-        "oracles",
-        "If the best of several embeddings were known",
-        ("table1",),
-        "An oracle knows what the user does next, and picks the nearest of the user’s embeddings to it.",
-        "Table 1, the oracles, was not run.",
-    ),
-    _Plan(
-        "embeddings",
-        "How many embeddings",
-        ("figure7",),
-        "The budget of 400 is shared: with more embeddings each brings fewer candidates.",
-        "Figure 7, one to ten embeddings, was not run.",
-    ),
-    _Plan(
-        "thresholds",
-        "Relevance depends on where near begins",
-        ("threshold", "thresholds", "relevance"),
-        "",
-        "Relevance over a range of thresholds was not run.",
-    ),
-    _Plan(
-        "interests",
-        "Interests a user",
-        ("interests", "figure2", "figure3"),
-        "",
-        "The number of interests a user was not counted.",
-    ),
-    _Plan(
-        "sweep",
-        "When several embeddings pay, and when one average wins",
-        ("sweep",),
-        "The same methods on worlds that differ in one thing at a time.",
-    ),
-    _Plan(
-        "cost",
-        "What it costs",
-        ("table2", "cost"),
-        "Measured on one machine: the ratios carry over, the absolute times do not.",
-        "Table 2, the cost of retrieval, was not measured.",
-    ),
-)
 
 
 _ONE_PERIOD = "Validation was not set beside the test: one of the two periods has no table."
@@ -140,7 +72,7 @@ def answer_figure(report: Report) -> Drawn | None:
 
 def sections(report: Report) -> list[Section]:
     """Every section that has something to show, in order; what no section claims comes last."""
-    found = [_section(report, plan) for plan in _PLANS]
+    found = [_section(report, plan) for plan in PLANS]
     found.insert(2, _carry_over(report))
     found.append(_section(report, _rest(report)))
     return [section for section in found if section is not None]
@@ -148,30 +80,32 @@ def sections(report: Report) -> list[Section]:
 
 def absent(report: Report) -> list[str]:
     """A sentence for each part that the report has nothing of."""
-    sentences = [plan.absent for plan in _PLANS if plan.absent and _section(report, plan) is None]
+    sentences = [plan.absent for plan in PLANS if plan.absent and _section(report, plan) is None]
     return sentences if _carry_over(report) else [*sentences, _ONE_PERIOD]
 
 
-def _rest(report: Report) -> _Plan:
-    claimed = {stem for plan in _PLANS for stem in plan.stems}
-    unclaimed = {_stem(key) for key in (*report.tables, *report.figures)} - claimed
-    return _Plan("more", "Further experiments", tuple(unclaimed))
+def _rest(report: Report) -> Plan:
+    claimed = {stem for plan in PLANS for stem in plan.stems}
+    unclaimed = {_stem(key) for key in (*report.tables, *report.figures, *report.galleries)} - claimed
+    return Plan("more", "Further experiments", tuple(unclaimed))
 
 
-def _section(report: Report, plan: _Plan) -> Section | None:
+def _section(report: Report, plan: Plan) -> Section | None:
     tables = {key: table for key, table in report.tables.items() if _stem(key) in plan.stems and table.rows}
     figures = {
         key: figure
         for key, figure in report.figures.items()
         if _stem(key) in plan.stems and any(series.x for series in figure.series)
     }
-    if not tables and not figures:
+    galleries = [gallery for key, gallery in report.galleries.items() if _stem(key) in plan.stems]
+    if not tables and not figures and not galleries:
         return None
     marks = [Mark(threshold.cosine, f"{threshold.cosine:.2f}") for threshold in report.thresholds]
     return Section(
         plan.anchor,
         plan.title,
         plan.lead,
+        tuple(shown_gallery(gallery) for gallery in galleries),
         tuple(_drawings(figures, marks)),
         tuple(shown(table) for key, table in tables.items() if "validation" not in key),
         tuple(shown(table) for key, table in tables.items() if "validation" in key),

@@ -9,6 +9,11 @@ from evaluation.results import Cell, Column, Row, Table
 # Above each interval stands its lift, with the unit.
 _PER_CENT = f"{numbers.NARROW_SPACE}%"
 
+_PAPER_FOOT = (
+    "“Paper”: its lift over its own last pin, on its own data and vectors, "
+    "as quoted in a summary of the paper’s text."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ShownCell:
@@ -114,7 +119,7 @@ def _foot(rows: Sequence[ShownRow]) -> tuple[str, ...]:
     explained = (
         (any(cell.lift for cell in cells), "Signed: lift over the last pin."),
         (any(cell.lift_interval or cell.value_interval for cell in cells), "In brackets: 95 % interval."),
-        (any(cell.paper for cell in cells), "“Paper”: the figure printed in the paper, on its own data."),
+        (any(cell.paper for cell in cells), _PAPER_FOOT),
         (any(cell.is_best for cell in cells), "Bold: the best of its column, oracles aside."),
     )
     return tuple(text for is_there, text in explained if is_there)

@@ -39,21 +39,21 @@ def test_actions_become_a_log_in_order_of_time(shop: Shop) -> None:
 
 
 def test_vectors_get_unit_norm_and_titles_are_kept(shop: Shop) -> None:
-    """However long they are in the file; a missing title is an empty one."""
+    """However long they are in the file; a pin without a title goes by its id."""
     world = shop.read()
     assert world.vectors.tolist() == [[1, 0], [0, 1], [-1, 0], [0, -1]]
     assert world.vectors.dtype == np.float16
-    assert world.titles == ["East", "", "West", "South"]
+    assert world.titles == ["East", "north", "West", "South"]
     assert world.name == world.title == "wheel"
     assert world.note == ""
 
 
-def test_pins_without_titles_have_none(shop: Shop) -> None:
-    """The column is optional."""
+def test_pins_without_titles_go_by_their_ids(shop: Shop) -> None:
+    """The column is optional, and a report still names its pins."""
     columns = wheel_columns()
     del columns["title"]
     shop.write_pins(columns)
-    assert shop.read().titles is None
+    assert shop.read().titles == ["east", "north", "west", "south"]
 
 
 def test_files_of_a_folder_are_one_pool(shop: Shop) -> None:
@@ -63,7 +63,7 @@ def test_files_of_a_folder_are_one_pool(shop: Shop) -> None:
     shop.write_pins(wheel_columns(), "pins.parquet/b.parquet")
     fixed = pa.array([[1.0, 1.0]], pa.list_(pa.float16(), 2))
     shop.write_pins({"pin_id": ["first"], "embedding": fixed}, "pins.parquet/a.parquet")
-    assert shop.read().titles == ["", "East", "", "West", "South"]
+    assert shop.read().titles == ["first", "East", "north", "West", "South"]
 
 
 def test_without_weights_every_action_is_positive(shop: Shop) -> None:
