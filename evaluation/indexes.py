@@ -84,7 +84,7 @@ def _build(
             index.add(batch, threads=os.cpu_count() or 1)
             step.advance(len(batch))
     unfinished = folder.with_name(f"{folder.name}.unfinished-{os.getpid()}")
-    unfinished.mkdir(parents=True)
+    unfinished.mkdir(parents=True, exist_ok=True)
     index.save(unfinished / INDEX)
     manifest = {
         "format": 1,
