@@ -6,6 +6,8 @@ VENV := .venv
 STUBS_VENV := .venv-stubs
 BIN := $(VENV)/bin
 DATA ?=
+# As one argument, whatever blanks are in it; quotes would keep the shell from reading "~".
+DATA_FOLDER = "$(patsubst ~/%,$(HOME)/%,$(DATA))"
 GRPCURL := v1.9.4
 GHZ := v0.121.0
 PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes
@@ -34,11 +36,11 @@ $(STUBS_VENV)/.installed: requirements-stubs.lock
 
 .PHONY: demo
 demo: $(VENV)/.installed-demo ## Recommendations on your screen; DATA=folder for your own data
-	@$(BIN)/python -m demo $(if $(DATA),--data $(DATA))
+	@$(BIN)/python -m demo $(if $(DATA),--data $(DATA_FOLDER))
 
 .PHONY: evaluate
 evaluate: $(VENV)/.installed-evaluation ## The paper's offline experiments on your data: DATA=folder
-	@$(BIN)/python -m evaluation --data $(or $(DATA),$(error Say which data set: make evaluate DATA=folder))
+	@$(BIN)/python -m evaluation --data $(if $(DATA),$(DATA_FOLDER),$(error Say which data set: make evaluate DATA=folder))
 
 .PHONY: setup
 setup: $(VENV)/.installed-dev ## Set up the development environment only

@@ -15,7 +15,7 @@ def emoji_stage(world: World) -> Stage:
         title="Make the data set: every emoji is a pin, simulated people save them",
         command=python_command("demo.emoji", "--out", world.data),
         inputs=(),
-        outputs=(world.data / "dataset.toml",),
+        outputs=tuple(world.data / name for name in ("pins.parquet", "actions.parquet", "dataset.toml")),
         rooms=("demo/emoji",),
     )
 

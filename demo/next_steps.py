@@ -26,8 +26,9 @@ def next_steps(world: World, user_ids: Sequence[str]) -> Iterator[tuple[str, str
     )
     for user_id in user_ids[:1]:
         pinnersage = str(Path(sys.executable).with_name("pinnersage"))
-        yield "and in another terminal, ask for candidates", typed((pinnersage, "recommend", user_id))
-        yield "for everything known about a user", typed((pinnersage, "profile", user_id))
+        user = ("--", user_id) if user_id.startswith("-") else (user_id,)
+        yield "and in another terminal, ask for candidates", typed((pinnersage, "recommend", *user))
+        yield "for everything known about a user", typed((pinnersage, "profile", *user))
         yield "or over plain gRPC", grpcurl(user_id)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.people import Interest, Person, Recent, Suggestions
+from pinnersage.client.command_line.columns import printable
 
 # From this width on, what belongs together stands side by side.
 SIDE_BY_SIDE_COLUMNS = 110
@@ -66,13 +67,15 @@ class Screen:
     def person(self, person: Person) -> None:
         """One person: who they are, their interests, and why each candidate is there."""
         self.heading(
-            f"{person.user_id}: {person.n_actions} actions in 90 days, {len(person.interests)} interests"
+            f"{printable(person.user_id)}: {_count(person.n_actions, 'action')} in 90 days,"
+            f" {_count(len(person.interests), 'interest')}"
         )
         self._beside([_recent(person.recent), _interests(person.interests)])
         self._line()
         self.note(
-            f"{person.n_candidates} candidates from {len(person.suggestions)} sampled interests "
-            f"in {person.answer_ms:.1f} ms; of each interest the first:"
+            f"{_count(person.n_candidates, 'candidate')} from"
+            f" {_count(len(person.suggestions), 'sampled interest')}"
+            f" in {person.answer_ms:.1f} ms; of each interest the first:"
         )
         self._beside([_suggestions(group) for group in person.suggestions])
 
@@ -112,12 +115,19 @@ def _suggestions(group: Suggestions) -> Text:
 
 
 def _block(title: str, lines: Iterable[tuple[str, str]]) -> Text:
-    """A title over lines of a number and a pin's title: those too long for their place are cut."""
+    """A title over lines of a number and a pin's title: those too long for their place are cut.
+
+    A title may hold anything, but it stays on its line, and does not speak to the terminal.
+    """
     block = Text(no_wrap=True, overflow="ellipsis")
-    block.append(f"{MARGIN}{title}", "green")
+    block.append(f"{MARGIN}{printable(title)}", "green")
     for number, text in lines:
-        block.append(f"\n{MARGIN}{number}  ", "dim").append(text)
+        block.append(f"\n{MARGIN}{number}  ", "dim").append(printable(text))
     return block
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _ago(days: float) -> str:

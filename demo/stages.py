@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,15 @@ def _run(command: Sequence[str]) -> None:
     with running(command) as process:
         status = process.wait()
     if status:
-        raise DemoError(f"`{typed(command)}` ended with status {status}; what went wrong is said above.")
+        raise DemoError(f"`{typed(command)}` {_ending(status)}.")
+
+
+def _ending(status: int) -> str:
+    """How a program failed; one that was killed has not said why."""
+    if status > 0:
+        return f"ended with status {status}; what went wrong is said above"
+    name = signal.Signals(-status).name
+    return f"was ended by {name}" + ("; most likely memory ran out" if name == "SIGKILL" else "")
 
 
 def _state(path: Path) -> object:

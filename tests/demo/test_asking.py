@@ -75,7 +75,7 @@ def test_people_with_several_interests_come_first_and_strangers_never(client: Cl
     people_of = {"user_id": ["bob", "cat-lover", "ann", "x" * 200], "pin_id": ["cat"] * 4}
     table = pa.table(people_of | {"timestamp": [1_700_000_000] * 4, "action": ["save"] * 4})
     pq.write_table(table, tmp_path / "actions.parquet")
-    shown = people(client, Histories(tmp_path / "actions.parquet", None), 3)
+    shown = people(client, Histories(tmp_path / "actions.parquet", None, until_s=1_700_000_000), 3)
     assert [each.user_id for each in shown] == ["cat-lover", "ann"]
 
 

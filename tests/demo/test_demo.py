@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,8 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from demo.emoji.bootstrap import UNTIL_S
 from demo.emoji.pins import EmojiPin
 from demo.histories import Histories
+from demo.occupying import occupied
 from demo.serving import served
 from demo.worlds import World
 from pinnersage.client import Client
@@ -108,7 +111,7 @@ def test_a_saved_tone_never_comes_back_as_its_twin(told: str, out: Path, pins: d
     """Whatever a person saved, no candidate has the same meaning: a wave in another tone is the same wave."""
     assert told
     world = World(data=out / "emoji" / "data", folder=out / "emoji")
-    histories = Histories(world.data / "actions.parquet", None)
+    histories = Histories(world.data / "actions.parquet", None, until_s=UNTIL_S)
     saved_in_a_tone = 0
     with served(world) as address, Client(address) as client:
         for user_id in histories.readable_users()[:40]:
@@ -152,6 +155,45 @@ def started_demo(out: Path) -> Iterator["subprocess.Popen[str]"]:
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_second_demo_in_the_same_folder_waits_its_turn(told: str, out: Path) -> None:
+    """It would write into the files that the first one reads: it is told, and nothing is harmed."""
+    assert told
+    with occupied(out / "emoji"):
+        second = demo("--out", out)
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"demo: another demo is at work in {out / 'emoji'}: "
+        "wait until it has ended, or name another folder with --out\n"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """Before anything is built, with what to do."""
+    (tmp_path / "file").touch()
+    ran = demo("--out", tmp_path / "file")
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        f"demo: {tmp_path / 'file' / 'emoji'} cannot be written: Not a directory."
+        " Name another folder with --out\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["data", "my data"])
+def test_make_hands_the_folder_on_as_one_argument(tmp_path: Path, name: str) -> None:
+    """Whatever blanks are in its name; and a leading ~ is the home folder."""
+    for folder in (tmp_path / name, Path("~") / name):
+        ran = subprocess.run(
+            ["make", "--dry-run", "demo", f"DATA={folder}"],
+            cwd=ROOT,
+            env=os.environ | {"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        last = shlex.split(ran.stdout.splitlines()[-1])
+        assert last[-2:] == ["--data", str(tmp_path / name)]
 
 
 def test_a_folder_without_a_data_set_is_refused(tmp_path: Path) -> None:

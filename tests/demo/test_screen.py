@@ -78,6 +78,36 @@ def test_a_command_stays_on_one_line() -> None:
     ]
 
 
+def test_titles_stay_on_their_line() -> None:
+    """Line breaks and escape sequences in a title or an id do nothing to the screen."""
+    file = io.StringIO()
+    hostile = "a\n\x1b[31mb"
+    Screen(file).person(
+        Person(
+            user_id=hostile,
+            n_actions=1,
+            recent=[Recent(title=hostile, days_ago=0)],
+            interests=[Interest(title=hostile, share=1.0, size=1)],
+            suggestions=[
+                Suggestions(reason=f"because of {hostile}", candidates=[(hostile, None)], n_candidates=1)
+            ],
+            answer_ms=1.0,
+        )
+    )
+    assert file.getvalue().splitlines() == [
+        "",
+        "a  [31mb: 1 action in 90 days, 1 interest ".ljust(100, "-"),
+        "  Newest actions",
+        "        today  a  [31mb",
+        "  Interests (share of importance, pins, medoid)",
+        "  100%    1  a  [31mb",
+        "",
+        "1 candidate from 1 sampled interest in 1.0 ms; of each interest the first:",
+        "  because of a  [31mb",
+        "    a  [31mb",
+    ]
+
+
 def test_a_file_without_emoji_gets_question_marks() -> None:
     """A terminal of another encoding is no reason for a traceback."""
     raw = io.BytesIO()

@@ -107,6 +107,13 @@ def test_a_failed_stage_stops_the_demo_and_is_not_finished(counted: Counted) -> 
     assert counted.times_run == 2
 
 
+def test_a_stage_that_was_killed_says_so(counted: Counted) -> None:
+    """It has not said why itself: the signal's name stands in, and memory is the usual reason."""
+    killed = replace(counted.stage, command=python("import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(DemoError, match=r"` was ended by SIGKILL; most likely memory ran out\.$"):
+        counted.stages.run(killed)
+
+
 def test_a_damaged_stamp_is_no_stamp(counted: Counted, tmp_path: Path) -> None:
     """A stamp cut short by a crash means: not finished."""
     counted.stages.run(counted.stage)
