@@ -1,0 +1,28 @@
+"""The experiments, in the order in which a reader meets them."""
+
+from typing import Final
+
+from evaluation.explaining import (
+    anisotropy,
+    budgets,
+    denoising,
+    drawing_interests,
+    forgetting,
+    fusion,
+    granularity,
+    hubs,
+    list_size,
+)
+from evaluation.explaining.experiment import Experiment
+
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (
+    denoising.EXPERIMENT,
+    granularity.EXPERIMENT,
+    drawing_interests.EXPERIMENT,
+    budgets.EXPERIMENT,
+    list_size.EXPERIMENT,
+    anisotropy.EXPERIMENT,
+    hubs.EXPERIMENT,
+    forgetting.EXPERIMENT,
+    fusion.EXPERIMENT,
+)
