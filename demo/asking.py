@@ -6,7 +6,7 @@ from itertools import islice
 
 from demo.histories import Action, Histories
 from demo.people import Interest, Person, Recent, Suggestions
-from pinnersage.client import CandidateGroup, Client, InvalidArgumentError, NotFoundError
+from pinnersage.client import CandidateGroup, Client, NotFoundError
 
 # What of one person fits on a screen.
 RECENT_SHOWN, CANDIDATES_SHOWN = 8, 5
@@ -30,10 +30,10 @@ def people(client: Client, histories: Histories, n: int) -> Iterator[Person]:
 
 
 def n_interests(client: Client, user_id: str) -> int:
-    """How many interests the server holds of the user; 0 for one it does not know or could never know."""
+    """How many interests the server holds of the user; 0 for one it does not know."""
     try:
         return len(client.profile(user_id).interests)
-    except (NotFoundError, InvalidArgumentError):
+    except NotFoundError:
         return 0
 
 

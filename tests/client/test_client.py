@@ -256,6 +256,14 @@ def test_a_closed_client_says_so(client: Client) -> None:
     assert repr(client).endswith(", closed>")
 
 
+def test_leaving_the_block_closes_the_client(fake: FakeRecommender) -> None:
+    """However it is left."""
+    with pytest.raises(ZeroDivisionError), Client(fake.target) as client:
+        raise ZeroDivisionError
+    with pytest.raises(ClosedError):
+        client.recommend("ann")
+
+
 def test_closing_ends_calls_under_way() -> None:
     """A call in another thread ends with ClosedError, not with a timeout."""
     arrived, go_on = Event(), Event()
@@ -288,6 +296,7 @@ def test_closing_ends_calls_under_way() -> None:
         ),
         (lambda client: client.recommend("a", exclude_pin_ids=[1]), r"exclude_pin_ids cannot be \[1\]"),
         (lambda client: client.recommend_batch("ann"), "user_ids takes a list, not 'ann'"),
+        (lambda client: client.recommend_batch(b"ann"), "user_ids takes a list, not b'ann'"),
         (lambda client: client.pins(7), "pin_ids takes a list, not 7"),
         (lambda client: client.recommend_for_pins("abc"), "pins takes a list, not 'abc'"),
         (lambda client: client.recommend_for_pins(["a", 7]), r"pins\[1\] needs a pin's id, not 7"),

@@ -15,6 +15,7 @@ from pinnersage.client.testing import FakeRecommender
     [
         "127.0.0.1:50051",
         "recommender:1",
+        "recommender:65535",
         "[::1]:50051",
         "dns:///recommender:50051",
         "dns:///recommender",

@@ -24,6 +24,7 @@ from pinnersage.client import (
 )
 from pinnersage.client._errors import ERROR_OF_STATUS
 from pinnersage.client.testing import FakeRecommender
+from pinnersage.v1 import recommender_pb2 as pb
 from tests.client.servers import nobody, serving
 
 EXPECTED = {
@@ -50,11 +51,19 @@ def test_every_status_has_its_error(fake: FakeRecommender, status: grpc.StatusCo
     assert type(error) is EXPECTED.get(status, ServerError)
     assert (error.status, error.method, error.target) == (status, "Recommend", fake.target)
     assert (error.message, error.request_id) == ("max_candidates: 5000 is more than 1,000", "fake-1")
+    assert isinstance(error.__cause__, grpc.RpcError)
 
 
 def test_the_table_leaves_no_status_out() -> None:
     """A status that gRPC adds one day fails here."""
     assert set(ERROR_OF_STATUS) == set(FAILURES)
+
+
+def test_a_server_without_words_is_no_riddle(client: Client, fake: FakeRecommender) -> None:
+    """A status may come without a message: the error says so."""
+    fake.fail(grpc.StatusCode.INTERNAL, "")
+    with pytest.raises(ServerError, match="INTERNAL: no details given"):
+        client.recommend("ann")
 
 
 def test_an_error_reads_as_one_line(client: Client, fake: FakeRecommender) -> None:
@@ -73,6 +82,22 @@ def test_an_error_comes_back_whole_from_a_worker_process(client: Client) -> None
     assert type(copy) is NotFoundError
     assert vars(copy) == vars(caught.value)
     assert str(copy) == str(caught.value)
+
+
+def test_the_request_id_is_found_among_other_metadata() -> None:
+    """What stands between may add entries of its own."""
+
+    def recommend(_: pb.RecommendRequest, context: grpc.ServicerContext) -> pb.RecommendResponse:
+        context.set_trailing_metadata((("via", "proxy"), ("x-request-id", "r-7"), ("via", "another")))
+        context.abort(grpc.StatusCode.INTERNAL, "broken")
+
+    with (
+        serving(recommend=recommend) as target,
+        Client(target) as client,
+        pytest.raises(ServerError) as caught,
+    ):
+        client.recommend("ann")
+    assert caught.value.request_id == "r-7"
 
 
 def test_nobody_there() -> None:

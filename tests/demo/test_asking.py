@@ -70,13 +70,16 @@ def test_interests_are_shown_with_share_and_size(client: Client) -> None:
     assert [(each.share, each.size) for each in interests] == [(0.75, 4), (0.25, 1)]
 
 
-def test_people_with_several_interests_come_first_and_strangers_never(client: Client, tmp_path: Path) -> None:
-    """Bob, of whom the server knows nothing, is passed over, and so is an id that no server can hold."""
+@pytest.mark.parametrize(("n", "shown"), [(3, ["cat-lover", "ann"]), (1, ["cat-lover"])])
+def test_people_with_several_interests_come_first_and_strangers_never(
+    client: Client, tmp_path: Path, n: int, shown: list[str]
+) -> None:
+    """More are looked at than shown; Bob, a stranger to the server, and an impossible id are passed over."""
     people_of = {"user_id": ["bob", "cat-lover", "ann", "x" * 200], "pin_id": ["cat"] * 4}
     table = pa.table(people_of | {"timestamp": [1_700_000_000] * 4, "action": ["save"] * 4})
     pq.write_table(table, tmp_path / "actions.parquet")
-    shown = people(client, Histories(tmp_path / "actions.parquet", None, until_s=1_700_000_000), 3)
-    assert [each.user_id for each in shown] == ["cat-lover", "ann"]
+    histories = Histories(tmp_path / "actions.parquet", None, until_s=1_700_000_000)
+    assert [each.user_id for each in people(client, histories, n)] == shown
 
 
 def test_a_stranger_has_no_interests(client: Client) -> None:
