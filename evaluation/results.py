@@ -232,6 +232,23 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One question of a report that asks several, above the tables and figures that answer it.
+
+    Attributes:
+        key: What stands before the point of their keys.
+        title: The question.
+        lead: What was varied, and what was not.
+        answer: In a sentence or two, made of the numbers.
+    """
+
+    key: str
+    title: str
+    lead: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything one evaluation found.
 
@@ -244,6 +261,8 @@ class Report:
         figures: By key, such as "figure7.recall", in order.
         seconds: How long each stage took, by its name.
         galleries: By key, such as "figure2.average", in order.
+        heading: What the report asks; "" for whether several embeddings are better than one.
+        chapters: The parts of a report that asks several questions, in order; others have none.
     """
 
     world: WorldSummary
@@ -254,6 +273,8 @@ class Report:
     figures: Mapping[str, Figure]
     seconds: Mapping[str, float] = field(default_factory=dict)
     galleries: Mapping[str, Gallery] = field(default_factory=dict)
+    heading: str = ""
+    chapters: tuple[Chapter, ...] = ()
     format: int = FORMAT
 
 

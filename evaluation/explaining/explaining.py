@@ -1,9 +1,12 @@
 """All experiments on one world, and their report."""
 
+from dataclasses import replace
+
 from evaluation.assembling import report
+from evaluation.explaining.experiment import Conclusion, Experiment
 from evaluation.explaining.experiments import EXPERIMENTS
 from evaluation.explaining.running import observe, of_experiment
-from evaluation.results import Report
+from evaluation.results import Chapter, Report
 from evaluation.running import Setting
 from process.progress import Reporter
 
@@ -16,7 +19,7 @@ def explained(setting: Setting, reporter: Reporter) -> Report:
     """
     observed, seconds = observe(EXPERIMENTS, setting, reporter)
     concluded = {one: one.conclude(of_experiment(observed, one)) for one in EXPERIMENTS}
-    return report(
+    assembled = report(
         setting,
         n_cases={"validation": len(observed.cases), "test": 0},
         tables={
@@ -31,4 +34,18 @@ def explained(setting: Setting, reporter: Reporter) -> Report:
         },
         findings=tuple(f"{one.question} {found.answer}" for one, found in concluded.items()),
         seconds=seconds,
+    )
+    return replace(
+        assembled,
+        heading=f"Why is one average hard to beat on {setting.world.title}?",
+        chapters=tuple(_chapter(one, found) for one, found in concluded.items()),
+    )
+
+
+def _chapter(experiment: Experiment, conclusion: Conclusion) -> Chapter:
+    return Chapter(
+        key=experiment.key,
+        title=experiment.question,
+        lead=f"Varied: {experiment.varied} Fixed: {experiment.fixed}",
+        answer=conclusion.answer,
     )

@@ -9,6 +9,7 @@ from evaluation.errors import EvaluationError
 from evaluation.results import (
     FORMAT,
     Cell,
+    Chapter,
     Column,
     Figure,
     Gallery,
@@ -55,6 +56,8 @@ def from_json(plain: Mapping[str, Any]) -> Report:
         seconds=dict(plain["seconds"]),
         # Reports of the first version have none.
         galleries={key: _gallery(gallery) for key, gallery in plain.get("galleries", {}).items()},
+        heading=plain.get("heading", ""),
+        chapters=tuple(Chapter(**chapter) for chapter in plain.get("chapters", ())),
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from evaluation.report.answer import TEST, VALIDATION, judged
@@ -13,7 +13,7 @@ from evaluation.report.lines import Mark
 from evaluation.report.numbers import number
 from evaluation.report.plans import PLANS, Plan
 from evaluation.report.tables import ShownTable, shown
-from evaluation.results import Cell, Column, Figure, Lift, Report, Row, Table
+from evaluation.results import Cell, Chapter, Column, Figure, Lift, Report, Row, Table
 
 LiftOf = Callable[[Row, str], Lift | None]
 
@@ -44,6 +44,7 @@ class Section:
     anchor: str
     title: str
     lead: str = ""
+    answer: str = ""
     galleries: tuple[ShownGallery, ...] = ()
     figures: tuple[Drawn, ...] = ()
     tables: tuple[ShownTable, ...] = ()
@@ -72,6 +73,8 @@ def answer_figure(report: Report) -> Drawn | None:
 
 def sections(report: Report) -> list[Section]:
     """Every section that has something to show, in order; what no section claims comes last."""
+    if report.chapters:
+        return [section for chapter in report.chapters if (section := _chapter(report, chapter)) is not None]
     found = [_section(report, plan) for plan in PLANS]
     found.insert(2, _carry_over(report))
     found.append(_section(report, _rest(report)))
@@ -79,9 +82,16 @@ def sections(report: Report) -> list[Section]:
 
 
 def absent(report: Report) -> list[str]:
-    """A sentence for each part that the report has nothing of."""
+    """A sentence for each part that the report has nothing of; a report of chapters has what it has."""
+    if report.chapters:
+        return []
     sentences = [plan.absent for plan in PLANS if plan.absent and _section(report, plan) is None]
     return sentences if _carry_over(report) else [*sentences, _ONE_PERIOD]
+
+
+def _chapter(report: Report, chapter: Chapter) -> Section | None:
+    section = _section(report, Plan(chapter.key, chapter.title, (chapter.key,), chapter.lead))
+    return None if section is None else replace(section, answer=chapter.answer)
 
 
 def _rest(report: Report) -> Plan:
@@ -105,10 +115,10 @@ def _section(report: Report, plan: Plan) -> Section | None:
         plan.anchor,
         plan.title,
         plan.lead,
-        tuple(shown_gallery(gallery) for gallery in galleries),
-        tuple(_drawings(figures, marks)),
-        tuple(shown(table) for key, table in tables.items() if "validation" not in key),
-        tuple(shown(table) for key, table in tables.items() if "validation" in key),
+        galleries=tuple(shown_gallery(gallery) for gallery in galleries),
+        figures=tuple(_drawings(figures, marks)),
+        tables=tuple(shown(table) for key, table in tables.items() if "validation" not in key),
+        folded=tuple(shown(table) for key, table in tables.items() if "validation" in key),
     )
 
 
@@ -189,6 +199,8 @@ def _looks(item: tuple[str, Figure]) -> tuple[str, ...]:
     key, figure = item
     if figure.shape == "bars":
         return (key,)
+    if figure.shape == "multiples":
+        return (_stem(key), figure.shape, figure.y_title)
     return (_stem(key), figure.shape, figure.x_title, *(series.name for series in figure.series))
 
 
