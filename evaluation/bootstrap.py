@@ -62,7 +62,7 @@ def prepared(settings: EvaluationSettings, reporter: Reporter, *, suffix: str = 
         n_processes=settings.processes or _n_processes(world),
         max_cases=settings.max_cases,
     )
-    return setting, out
+    return replace(setting, pins=settings.pins), out
 
 
 def setting_of(
@@ -79,7 +79,7 @@ def setting_of(
     Args:
         world: The data.
         stages: Folder for what is finished.
-        indexes: Folder for the indexes of large pools.
+        indexes: Folder for the indexes of pools.
         reporter: Told of progress.
         n_processes: See Setting.
         max_cases: See Setting.
@@ -98,6 +98,7 @@ def setting_of(
         n_processes=n_processes,
         max_cases=max_cases,
         search=search.reading,
+        indexes=indexes,
         seconds=search.seconds,
     )
 

@@ -15,6 +15,7 @@ from evaluation.assembling import (
 )
 from evaluation.choosing import choose
 from evaluation.comparing import Comparison, compared
+from evaluation.costs.costs import costs
 from evaluation.methods import DEFAULT, FIGURE_7, FUSED, PAPERS, SINGLES, TABLE_4, TOP_10, Method
 from evaluation.portrait.portrait import portrait
 from evaluation.results import Report
@@ -46,6 +47,7 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
     test = _period(_test_plan(chosen), setting, reporter)
     kept = _period(_kept_plan(chosen), setting, reporter)
     pictures = portrait(test.measured.cases, chosen, setting, reporter)
+    bill = costs(test.measured.cases, setting, reporter)
     return report(
         setting,
         n_cases={"validation": len(validation.measured.cases), "test": len(test.measured.cases)},
@@ -54,6 +56,7 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
             **method_tables("validation", validation.comparison, setting),
             **kept_table(kept.comparison, setting),
             **oracle_table(test.measured, setting),
+            **bill.tables,
         },
         figures={
             **embeddings_figures(test.measured, setting),
@@ -67,7 +70,8 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
             f"{name}: {stage}": seconds
             for name, period in (("validation", validation), ("test", test), ("past left in", kept))
             for stage, seconds in period.measured.seconds.items()
-        },
+        }
+        | {f"costs: {stage}": seconds for stage, seconds in bill.seconds.items()},
     )
 
 

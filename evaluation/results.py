@@ -44,7 +44,7 @@ class Cell:
     note: str = ""
 
 
-Unit = Literal["share", "cosine", "count", "ms", "s", "bytes", "lift", "none"]
+Unit = Literal["share", "cosine", "count", "us", "ms", "s", "bytes", "lift", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +89,14 @@ class Table:
         note: What is in it and how to read it.
         columns: By key, in order.
         rows: In order.
+        foot: What its small print means, where that is not what it means in tables of methods.
     """
 
     title: str
     columns: Mapping[str, Column]
     rows: tuple[Row, ...]
     note: str = ""
+    foot: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,9 @@ class Setting:
         n_processes: That measure, each a part of the cases; 1 measures in this one.
         max_cases: Of a period, drawn by chance; None for all.
         search: What a reader must know of the retriever.
+        indexes: Folder for indexes of the pool.
         seconds: What was made once for the world, by name.
+        pins: Folder of the pin artefact, which holds the refined pool; None where it was not built.
     """
 
     world: World
@@ -78,7 +80,9 @@ class Setting:
     n_processes: int
     max_cases: int | None
     search: Reading
+    indexes: Path
     seconds: Mapping[str, float] = field(default_factory=dict)
+    pins: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

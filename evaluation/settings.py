@@ -58,11 +58,19 @@ class EvaluationSettings:
     indexes: Annotated[
         Path,
         setting(
-            "Folder for the search index of a pool of more than 200,000 pins, built once.",
+            "Folder for search indexes of pools, each built once; any number of data sets may share it.",
             env="EVALUATION_INDEXES",
             metavar="FOLDER",
         ),
     ] = Path("build/eval/indexes")
+    pins: Annotated[
+        Path | None,
+        setting(
+            "Pin artefact of the same pins, to measure what the refined pool saves; left out: not measured.",
+            env="EVALUATION_PINS",
+            metavar="DIR",
+        ),
+    ] = None
     processes: Annotated[
         int | None,
         setting(

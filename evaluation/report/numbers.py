@@ -9,8 +9,8 @@ MINUS = "−"
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _PER_CENT = f"{NARROW_SPACE}%"
-_DECIMALS: dict[Unit, int] = {"cosine": 3, "count": 0, "ms": 2, "s": 1, "lift": 1, "none": 3}
-_SUFFIX: dict[Unit, str] = {"ms": "ms", "s": "s"}
+_DECIMALS: dict[Unit, int] = {"cosine": 3, "count": 0, "us": 0, "ms": 2, "s": 1, "lift": 1, "none": 3}
+_SUFFIX: dict[Unit, str] = {"us": "µs", "ms": "ms", "s": "s"}
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 

@@ -63,7 +63,8 @@ def from_json(plain: Mapping[str, Any]) -> Report:
 
 def _table(plain: Mapping[str, Any]) -> Table:
     columns = {key: Column(**column) for key, column in plain["columns"].items()}
-    return Table(**{**plain, "columns": columns, "rows": tuple(_row(row) for row in plain["rows"])})
+    rows = tuple(_row(row) for row in plain["rows"])
+    return Table(**{**plain, "columns": columns, "rows": rows, "foot": tuple(plain.get("foot", ()))})
 
 
 def _row(plain: Mapping[str, Any]) -> Row:

@@ -67,7 +67,7 @@ def shown(table: Table) -> ShownTable:
         for at, row in enumerate(table.rows)
     )
     titles = tuple(column.title for column in table.columns.values())
-    return ShownTable(table.title, table.note, titles, rows, _foot(rows))
+    return ShownTable(table.title, table.note, titles, rows, table.foot or _foot(rows))
 
 
 def _column(key: str, column: Column, rows: Sequence[Row]) -> list[ShownCell]:

@@ -97,5 +97,6 @@ def setting_of(world: World, folder: Path, **changes: object) -> Setting:
         n_processes=1,
         max_cases=None,
         search=Reading(what="Search", value="exact", is_papers=False),
+        indexes=folder / "indexes",
     )
     return replace(setting, **changes)  # type: ignore[arg-type]

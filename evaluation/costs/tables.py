@@ -1,0 +1,308 @@
+"""Measured costs as the paper's Table 2, and what stands behind each of its lines."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation import paper
+from evaluation.costs.comparing import KINDS, Arrays
+from evaluation.costs.policy import CostPolicy
+from evaluation.costs.refining import RefinedPool
+from evaluation.costs.replaying import Replay
+from evaluation.results import Cell, Column, Row, Table
+
+_BYTES_A_FLOAT16 = 2
+
+_INDEX, _POOL, _CACHE = "lsh to hnsw", "full to refined pool", "centroid to medoid"
+
+_TITLES = {
+    "lsh": "LSH: signs of random projections",
+    "pq": "Product quantisation, inverted file",
+    "hnsw": "HNSW, as the service searches",
+    "exact": "Exact search",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostFacts:
+    """What was measured.
+
+    Attributes:
+        n_pins: All valid pins.
+        dimension: Of a vector.
+        n_queries: Pins that were searched for.
+        indexes: See comparing.index_costs.
+        pools: See comparing.pool_costs, of the full and of the refined pool; None where that was not given.
+        refined: The refined pool.
+        replays: Of centroids at the headline's capacity, then of medoids at every capacity.
+    """
+
+    n_pins: int
+    dimension: int
+    n_queries: int
+    indexes: Arrays
+    pools: Arrays | None
+    refined: RefinedPool | None
+    replays: tuple[Replay, ...]
+
+    def us(self, kind: str) -> NDArray[np.float64]:
+        """CPU microseconds a query of a kind of index, by round."""
+        us: NDArray[np.float64] = self.indexes["us"][KINDS.index(kind)]
+        return us
+
+    def fact(self, key: str, kind: str) -> float:
+        """One of the other facts of a kind."""
+        return float(self.indexes[key][KINDS.index(kind)])
+
+
+def cost_tables(facts: CostFacts, policy: CostPolicy) -> dict[str, Table]:
+    """Table 2, then a table for each of its lines."""
+    tables = {
+        "table2.saved": _saved_table(facts, policy),
+        "table2.index": _index_table(facts, policy),
+    }
+    if facts.pools is not None and facts.refined is not None:
+        tables["table2.pool"] = _pool_table(facts.pools, facts.refined, policy)
+    return tables | {"table2.cache": _cache_table(facts, policy)}
+
+
+def _saved_table(facts: CostFacts, policy: CostPolicy) -> Table:
+    cache = facts.replays[1 + policy.capacities.index(policy.headline)]
+    rows = (
+        Row(
+            name="LSH → HNSW",
+            note=f"a query at recall {facts.fact('recall', 'hnsw'):.1%} of the {policy.k} nearest",
+            cells={"cost": _ratio(facts.us("hnsw"), facts.us("lsh"), paper.TABLE_2[_INDEX])},
+        ),
+        _pool_row(facts),
+        Row(
+            name="Centroids → medoids with the cache",
+            note=f"a request of {policy.e} interests; lists cached for {policy.headline:.0%} of the pool",
+            cells={
+                "cost": _counted(
+                    _ratio(_request_us(facts, cache), _uncached_us(facts, cache), paper.TABLE_2[_CACHE])
+                )
+            },
+        ),
+    )
+    return Table(
+        title="Table 2: what each choice saves",
+        note="CPU of retrieval, against the choice before the arrow.",
+        columns={"cost": Column(title="CPU", unit="lift", higher_is_better=None)},
+        rows=rows,
+        foot=(
+            _ROUNDS.format(policy.n_rounds),
+            _PAPER,
+        ),
+    )
+
+
+def _pool_row(facts: CostFacts) -> Row:
+    name, papers = "All valid pins → refined pool", paper.TABLE_2[_POOL]
+    if facts.pools is None or facts.refined is None:
+        return Row(name=name, note=_NOT_MEASURED, cells={"cost": Cell(value=None, paper=papers)})
+    full, refined = facts.pools["us"]
+    left = facts.pools["pins"][1] / facts.pools["pins"][0]
+    return Row(
+        name=name,
+        note=f"a query at efSearch as served; {left:.1%} of the pins are left",
+        cells={"cost": _ratio(refined, full, papers)},
+    )
+
+
+def _index_table(facts: CostFacts, policy: CostPolicy) -> Table:
+    target = float(facts.indexes["target"][0])
+    reached = [kind for kind in KINDS if not np.isnan(facts.us(kind)).any()]
+    return Table(
+        title="Kinds of index, at equal recall",
+        note=(
+            f"{facts.n_queries} medoid pins of real requests, each searched for alone on one thread, its "
+            f"{policy.k} nearest pins wanted: what the service fetches for one of three interests. Each kind "
+            f"tries just hard enough to find {target:.1%} of them, or a little more, in the cheapest of some "
+            "variants. The LSH here compares the signs of every pin (Hamming distance), then the vectors of "
+            "the best; the paper’s is by orthoplexes, another kind."
+        ),
+        columns={
+            "us": Column(title="CPU a query", unit="us", higher_is_better=False),
+            "against": Column(title="against LSH", unit="lift", higher_is_better=None),
+            "recall": Column(title=f"Recall@{policy.k}", unit="share", higher_is_better=None),
+            "bytes": Column(title="Index, bytes a vector", unit="count", higher_is_better=False),
+            "all": Column(title="with the vectors it reads", unit="count", higher_is_better=False),
+            "build": Column(title="Build", unit="s", higher_is_better=False),
+        },
+        rows=tuple(_index_row(kind, facts) for kind in reached)
+        + tuple(
+            Row(name=_TITLES[kind], note="does not reach the recall", cells={})
+            for kind in KINDS
+            if kind not in reached
+        ),
+        foot=(_ROUNDS.format(policy.n_rounds), _BUILD, _BEST),
+    )
+
+
+def _index_row(kind: str, facts: CostFacts) -> Row:
+    own = facts.fact("bytes", kind) / facts.n_pins
+    vectors = 0 if kind == "exact" else _BYTES_A_FLOAT16 * facts.dimension
+    is_baseline = kind == "lsh"
+    papers = {"hnsw": paper.TABLE_2[_INDEX]}.get(kind)
+    cells = {
+        "us": _value(facts.us(kind)),
+        "against": Cell(value=None) if is_baseline else _ratio(facts.us(kind), facts.us("lsh"), papers),
+        "recall": Cell(value=facts.fact("recall", kind)),
+        "bytes": Cell(value=own),
+        "all": Cell(value=own + vectors),
+        "build": Cell(value=facts.fact("build_s", kind)),
+    }
+    return Row(name=_TITLES[kind], note=_effort(kind, facts), cells=cells)
+
+
+def _effort(kind: str, facts: CostFacts) -> str:
+    size, depth = int(facts.fact("size", kind)), int(facts.fact("depth", kind))
+    if kind == "lsh":
+        return f"{size:,} bits; {depth:,} pins compared exactly"
+    if kind == "pq":
+        lists = f"{int(facts.fact('n_probe', kind)):,} of {int(facts.fact('n_lists', kind)):,} lists"
+        return f"{size:,} × 4 bits; {lists}; {depth:,} pins compared exactly"
+    if kind == "hnsw":
+        return f"efSearch {depth:,}"
+    return f"all {facts.n_pins:,} pins in float16"
+
+
+def _pool_table(pools: Arrays, refined: RefinedPool, policy: CostPolicy) -> Table:
+    names = ("All valid pins", "Refined pool")
+    rows = []
+    for at, name in enumerate(names):
+        is_refined = at > 0
+        cells = {
+            "pins": Cell(value=float(pools["pins"][at])),
+            "us": _value(pools["us"][at]),
+            "bytes": Cell(value=float(pools["bytes"][at])),
+            "recall": Cell(value=float(pools["recall"][at])),
+        }
+        if is_refined:
+            cells["us_against"] = _ratio(pools["us"][1], pools["us"][0], paper.TABLE_2[_POOL])
+            cells["bytes_against"] = Cell(value=float(pools["bytes"][1] / pools["bytes"][0] - 1))
+        rows.append(Row(name=name, cells=cells))
+    built = refined.parameters
+    return Table(
+        title="All valid pins against the refined pool",
+        note=(
+            f"HNSW as served (M {built.m}, efConstruction {built.ef_construction}, efSearch "
+            f"{policy.ef_search}). Refining left out {refined.n_low_quality:,} pins of low quality and "
+            f"{refined.n_near_duplicates:,} near-duplicates (a cosine of {built.near_duplicate_cosine:g} or "
+            "more to a better pin)."
+        ),
+        columns={
+            "pins": Column(title="Pins", unit="count", higher_is_better=None),
+            "us": Column(title="CPU a query", unit="us", higher_is_better=False),
+            "us_against": Column(title="against all", unit="lift", higher_is_better=None),
+            "bytes": Column(title="Index", unit="bytes", higher_is_better=False),
+            "bytes_against": Column(title="against all", unit="lift", higher_is_better=None),
+            "recall": Column(title=f"Recall@{policy.k} of its pool", unit="share", higher_is_better=None),
+        },
+        rows=tuple(rows),
+        foot=(_ROUNDS.format(policy.n_rounds), _BEST),
+    )
+
+
+def _cache_table(facts: CostFacts, policy: CostPolicy) -> Table:
+    first = facts.replays[0]
+    return Table(
+        title="Centroids against medoids with a cache of lists",
+        note=(
+            f"{first.n_requests:,} requests of the test period in order of time, with {policy.e} interests "
+            "sampled for each. A medoid is a pin, so its list serves everybody whose medoid it is: lists are "
+            "kept by pin, the least recently used is forgotten, and the cache begins empty. A centroid is no "
+            "pin, and is searched for every time; the second line shows what keeping lists by the very "
+            "vector would give. CPU is that of HNSW above, and of looking up."
+        ),
+        columns={
+            "hits": Column(title="Lists from the cache", unit="share", higher_is_better=True),
+            "searches": Column(title="Searches a request", unit="none", higher_is_better=False),
+            "us": Column(title="CPU a request", unit="us", higher_is_better=False),
+            "against": Column(title="against centroids", unit="lift", higher_is_better=None),
+        },
+        rows=tuple(_cache_rows(facts, policy)),
+        foot=(_ROUNDS.format(policy.n_rounds), _BEST),
+    )
+
+
+def _cache_rows(facts: CostFacts, policy: CostPolicy) -> Iterator[Row]:
+    centroids, *medoids = facts.replays
+    yield Row(
+        name="Centroids",
+        cells={
+            "searches": Cell(value=centroids.n_lookups / centroids.n_requests),
+            "us": _value(_uncached_us(facts, centroids)),
+        },
+    )
+    yield Row(
+        name="Centroids, kept by their vector",
+        note=_capacity(policy.headline, facts),
+        cells=_cached_cells(facts, centroids),
+    )
+    for share, medoid in zip(policy.capacities, medoids, strict=True):
+        papers = paper.TABLE_2[_CACHE] if share == policy.headline else None
+        yield Row(
+            name="Medoids",
+            note=_capacity(share, facts),
+            cells=_cached_cells(facts, medoid, papers),
+        )
+
+
+def _cached_cells(facts: CostFacts, replay: Replay, papers: float | None = None) -> Mapping[str, Cell]:
+    cached = _request_us(facts, replay)
+    return {
+        "hits": Cell(value=replay.hit_rate),
+        "searches": Cell(value=replay.n_searches / replay.n_requests),
+        "us": _value(cached),
+        "against": _counted(_ratio(cached, _uncached_us(facts, replay), papers)),
+    }
+
+
+def _counted(ratio: Cell) -> Cell:
+    """A ratio of counts of searches, which no round of measuring changes."""
+    return replace(ratio, low=None, high=None)
+
+
+def _capacity(share: float, facts: CostFacts) -> str:
+    return f"{share:.0%} of the pool: {max(1, round(share * facts.n_pins)):,} lists"
+
+
+def _uncached_us(facts: CostFacts, replay: Replay) -> NDArray[np.float64]:
+    """CPU a request that searches for every list, by round."""
+    return facts.us("hnsw") * (replay.n_lookups / replay.n_requests)
+
+
+def _request_us(facts: CostFacts, replay: Replay) -> NDArray[np.float64]:
+    """CPU a request that looks up every list and searches for those that are missing, by round."""
+    lookups_us = replay.lookups_s * 1e6 / replay.n_requests
+    return facts.us("hnsw") * (replay.n_searches / replay.n_requests) + lookups_us
+
+
+def _value(by_round: NDArray[np.float64]) -> Cell:
+    """The middle round, and the lowest and the highest."""
+    low, high = float(by_round.min()), float(by_round.max())
+    return Cell(value=float(np.median(by_round)), low=low, high=high)
+
+
+def _ratio(by_round: NDArray[np.float64], baseline: NDArray[np.float64], papers: float | None = None) -> Cell:
+    """What is saved, as a lift below 0, compared within each round: noise of the machine hits both."""
+    if np.isnan(by_round).any() or np.isnan(baseline).any():
+        return Cell(value=None, paper=papers)
+    lifts = by_round / baseline - 1
+    return Cell(value=float(np.median(lifts)), low=float(lifts.min()), high=float(lifts.max()), paper=papers)
+
+
+_ROUNDS = "The middle of {} rounds of measuring; in brackets: the lowest and the highest."
+_PAPER = (
+    "“Paper”: the cost that it reports as saved, on its own pins and machines, as quoted in a summary of its "
+    "text; its LSH is by orthoplexes."
+)
+_NOT_MEASURED = (
+    "not measured: build the refined pool (python -m index_builder build) and give its folder as --pins"
+)
+_BUILD = "Build: seconds by the clock, HNSW on all cores, the others on one."
+_BEST = "Bold: the best of its column."
