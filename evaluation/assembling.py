@@ -134,10 +134,10 @@ def interests_figure(measured: Measured) -> dict[str, Figure]:
             title="Interests a user",
             shape="bars",
             x_title="interests",
-            y_title="requests",
+            y_title="cases",
             y_unit="count",
             note="Clusters at the calibrated alpha, one count for every day that a user is judged on.",
-            series=(Series(name="requests", x=tuple(names), y=tuple(map(float, n_of))),),
+            series=(Series(name="cases", x=tuple(names), y=tuple(map(float, n_of))),),
         )
     }
 
@@ -268,7 +268,7 @@ def _own_diversity(case: Case, world: World) -> float:
 
 def _in_words(lifts: list[Lift | None]) -> str:
     names = ("relevance at the calibrated threshold", "relevance at 0.8", "recall")
-    return ", ".join(f"{name} {_lift(lift)}" for name, lift in zip(names, lifts, strict=True))
+    return ", ".join(f"{_lift(lift)} in {name}" for name, lift in zip(names, lifts, strict=True))
 
 
 def _lift(lift: Lift | None) -> str:

@@ -17,7 +17,7 @@ def interests_gallery(person: Person, persons: Sequence[Person], shelf: Shelf) -
     n_shown = min(_N_INTERESTS, len(person))
     rest = float(person.shares()[n_shown:].sum())
     hidden = len(person) - n_shown
-    tail = f" {hidden} more interests, {rest:.0%} of importance, are not shown." if hidden else ""
+    tail = f" Not shown: {hidden} more, with {rest:.0%} of importance." if hidden else ""
     return Gallery(
         title="Figure 5: a user’s interests",
         finding=_finding(person, persons),

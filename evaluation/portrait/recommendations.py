@@ -111,9 +111,13 @@ def _finding(positives: NDArray[np.int64], answers: Answers) -> str:
     return (
         f"The lists of the {len(answers.places)} sampled interests hold {len(sampled):,} pins, "
         f"{len(np.intersect1d(sampled, answers.fused)):,} of them also in the fused list. That day the user "
-        f"acted on {_counted(len(positives))}: {len(np.intersect1d(positives, sampled))} in the sampled "
-        f"interests’ lists, {len(np.intersect1d(positives, answers.fused))} in the fused one."
+        f"acted on {_counted(len(positives))}, {_shared(positives, sampled)} in the sampled interests’ lists "
+        f"and {_shared(positives, answers.fused)} in the fused one."
     )
+
+
+def _shared(a: NDArray[np.int64], b: NDArray[np.int64]) -> str:
+    return f"{len(np.intersect1d(a, b)) or 'none'}"
 
 
 def _counted(n: int) -> str:

@@ -13,7 +13,7 @@ from evaluation.report.axes import WIDTH_IN, axes_at, grid, new_figure
 from evaluation.report.ink import Ink, drawing_style, ink_of, svg
 from evaluation.results import Lift
 
-_NAMES_IN, _TOP_IN, _BOTTOM_IN, _ROW_IN, _GAP_IN = 2.75, 0.62, 0.52, 0.33, 0.3
+_NAMES_IN, _TOP_IN, _BOTTOM_IN, _ROW_IN, _GAP_IN = 2.75, 0.62, 0.52, 0.36, 0.3
 _NUMBERS_IN = 0.55
 
 

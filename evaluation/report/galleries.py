@@ -83,19 +83,27 @@ def split_glyph(title: str) -> tuple[str, str]:
 
 def cut(title: str) -> str:
     """A title at a length that fits, cut between words where there are any."""
+    title = " ".join(title.split())
+    if len(title) <= _LONGEST_TITLE:
+        return title
     short = textwrap.shorten(title, _LONGEST_TITLE, placeholder="…")
     return short if len(short) > 1 else f"{title[: _LONGEST_TITLE - 1]}…"
 
 
 def _group(group: Group) -> ShownGroup:
     return ShownGroup(
-        title=_tile(Tile(title=group.title, letter=group.letter)),
+        title=_tile(Tile(title=_title(group), letter=group.letter)),
         kind=group.kind,
         note=_note(group),
         width=_width(group.share) if group.share is not None else None,
         tiles=tuple(_tile(tile) for tile in group.tiles),
         n_more=numbers.number(group.n_more, "count") if group.n_more else "",
     )
+
+
+def _title(group: Group) -> str:
+    """What is no interest is not called by a pin, and may have signs and numbers."""
+    return group.title if group.letter else numbers.glued(group.title)
 
 
 def _note(group: Group) -> str:
@@ -105,7 +113,7 @@ def _note(group: Group) -> str:
 
 
 def _tile(tile: Tile) -> ShownTile:
-    glyph, text = split_glyph(" ".join(tile.title.split()))
+    glyph, text = split_glyph(tile.title.strip())
     short = cut(text)
     return ShownTile(
         glyph=glyph,

@@ -9,8 +9,11 @@ MINUS = "−"
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _PER_CENT = f"{NARROW_SPACE}%"
-_DECIMALS: dict[Unit, int] = {"cosine": 3, "count": 0, "us": 0, "ms": 2, "s": 1, "lift": 1, "none": 3}
-_SUFFIX: dict[Unit, str] = {"us": "µs", "ms": "ms", "s": "s"}
+_PERCENT_SIGN = re.compile(r"(?<=\d) ?%")
+_HYPHEN = re.compile(r"(?<![\w-])-(?=\d)")
+"""Before a negative number; not within a date or a name."""
+_DECIMALS: dict[Unit, int] = {"cosine": 3, "count": 0, "ms": 2, "s": 1, "lift": 1, "none": 3}
+_SUFFIX: dict[Unit, str] = {"ms": "ms", "s": "s"}
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -83,10 +86,10 @@ def tick(value: float, unit: Unit) -> str:
 
 
 def glued(text: str) -> str:
-    """A text that does not break between a number and its sign: "λ = 0.01", "cosine ≥ 0.80", "30 %"."""
+    """A text with minus signs that does not break between a number and its sign: "λ = 0.01", "30 %"."""
     for sign in "=≥≤×<>":
         text = text.replace(f" {sign} ", f"{_HARD_SPACE}{sign}{_HARD_SPACE}")
-    return re.sub(r"(?<=\d) ?%", _PER_CENT, text)
+    return _HYPHEN.sub(MINUS, _PERCENT_SIGN.sub(_PER_CENT, text))
 
 
 def bare_tick(lift: float) -> str:

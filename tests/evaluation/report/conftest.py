@@ -6,6 +6,8 @@ from evaluation.results import (
     Cell,
     Column,
     Figure,
+    Gallery,
+    Group,
     Lift,
     Reading,
     Report,
@@ -13,6 +15,7 @@ from evaluation.results import (
     Series,
     Table,
     Threshold,
+    Tile,
     WorldSummary,
 )
 
@@ -174,7 +177,35 @@ def village() -> Report:
             ),
         },
         seconds={"clustering": 12.5, "retrieval": 75.0},
+        galleries=galleries(),
     )
+
+
+def galleries() -> dict[str, Gallery]:
+    """A strip, and cards: a short title, one with an emoji, one that is too long, one that is markup."""
+    fish = Tile(title="🐟 fish", value=0.61, letter="B")
+    long = Tile(title="How " + "very " * 20 + "long", value=-0.04, letter="A", is_hit=True)
+    evil = Tile(title="<b>bold</b> & brave", letter="Z")
+    interest = Group(
+        title="✈️ airplane",
+        letter="A",
+        kind="several",
+        share=0.4567,
+        note="7 pins",
+        tiles=(fish, long),
+        n_more=5,
+    )
+    fusion = Group(title="20 medoids fused, T = 0.3", kind="fused", note="the first of 400", tiles=(evil,))
+    common = {"finding": "Of 40 readers 25% turn round.", "subject": "Reader 7 on 2024-05-20."}
+    return {
+        "figure3.newest": Gallery(
+            title="Figure 3: newest first",
+            groups=(Group(title="", tiles=(long, fish), n_more=9),),
+            note="Number: cosine to the newest.",
+            **common,
+        ),
+        "figure5.interests": Gallery(title="Figure 5: interests", groups=(interest, fusion), **common),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -64,3 +64,10 @@ def test_a_lift_is_read_back_as_it_was(value: float) -> None:
 def test_a_sign_stays_with_its_number() -> None:
     """No line ends between "λ =" and "0.01"."""
     assert " " not in numbers.glued("λ = 0.01")
+    assert numbers.glued("30% of it, 95 %") == numbers.glued("30 % of it, 95%")
+
+
+def test_a_number_below_zero_has_a_minus() -> None:
+    """A hyphen within a date or a name is no minus."""
+    assert numbers.glued("-3.4 to 2, (-1)") == "−3.4 to 2, (−1)"
+    assert numbers.glued("Catch-22 on 2024-05-01") == "Catch-22 on 2024-05-01"

@@ -1,11 +1,13 @@
 """report.json read back is the record that was written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evaluation.errors import EvaluationError
 from evaluation.report import read_json
+from evaluation.report.reading import from_json
 from evaluation.results import Report, to_json, write_json
 
 
@@ -14,6 +16,19 @@ def test_what_was_written_is_read_back(tmp_path: Path, village_report: Report) -
     write_json(village_report, tmp_path / "report.json")
     assert to_json(read_json(tmp_path / "report.json")) == to_json(village_report)
     assert read_json(tmp_path / "report.json").figures == village_report.figures
+
+
+def test_a_report_from_before_there_were_pictures_is_read(village_report: Report) -> None:
+    """The key is missing there, and nothing else differs."""
+    plain = to_json(village_report)
+    del plain["galleries"]
+    assert from_json(plain) == replace(village_report, galleries={})
+
+
+def test_pictures_survive_the_file(tmp_path: Path, village_report: Report) -> None:
+    """Tiles, letters and shares are read back as they were."""
+    write_json(village_report, tmp_path / "report.json")
+    assert read_json(tmp_path / "report.json").galleries == village_report.galleries
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 99}', '{"format": 1, "world": {}}'])
