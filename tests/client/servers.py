@@ -24,8 +24,9 @@ def serving(
     recommend: Recommend | None = None,
     recommend_batch: RecommendBatch | None = None,
     get_pins: GetPins | None = None,
+    port: int = 0,
 ) -> Iterator[str]:
-    """The address of a server with only the methods given."""
+    """The address of a server with only the methods given, on a free port if none is named."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
     if recommend is not None:
         methods["Recommend"] = grpc.unary_unary_rpc_method_handler(
@@ -42,7 +43,7 @@ def serving(
     handler = grpc.method_handlers_generic_handler("pinnersage.v1.Recommender", methods)
     with ThreadPoolExecutor(max_workers=4) as threads:
         server = grpc.server(threads, handlers=[handler])
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
         server.start()
         try:
             yield f"127.0.0.1:{port}"

@@ -114,6 +114,11 @@ def test_a_retry_policy_that_cannot_be(policy: dict[str, float], message: str) -
         Retries(**policy)  # type: ignore[arg-type]
 
 
+def test_the_default_timeouts() -> None:
+    """Callers rely on them: 2 s, a batch 60 s."""
+    assert Timeout() == Timeout(call_s=2.0, batch_s=60.0)
+
+
 def test_the_service_config_of_the_default_policy() -> None:
     """Round robin; UNAVAILABLE only; the upper half of the tokens is the reserve."""
     assert json.loads(service_config(Retries())) == {

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from demo.asking import CANDIDATES_SHOWN, n_interests, people, person
+from demo.asking import CANDIDATES_SHOWN, SEED, n_interests, people, person
 from demo.histories import Action, Histories
 from pinnersage.client import Candidate, Client, Interest, Pin, Profile, Recommendation, SampledInterest
 from pinnersage.client.testing import FakeRecommender
@@ -55,6 +55,37 @@ def test_the_first_of_each_group_are_shown_and_all_are_counted(client: Client) -
     assert len(shown.suggestions[0].candidates) == CANDIDATES_SHOWN
     assert shown.suggestions[0].n_candidates == 9
     assert shown.n_candidates == 10
+
+
+def test_the_newest_actions_are_shown_and_all_are_counted(client: Client) -> None:
+    """Twenty actions, the newest first: eight fit on the screen."""
+    history = [Action(f"pin-{n}", "save", float(n)) for n in range(20)]
+    shown = person(client, "ann", history)
+    assert shown.n_actions == 20
+    assert [each.days_ago for each in shown.recent] == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_fallback_is_explained_too() -> None:
+    """Popular pins are near nothing that the person saved."""
+    popular = Recommendation(candidates=(Candidate("hat"),))
+    with (
+        FakeRecommender(recommendations={"ann": popular}, profiles=[PROFILE]) as fake,
+        Client(fake.target) as client,
+    ):
+        (group,) = person(client, "ann", HISTORY).suggestions
+    assert group.reason == "because many people like them"
+    assert group.candidates == [("hat", None)]
+
+
+def test_the_same_interests_are_sampled_tomorrow() -> None:
+    """A seed goes with the request: who runs the demo again sees the same."""
+    with (
+        FakeRecommender(recommendations={"ann": ANSWER}, profiles=[PROFILE]) as fake,
+        Client(fake.target) as client,
+    ):
+        person(client, "ann", HISTORY)
+    (asked,) = [call for call in fake.calls if call.method == "Recommend"]
+    assert asked.arguments == {"user_id": "ann", "seed": SEED}
 
 
 def test_a_pin_without_a_title_is_shown_by_its_id(client: Client) -> None:

@@ -29,9 +29,13 @@ def actions(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_history_is_the_newest_first(actions: Path) -> None:
-    """Days are counted back from the batch's end; the window of 90 days is open at its beginning."""
-    history = Histories(actions, {"save": 1.0, "hide": -1.0}, until_s=NEWEST_S).of("ann")
+@pytest.mark.parametrize("hide", [-1.0, 0.0])
+def test_a_history_is_the_newest_first(actions: Path, hide: float) -> None:
+    """Days are counted back from the batch's end; the window of 90 days is open at its beginning.
+
+    What is hidden or only seen makes no interest.
+    """
+    history = Histories(actions, {"save": 1.0, "hide": hide}, until_s=NEWEST_S).of("ann")
     assert [(action.pin_id, action.days_ago) for action in history] == [("cat", 0), ("dog", 3)]
 
 
