@@ -116,7 +116,7 @@ class Interests:
                 f"{len(self.sizes)} sizes, {len(self.last_action_times_s)} times"
             )
         if not len(self.representatives):
-            object.__setattr__(self, "representatives", self._medoids_alone())
+            object.__setattr__(self, "representatives", self.medoids_alone())
         of = self.representatives.interests
         if ((of < 0) | (of >= c)).any():
             raise InvalidInputError(f"representatives of interests {of.min()} to {of.max()}, among {c}")
@@ -139,7 +139,8 @@ class Interests:
             representatives=replace(kept, interests=at[at != _NOWHERE]),
         )
 
-    def _medoids_alone(self) -> Representatives:
+    def medoids_alone(self) -> Representatives:
+        """Every interest stood for by its medoid, with its importance."""
         each = Representatives(
             pin_ids=self.medoid_pin_ids, weights=self.importances, interests=np.arange(len(self))
         )

@@ -6,29 +6,42 @@ import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
-from model.interests import Interests
+from model.interests import Interests, Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
 from server.encoding import candidate_pieces, join_answer
+from server.fusing import medoids_by_interest
 from server.profiles import UserProfile
 from server.recommending import Recommendation
 from storage.pins.port import NO_ROW, Pins
 from storage.profiles.store import BatchDescription
 
 
-def encode_recommendation(recommendation: Recommendation, *, version: str, request_id: str) -> bytes:
+def encode_recommendation(
+    recommendation: Recommendation,
+    *,
+    merge_policy: "pb.MergePolicy.ValueType",
+    version: str,
+    request_id: str,
+) -> bytes:
     """The bytes of a RecommendResponse."""
     head = pb.RecommendResponse(
         interests=recommendation.interests,
         artefact_version=version,
         request_id=request_id,
         reason=recommendation.reason,
+        merge_policy=merge_policy,
     )
     return join_answer(candidate_pieces(recommendation.lists, recommendation.selection), head)
 
 
 def encode_recommendation_for_pins(
-    recommendation: Recommendation, unknown_pins: int, *, version: str, request_id: str
+    recommendation: Recommendation,
+    unknown_pins: int,
+    *,
+    merge_policy: "pb.MergePolicy.ValueType",
+    version: str,
+    request_id: str,
 ) -> bytes:
     """The bytes of a RecommendForPinsResponse."""
     head = pb.RecommendForPinsResponse(
@@ -37,6 +50,7 @@ def encode_recommendation_for_pins(
         request_id=request_id,
         reason=recommendation.reason,
         unknown_pins=unknown_pins,
+        merge_policy=merge_policy,
     )
     return join_answer(candidate_pieces(recommendation.lists, recommendation.selection), head)
 
@@ -50,12 +64,18 @@ def encode_similar(
 
 
 def profile_message(
-    user_id: str, profile: UserProfile, *, batch: BatchDescription, pins: Pins, request_id: str
+    user_id: str,
+    profile: UserProfile,
+    representatives: Representatives,
+    *,
+    batch: BatchDescription,
+    pins: Pins,
+    request_id: str,
 ) -> pb.GetProfileResponse:
     """Everything stored about a user, as they are now: usable interests first, skipped ones after them."""
     return pb.GetProfileResponse(
         user_id=user_id,
-        interests=[*_usable_interests(profile, pins), *_skipped_interests(profile)],
+        interests=[*_usable_interests(profile, representatives, pins), *_skipped_interests(profile)],
         embedding_space=batch.embedding_space.name,
         parameters_version=batch.parameters_version,
         computed_at=_timestamp(batch.computed_at_s),
@@ -79,13 +99,17 @@ def pins_message(pin_ids: list[str], *, pins: Pins, request_id: str) -> pb.GetPi
     )
 
 
-def _usable_interests(profile: UserProfile, pins: Pins) -> Iterator[pb.Interest]:
+def _usable_interests(
+    profile: UserProfile, representatives: Representatives, pins: Pins
+) -> Iterator[pb.Interest]:
     titles, shares = pins.titles(profile.rows), probabilities(profile.interests.importances)
+    medoids = medoids_by_interest(representatives)
     for at, message in enumerate(_interests(profile.interests)):
         message.title = titles[at]
         message.probability = shares[at]
         message.origin = profile.origins[at]
         message.in_artefact = True
+        message.medoids.extend(medoids.get(at, ()))
         yield message
 
 

@@ -7,6 +7,7 @@ import structlog
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CollectorRegistry
 
+from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateCache, CandidateList
 from server.metrics import Metrics
 from server.profiles import ProfileSource
@@ -54,9 +55,10 @@ def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -
         popular=_popular(pins, source, settings.fallback),
         clock=now_s,
     )
-    return RunningServer(
-        Servicer(recommender), metrics, threads=settings.threads, with_reflection=settings.reflection
+    servicer = Servicer(
+        recommender, merge_policy=pb.MergePolicy.Value(f"MERGE_POLICY_{settings.merge_policy.name}")
     )
+    return RunningServer(servicer, metrics, threads=settings.threads, with_reflection=settings.reflection)
 
 
 def now_s() -> int:

@@ -39,6 +39,12 @@ class CandidateList:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def first(self, k: int) -> "CandidateList":
+        """The list as it would be had only k been asked for; it shares the bytes of this one."""
+        if self.wanted <= k:
+            return self
+        return CandidateList(self.rows[:k], self.scores[:k], self.blob, self.offsets[: k + 1], wanted=k)
+
     @property
     def is_whole_pool(self) -> bool:
         """Whether the index has nothing further to give."""

@@ -79,12 +79,14 @@ def encode_list(
 
 def candidate_pieces(lists: Sequence[CandidateList], selection: Selection) -> list[bytes]:
     """The serialised candidates of a selection, in its order."""
+    if not len(selection):
+        return []
     blobs = [each.blob for each in lists]
-    offsets = [each.offsets.tolist() for each in lists]
-    return [
-        blobs[source][offsets[source][at] : offsets[source][at + 1]]
-        for source, at in zip(selection.lists.tolist(), selection.positions.tolist(), strict=True)
-    ]
+    offsets = np.concatenate([each.offsets for each in lists])
+    starts = np.cumsum([0, *(len(each.offsets) for each in lists)])
+    at = starts[selection.lists] + selection.positions
+    sources, begins, ends = selection.lists.tolist(), offsets[at].tolist(), offsets[at + 1].tolist()
+    return [blobs[source][begin:end] for source, begin, end in zip(sources, begins, ends, strict=True)]
 
 
 def join_answer(

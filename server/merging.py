@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.exclusion import not_excluded
-from model.merging import interleave
+from model.merging import Merged, interleave
 from server.candidate_cache import CandidateList
 
 
@@ -25,6 +25,12 @@ class Selection:
 
     def __len__(self) -> int:
         return len(self.lists)
+
+    @classmethod
+    def among(cls, allowed: Sequence[NDArray[np.int64]], merged: Merged) -> "Selection":
+        """From positions among what each list may give, back to positions in the lists."""
+        starts = np.cumsum([0, *(len(each) for each in allowed)])
+        return cls(merged.lists, np.concatenate(allowed)[starts[merged.lists] + merged.positions])
 
     def taken_from(self, n_lists: int) -> NDArray[np.int64]:
         """int64 [n_lists]: how many candidates each list gave."""
@@ -45,12 +51,14 @@ class Filters:
     excluded: NDArray[np.int64]
     min_score: float | None
 
-    def allowed(self, candidates: CandidateList) -> NDArray[np.int64]:
-        """The positions of a list that may come back, in order."""
-        keep = not_excluded(candidates.rows, self.representatives, self.excluded)
+    def allowed_in_each(self, lists: Sequence[CandidateList]) -> list[NDArray[np.int64]]:
+        """The positions of each list that may come back, in order."""
+        rows = np.concatenate([each.rows for each in lists])
+        keep = not_excluded(rows, self.representatives, self.excluded)
         if self.min_score is not None:
-            keep &= candidates.scores >= self.min_score
-        return np.flatnonzero(keep)
+            keep &= np.concatenate([each.scores for each in lists]) >= self.min_score
+        ends = np.cumsum([len(each) for each in lists])
+        return [np.flatnonzero(part) for part in np.split(keep, ends[:-1])]
 
     def may_find_more(self, candidates: CandidateList) -> bool:
         """Whether a longer list could hold further candidates that pass."""
@@ -68,13 +76,10 @@ def merge(lists: Sequence[CandidateList], filters: Filters, *, budget: int, max_
         budget: At most so many from one list.
         max_candidates: At most so many in all.
     """
-    allowed = [filters.allowed(each) for each in lists]
+    allowed = filters.allowed_in_each(lists)
     merged = interleave(
         [each.rows[positions] for each, positions in zip(lists, allowed, strict=True)],
         budget=budget,
         max_candidates=max_candidates,
     )
-    # From positions among the allowed back to positions in the lists.
-    starts = np.cumsum([0, *(len(each) for each in allowed)])
-    positions = np.concatenate(allowed)[starts[merged.lists] + merged.positions]
-    return Selection(merged.lists, positions)
+    return Selection.among(allowed, merged)

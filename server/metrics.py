@@ -18,7 +18,7 @@ REASONS: Mapping["pb.AnswerReason.ValueType", str] = {
     pb.ANSWER_REASON_NO_USABLE_INTERESTS: "no_usable_interests",
     pb.ANSWER_REASON_ALL_FILTERED: "all_filtered",
 }
-STAGES = ("profile", "sample", "retrieve", "search", "merge", "encode")
+STAGES = ("profile", "sample", "retrieve", "search", "merge", "fuse", "encode")
 
 _CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5)

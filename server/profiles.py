@@ -1,13 +1,13 @@
 """The profile stage: what the store knows of a user, brought to this moment and to this artefact."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.combining import Origin, combine
 from model.exclusion import representative_rows
-from model.interests import Actions, Interests, no_interests
+from model.interests import Actions, Interests, Representatives, no_interests
 from model.profile import build_interests, interests_at
 from pinnersage.v1 import recommender_pb2 as pb
 from server.metrics import Metrics
@@ -28,7 +28,8 @@ class UserProfile:
     """One user, now.
 
     Attributes:
-        interests: Those whose medoid the artefact holds, importances now, most important first.
+        interests: Those that the artefact holds a medoid of, importances now, most important first. Their
+            other representatives may be missing there: see ProfileSource.representatives.
         rows: int64 [c], the medoids' rows.
         origins: Where each interest comes from.
         skipped: Batch interests whose medoid the artefact does not hold.
@@ -69,8 +70,7 @@ class ProfileSource:
         if batch is None and online is None and not len(seen):
             return None
         stored = no_interests(now_s) if batch is None else batch.interests
-        current = interests_at(stored, now_s, self._batch.parameters)
-        usable, rows, skipped = self._split(current)
+        usable, rows, skipped = self._split(interests_at(stored, now_s, self._batch.parameters))
         self._metrics.count_skipped(len(skipped))
         origins = (Origin.BATCH,) * len(usable)
         if online is not None:
@@ -106,6 +106,20 @@ class ProfileSource:
         )
         return profile, len(actions) - len(known)
 
+    def representatives(self, interests: Interests) -> tuple[Representatives, NDArray[np.int64]]:
+        """Who of the representatives the artefact holds, the heaviest of them, and their rows.
+
+        Where it holds none, the medoids stand for the interests.
+        """
+        stood_for = interests.representatives
+        rows = self._pins.rows(stood_for.pin_ids)
+        if (rows == NO_ROW).all():
+            stood_for = interests.medoids_alone()
+            rows = self._pins.rows(stood_for.pin_ids)
+        # A record of an earlier version has all its medoids here: no more answer than of any other.
+        held = np.flatnonzero(rows != NO_ROW)[: self._batch.parameters.fusing.n_representatives]
+        return stood_for.take(held), rows[held]
+
     def popular_rows(self) -> NDArray[np.int64]:
         """int64 [p]: the indexed rows of the window's most acted-on pins, most acted-on first."""
         rows = self._pins.rows(self._reader.popular())
@@ -118,9 +132,20 @@ class ProfileSource:
         return self._batch
 
     def _split(self, interests: Interests) -> tuple[Interests, NDArray[np.int64], Interests]:
-        rows = self._pins.rows(interests.medoid_pin_ids)
+        interests, rows = self._stood_in(interests, self._pins.rows(interests.medoid_pin_ids))
         held = rows != NO_ROW
         return interests.take(np.flatnonzero(held)), rows[held], interests.take(np.flatnonzero(~held))
+
+    def _stood_in(self, interests: Interests, rows: NDArray[np.int64]) -> tuple[Interests, NDArray[np.int64]]:
+        """Where the artefact lacks a medoid, the heaviest representative that it holds stands in."""
+        if (rows != NO_ROW).all():
+            return interests, rows
+        stood_for, medoids = interests.representatives, list(interests.medoid_pin_ids)
+        their_rows = self._pins.rows(stood_for.pin_ids)
+        for at in np.flatnonzero(rows == NO_ROW):
+            for each in np.flatnonzero((stood_for.interests == at) & (their_rows != NO_ROW))[:1]:
+                medoids[at], rows[at] = stood_for.pin_ids[each], their_rows[each]
+        return replace(interests, medoid_pin_ids=tuple(medoids)), rows
 
     def _with_online(
         self, batch: Interests, batch_rows: NDArray[np.int64], online: OnlineProfile, now_s: int

@@ -1,4 +1,7 @@
-"""From a user to candidates: profile -> sample -> retrieve -> merge, each stage a line."""
+"""From a user to candidates, each stage a line.
+
+Interleaved: profile -> sample -> retrieve -> merge. Fused: profile -> retrieve -> fuse.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,16 +11,18 @@ from numpy.typing import NDArray
 
 from model.budget import budget_per_interest
 from model.exclusion import representative_rows
+from model.interests import Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
 from server.encoding import encode_list
 from server.errors import NotFoundError
+from server.fusing import Fusion, medoids_by_interest
 from server.merging import Filters, Selection, merge
 from server.metrics import Metrics
 from server.profiles import ProfileSource, UserProfile
-from server.retrieval import TIERS, Medoid, Retrieval, Retrieved
+from server.retrieval import TIERS, Medoid, Retrieval, Retrieved, tier
 from server.sampling import Sampler
 from server.validation import Options, RecentAction
 from storage.pins.port import NO_ROW, Pins
@@ -115,12 +120,36 @@ class Recommender:
         excluded = np.union1d(profile.seen, excluded)
         if not len(profile.interests):
             return self._fall_back(pb.ANSWER_REASON_NO_USABLE_INTERESTS, excluded, options)
+        if options.merge_policy == pb.MERGE_POLICY_FUSED:
+            return self._fused(profile, excluded, options, deadline)
+        return self._interleaved(profile, excluded, options, deadline)
+
+    def _interleaved(
+        self, profile: UserProfile, excluded: NDArray[np.int64], options: Options, deadline: Deadline
+    ) -> Recommendation:
+        """From a few interests, sampled, each by its medoid."""
         with self.metrics.stage("sample"):
             sampled = self.sampler.sample(profile.interests.importances, options.max_interests, options.seed)
         medoids = [(profile.interests.medoid_pin_ids[at], int(profile.rows[at])) for at in sampled.tolist()]
         filters = self._filters(excluded, options.min_score)
         retrieved, selection = self._fill(medoids, filters, options, deadline)
         return _answer(_describe(profile, sampled, retrieved), retrieved, selection)
+
+    def _fused(
+        self, profile: UserProfile, excluded: NDArray[np.int64], options: Options, deadline: Deadline
+    ) -> Recommendation:
+        """From all interests of some importance, by all of their representatives together."""
+        representatives, rows = self.profiles.representatives(profile.interests)
+        fusion = Fusion(
+            representatives=representatives,
+            rows=rows,
+            embeddings=self.pins.embeddings,
+            policy=self.profiles.batch.parameters.fusing,
+        )
+        themselves = representative_rows(rows, self.pins.representatives)
+        filters = self._filters(np.union1d(excluded, themselves), options.min_score)
+        retrieved, selection = self._fill_fused(fusion, filters, options, deadline)
+        return _answer(_describe_fused(profile, representatives, retrieved), retrieved, selection)
 
     def _fill(
         self, medoids: list[Medoid], filters: Filters, options: Options, deadline: Deadline
@@ -140,6 +169,25 @@ class Recommender:
             wider = self._retrieve([medoids[at] for at in short], at_least, deadline)
             for at, each in zip(short, wider, strict=True):
                 retrieved[at] = Retrieved(each.candidates, retrieved[at].cache_hit)
+
+    def _fill_fused(
+        self, fusion: Fusion, filters: Filters, options: Options, deadline: Deadline
+    ) -> tuple[list[Retrieved], Selection]:
+        """Fetch all lists and fuse them; when exclusions left the answer short, all are fetched wider.
+
+        Lists are cut to one length: an answer does not depend on what the cache happens to hold.
+        """
+        medoids = list(zip(fusion.representatives.pin_ids, fusion.rows.tolist(), strict=True))
+        for k in TIERS[TIERS.index(tier(options.max_candidates)) :]:
+            retrieved = self._retrieve(medoids, k, deadline)
+            lists = [each.candidates.first(k) for each in retrieved]
+            with self.metrics.stage("fuse"):
+                selection = fusion.fuse(lists, filters, max_candidates=options.max_candidates)
+            is_full = len(selection) == options.max_candidates
+            if is_full or not any(map(filters.may_find_more, lists)):
+                break
+        self.metrics.count_candidates(len(selection), options.max_candidates)
+        return retrieved, selection
 
     def _retrieve(self, medoids: list[Medoid], at_least: int, deadline: Deadline) -> list[Retrieved]:
         with self.metrics.stage("retrieve"):
@@ -197,6 +245,26 @@ def _describe(
             cache_hit=each.cache_hit,
         )
         for at, each in zip(sampled.tolist(), retrieved, strict=True)
+    )
+
+
+def _describe_fused(
+    profile: UserProfile, representatives: Representatives, retrieved: Sequence[Retrieved]
+) -> tuple[pb.SampledInterest, ...]:
+    """The interests that anybody stands for, most important first."""
+    medoids = medoids_by_interest(representatives)
+    hits = np.array([each.cache_hit for each in retrieved])
+    shares = probabilities(profile.interests.importances)
+    return tuple(
+        pb.SampledInterest(
+            medoid_pin_id=profile.interests.medoid_pin_ids[at],
+            importance=profile.interests.importances[at],
+            probability=shares[at],
+            origin=profile.origins[at],
+            cache_hit=bool(hits[representatives.interests == at].all()),
+            medoids=medoids[at],
+        )
+        for at in sorted(medoids)
     )
 
 

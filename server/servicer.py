@@ -16,6 +16,7 @@ from server.errors import NotFoundError
 from server.limits import LIMITS
 from server.recommending import Recommendation, Recommender
 from server.validation import (
+    Options,
     validate_get_pins,
     validate_get_profile,
     validate_recommend,
@@ -30,31 +31,37 @@ class Servicer:
 
     Args:
         recommender: The stages.
+        merge_policy: Of requests that name none.
     """
 
-    def __init__(self, recommender: Recommender) -> None:
+    def __init__(self, recommender: Recommender, *, merge_policy: "pb.MergePolicy.ValueType") -> None:
         self._recommender = recommender
+        self._merge_policy = merge_policy
 
     def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
         """Recommend for one user."""
-        user_id, options = validate_recommend(request)
-        return self._encode(self._recommender.for_user(user_id, options, call.deadline), call)
+        user_id, options = validate_recommend(request, self._merge_policy)
+        return self._encode(self._recommender.for_user(user_id, options, call.deadline), options, call)
 
     def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
         """Recommend from recent pins."""
-        actions, options = validate_recommend_for_pins(request)
+        actions, options = validate_recommend_for_pins(request, self._merge_policy)
         recommendation, unknown_pins = self._recommender.for_pins(actions, options, call.deadline)
         with self._recommender.metrics.stage("encode"):
             return encode_recommendation_for_pins(
-                recommendation, unknown_pins, version=self._version, request_id=call.request_id
+                recommendation,
+                unknown_pins,
+                merge_policy=options.merge_policy,
+                version=self._version,
+                request_id=call.request_id,
             )
 
     def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
         """Recommend for many users, streamed back in order."""
-        user_ids, options = validate_recommend_batch(request)
+        user_ids, options = validate_recommend_batch(request, self._merge_policy)
         answers = self._recommender.for_users(user_ids, options, call.deadline)
         results = (
-            encode_user_result(user_id, self._encode(answer, call))
+            encode_user_result(user_id, self._encode(answer, options, call))
             for user_id, answer in zip(user_ids, answers, strict=True)
         )
         yield from batch_messages(results, LIMITS.stream_message_bytes)
@@ -75,9 +82,11 @@ class Servicer:
         profile = recommender.profiles.load(user_id, recommender.clock())
         if profile is None:
             raise NotFoundError(f"user_id: the profile store knows no user {user_id!r}")
+        representatives, _ = recommender.profiles.representatives(profile.interests)
         return profile_message(
             user_id,
             profile,
+            representatives,
             batch=recommender.profiles.batch,
             pins=recommender.pins,
             request_id=call.request_id,
@@ -90,9 +99,14 @@ class Servicer:
             pin_ids, pins=self._recommender.pins, request_id=call.request_id
         ).SerializeToString()
 
-    def _encode(self, recommendation: Recommendation, call: Call) -> bytes:
+    def _encode(self, recommendation: Recommendation, options: Options, call: Call) -> bytes:
         with self._recommender.metrics.stage("encode"):
-            return encode_recommendation(recommendation, version=self._version, request_id=call.request_id)
+            return encode_recommendation(
+                recommendation,
+                merge_policy=options.merge_policy,
+                version=self._version,
+                request_id=call.request_id,
+            )
 
     @property
     def _version(self) -> str:

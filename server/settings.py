@@ -18,6 +18,13 @@ class Fallback(StrEnum):
     POPULAR = "popular"
 
 
+class MergePolicy(StrEnum):
+    """How the lists of several medoids become one answer: see MergePolicy in recommender.proto."""
+
+    INTERLEAVED = "interleaved"
+    FUSED = "fused"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """Serve recommendations over gRPC from a pin artefact and a profile store."""
@@ -42,6 +49,14 @@ class ServerSettings:
             "What a user without interests gets: none, or the window's most acted-on pins.", env="FALLBACK"
         ),
     ] = Fallback.NONE
+    merge_policy: Annotated[
+        MergePolicy,
+        setting(
+            "For requests that name none: interleaved samples a few interests, whose lists take turns; fused "
+            "scores every candidate by all of them together.",
+            env="MERGE_POLICY",
+        ),
+    ] = MergePolicy.INTERLEAVED
     reflection: Annotated[bool, setting("Let grpcurl list and describe the service.", env="REFLECTION")] = (
         True
     )

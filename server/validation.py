@@ -19,6 +19,7 @@ class Options:
         exclude_pin_ids: Pins that must not come back, nor their near-duplicates.
         seed: For a repeatable sample; None for a fresh one.
         min_score: Least cosine of a candidate; None for no bound.
+        merge_policy: How lists become one answer: never UNSPECIFIED.
     """
 
     max_candidates: int = LIMITS.default_candidates
@@ -26,6 +27,7 @@ class Options:
     exclude_pin_ids: Sequence[str] = ()
     seed: int | None = None
     min_score: float | None = None
+    merge_policy: "pb.MergePolicy.ValueType" = pb.MERGE_POLICY_INTERLEAVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +92,35 @@ class _Findings:
             raise InvalidRequestError(self._violations)
 
 
-def validate_recommend(request: pb.RecommendRequest) -> tuple[str, Options]:
+def validate_recommend(
+    request: pb.RecommendRequest, default_policy: "pb.MergePolicy.ValueType"
+) -> tuple[str, Options]:
     """The user and the options of Recommend.
+
+    Args:
+        request: As it came.
+        default_policy: The merge policy of requests that name none.
 
     Raises:
         InvalidRequestError: With every violation.
     """
     findings = _Findings()
     findings.check_id("user_id", request.user_id)
-    options = _options(request, findings)
+    options = _options(request, default_policy, findings)
     findings.raise_if_any()
     return request.user_id, options
 
 
-def validate_recommend_for_pins(request: pb.RecommendForPinsRequest) -> tuple[list[RecentAction], Options]:
+def validate_recommend_for_pins(
+    request: pb.RecommendForPinsRequest, default_policy: "pb.MergePolicy.ValueType"
+) -> tuple[list[RecentAction], Options]:
     """The recent pins and the options of RecommendForPins."""
     findings = _Findings()
     findings.check_count("pins", len(request.pins), at_least=1, at_most=LIMITS.recent_pins)
     for at, pin in enumerate(request.pins[: LIMITS.recent_pins + 1]):
         findings.check_id(f"pins[{at}].pin_id", pin.pin_id)
         findings.check_time(f"pins[{at}].action_time", pin.action_time.seconds)
-    options = _options(request, findings)
+    options = _options(request, default_policy, findings)
     findings.raise_if_any()
     return [
         RecentAction(pin.pin_id, pin.action_time.seconds if pin.HasField("action_time") else None)
@@ -118,11 +128,13 @@ def validate_recommend_for_pins(request: pb.RecommendForPinsRequest) -> tuple[li
     ], options
 
 
-def validate_recommend_batch(request: pb.RecommendBatchRequest) -> tuple[list[str], Options]:
+def validate_recommend_batch(
+    request: pb.RecommendBatchRequest, default_policy: "pb.MergePolicy.ValueType"
+) -> tuple[list[str], Options]:
     """The users and the options of RecommendBatch."""
     findings = _Findings()
     findings.check_ids("user_ids", request.user_ids, at_least=1, at_most=LIMITS.batch_users)
-    options = _options(request, findings)
+    options = _options(request, default_policy, findings)
     findings.raise_if_any()
     return list(request.user_ids), options
 
@@ -159,19 +171,45 @@ def validate_get_pins(request: pb.GetPinsRequest) -> list[str]:
     return list(request.pin_ids)
 
 
-def _options(request: _WithOptions, findings: _Findings) -> Options:
+def _options(
+    request: _WithOptions, default_policy: "pb.MergePolicy.ValueType", findings: _Findings
+) -> Options:
     findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
-    max_interests = LIMITS.default_interests
-    if request.HasField("max_interests"):
-        max_interests = request.max_interests
-        findings.check_range("max_interests", max_interests, at_most=LIMITS.max_interests)
+    merge_policy = _merge_policy(request, default_policy, findings)
+    max_interests = _max_interests(request, merge_policy, findings)
     return Options(
         max_candidates=_max_candidates(request, findings),
         max_interests=max_interests,
         exclude_pin_ids=request.exclude_pin_ids,
         seed=request.seed if request.HasField("seed") else None,
         min_score=_min_score(request, findings),
+        merge_policy=merge_policy,
     )
+
+
+def _merge_policy(
+    request: _WithOptions, default: "pb.MergePolicy.ValueType", findings: _Findings
+) -> "pb.MergePolicy.ValueType":
+    if request.merge_policy not in pb.MergePolicy.values():
+        findings.add(
+            "merge_policy", f"is {request.merge_policy}; known are {', '.join(pb.MergePolicy.keys())}"
+        )
+    return request.merge_policy or default
+
+
+def _max_interests(
+    request: _WithOptions, merge_policy: "pb.MergePolicy.ValueType", findings: _Findings
+) -> int:
+    if not request.HasField("max_interests"):
+        return LIMITS.default_interests
+    findings.check_range("max_interests", request.max_interests, at_most=LIMITS.max_interests)
+    if merge_policy == pb.MERGE_POLICY_FUSED:
+        findings.add(
+            "max_interests",
+            "goes with MERGE_POLICY_INTERLEAVED: with MERGE_POLICY_FUSED nothing is sampled. Leave it out, "
+            "or set merge_policy to MERGE_POLICY_INTERLEAVED",
+        )
+    return request.max_interests
 
 
 def _max_candidates(request: _WithOptions | pb.SimilarPinsRequest, findings: _Findings) -> int:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK_ROWS = 8_192
+_SIGN_EXPONENT_FRACTION = np.int32(-0x7000_2000)
+"""The bits of a float32 that a float16 can set: 1, the lower 5 of 8, and the upper 10 of 23."""
 
 Ranked = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -16,6 +18,25 @@ def cosines(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArr
     """float32 [..., n]: inner products of unit vectors [..., d] with unit vectors [n, d], within [-1, 1]."""
     products = queries.astype(np.float64) @ vectors.astype(np.float64).T
     return np.clip(products, -1.0, 1.0).astype(np.float32)
+
+
+def float32_products(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    """float32 [nq, n]: inner products of [nq, d] with [n, d], within 1e-6 of `cosines` and far cheaper."""
+    return widened(queries) @ widened(vectors).T
+
+
+def widened(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    """The same finite numbers as float32, several times as fast as astype, which converts one by one.
+
+    Sign, exponent and fraction of a float16, moved to their places in a float32, are the number divided by
+    2^112, the difference of the exponents' biases; a power of two multiplies exactly.
+    """
+    bits = vectors.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= _SIGN_EXPONENT_FRACTION
+    numbers = bits.view(np.float32)
+    numbers *= np.float32(2.0**112)
+    return numbers
 
 
 def best_first(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Ranked:

@@ -10,7 +10,7 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.calls import REQUEST_ID_KEY
 from server.serving import Ports
-from server.settings import Fallback, ServerSettings
+from server.settings import Fallback, MergePolicy, ServerSettings
 from storage.pins.port import Pins
 from storage.profiles.store import ProfileReader
 from tests.server.world import default_people, make_pins
@@ -45,12 +45,13 @@ def serve() -> Iterator[Serve]:
         profiles: ProfileReader | None = None,
         *,
         fallback: Fallback = Fallback.NONE,
+        merge_policy: MergePolicy = MergePolicy.INTERLEAVED,
         threads: int = 4,
     ) -> RecommenderStub:
         server = wire_server(
             pins or make_pins(),
             profiles or default_people().store(),
-            settings(fallback=fallback, threads=threads),
+            settings(fallback=fallback, merge_policy=merge_policy, threads=threads),
         )
         port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
         channel = grpc.insecure_channel(f"127.0.0.1:{port}")

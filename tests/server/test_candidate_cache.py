@@ -38,6 +38,18 @@ def test_a_narrower_list_never_replaces_a_wider_one() -> None:
     assert len(kept) == 400
 
 
+def test_a_list_can_be_cut_to_what_fewer_would_have_been() -> None:
+    """The nearest, and as many asked for; a list of a small pool stays the whole of it where it fits."""
+    cut = a_list("a", 400).first(200)
+    assert (len(cut), cut.wanted, cut.is_whole_pool) == (200, 200, False)
+    assert cut.blob[: cut.offsets[-1]] == a_list("a", 200).blob
+
+    whole = a_list("a", 150, wanted=400)
+    assert whole.first(200).is_whole_pool
+    assert not whole.first(100).is_whole_pool
+    assert whole.first(800) is whole
+
+
 def test_a_list_larger_than_the_budget_is_not_kept() -> None:
     """An oversized list is served by its caller and not kept; nothing is thrown out for it."""
     cache = CandidateCache(a_list("a").size_bytes + 10)

@@ -76,6 +76,7 @@ def test_at_the_limit_a_request_is_answered(stub: RecommenderStub, ask: Ask) -> 
     ask(stub)
 
 
+POLICIES = "MERGE_POLICY_UNSPECIFIED, MERGE_POLICY_INTERLEAVED, MERGE_POLICY_FUSED"
 REFUSED = {
     "max_candidates at 0": (
         recommend(max_candidates=0),
@@ -92,6 +93,14 @@ REFUSED = {
     "max_interests at 21": (
         recommend(max_interests=21),
         "max_interests: is 21; allowed are 1 to 20 (leave it out for the default)",
+    ),
+    "a merge policy nobody knows": (
+        recommend(merge_policy=7),
+        f"merge_policy: is 7; known are {POLICIES}",
+    ),
+    "a batch's merge policy nobody knows": (
+        batch_with(merge_policy=-1),
+        f"merge_policy: is -1; known are {POLICIES}",
     ),
     "2,001 exclusions": (
         recommend(exclude_pin_ids=["cat-1"] * 2_001),

@@ -28,6 +28,7 @@ WRONG = [
     ("--log-level", "loud"),
     ("--log-format", "xml"),
     ("--fallback", "random"),
+    ("--merge-policy", "average"),
 ]
 
 

@@ -5,12 +5,12 @@ around the third. So the pins nearest to `cat-0` are `cat-1`, `cat-2`, ... in th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.interests import Interests
+from model.interests import Interests, Representatives
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
@@ -27,6 +27,7 @@ CUT_S = 1_700_000_000
 DAY_S = 86_400
 PARAMETERS = Parameters(alpha=0.5)
 NO_WEIGHTS: Mapping[str, float] = {}
+NO_MEDOIDS: Mapping[str, tuple[float, int]] = {}
 
 
 def fan(axis: int, n: int) -> NDArray[np.float16]:
@@ -58,6 +59,18 @@ def make_pins(
     )
 
 
+def stood_for_by(interests: Interests, medoids: Mapping[str, tuple[float, int]]) -> Interests:
+    """The interests with these representatives: by pin its weight and the interest, heaviest first."""
+    return replace(
+        interests,
+        representatives=Representatives(
+            pin_ids=tuple(medoids),
+            weights=np.array([weight for weight, _ in medoids.values()], np.float64),
+            interests=np.array([interest for _, interest in medoids.values()], np.int64),
+        ),
+    )
+
+
 def make_interests(shares: dict[str, float]) -> Interests:
     """Interests by medoid and importance at the cut, most important first."""
     ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
@@ -70,12 +83,19 @@ def make_interests(shares: dict[str, float]) -> Interests:
     )
 
 
-def make_profile(user_id: str, shares: dict[str, float]) -> Profile:
+def make_profile(
+    user_id: str,
+    shares: dict[str, float],
+    medoids: Mapping[str, tuple[float, int]] = NO_MEDOIDS,
+    *,
+    space: EmbeddingSpace = SPACE,
+) -> Profile:
+    """A profile as the batch stores it; without medoids, each interest is stood for by its own."""
     return Profile(
         user_id=user_id,
-        embedding_space=SPACE,
+        embedding_space=space,
         parameters_version="model-1",
-        interests=make_interests(shares),
+        interests=stood_for_by(make_interests(shares), medoids),
         actions_until_s=CUT_S,
     )
 
@@ -101,11 +121,13 @@ def make_online(
     )
 
 
-def describe(*, space: EmbeddingSpace = SPACE, n_users: int = 0) -> BatchDescription:
+def describe(
+    *, space: EmbeddingSpace = SPACE, n_users: int = 0, parameters: Parameters = PARAMETERS
+) -> BatchDescription:
     return BatchDescription(
         version="000007-test",
         embedding_space=space,
-        parameters=PARAMETERS,
+        parameters=parameters,
         parameters_version="model-1",
         computed_at_s=CUT_S,
         actions_until_s=CUT_S,
@@ -118,6 +140,7 @@ class People:
     """The users of the test world, kept as a test sets them up."""
 
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
+    medoids: dict[str, dict[str, tuple[float, int]]] = field(default_factory=dict)
     seen: dict[str, list[str]] = field(default_factory=dict)
     online: list[OnlineProfile] = field(default_factory=list)
     popular: tuple[str, ...] = ()
@@ -125,7 +148,10 @@ class People:
     def store(self) -> InMemoryProfiles:
         return InMemoryProfiles(
             describe(n_users=len(self.shares)),
-            profiles=[make_profile(user_id, shares) for user_id, shares in self.shares.items()],
+            profiles=[
+                make_profile(user_id, shares, self.medoids.get(user_id, NO_MEDOIDS))
+                for user_id, shares in self.shares.items()
+            ],
             seen={user_id: np.sort(hash_ids(pin_ids)) for user_id, pin_ids in self.seen.items()},
             popular=self.popular,
             online=self.online,

@@ -5,7 +5,8 @@ The public contract of the PinnerSage recommendation service.
 
 A user is several interests. Each interest is shown by its medoid: one pin that the user acted on.
 An answer names, for every candidate, the medoid it was found near, so that a feed can say
-"because you saved ...".
+"because you saved ...". Requests may also let several medoids stand for an important interest, and score
+every candidate by all of them together: see MergePolicy.
 
 Every scalar with a default is `optional`: leave it out for the default. A count of 0 is refused.
 """
@@ -26,6 +27,36 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _MergePolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MergePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MergePolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MERGE_POLICY_UNSPECIFIED: _MergePolicy.ValueType  # 0
+    """The server's default."""
+    MERGE_POLICY_INTERLEAVED: _MergePolicy.ValueType  # 1
+    """A few interests are sampled by importance; the lists of their medoids take turns."""
+    MERGE_POLICY_FUSED: _MergePolicy.ValueType  # 2
+    """All interests of some importance answer, an important one by several medoids. Each candidate is scored
+    by all medoids together, the sum over them of share x exp((cosine - 1) / T). The best by that score come
+    first; the rest takes turns. T and the part that is scored are parameters of the model.
+    """
+
+class MergePolicy(_MergePolicy, metaclass=_MergePolicyEnumTypeWrapper):
+    """How the lists of several medoids become one answer."""
+
+MERGE_POLICY_UNSPECIFIED: MergePolicy.ValueType  # 0
+"""The server's default."""
+MERGE_POLICY_INTERLEAVED: MergePolicy.ValueType  # 1
+"""A few interests are sampled by importance; the lists of their medoids take turns."""
+MERGE_POLICY_FUSED: MergePolicy.ValueType  # 2
+"""All interests of some importance answer, an important one by several medoids. Each candidate is scored
+by all medoids together, the sum over them of share x exp((cosine - 1) / T). The best by that score come
+first; the rest takes turns. T and the part that is scored are parameters of the model.
+"""
+Global___MergePolicy: _TypeAlias = MergePolicy  # noqa: Y015
 
 class _InterestOrigin:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -118,16 +149,21 @@ class RecommendRequest(_message.Message):
     EXCLUDE_PIN_IDS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
+    MERGE_POLICY_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Opaque UTF-8, 1 to 128 bytes."""
     max_candidates: _builtins.int
     """1 to 1,000; default 400."""
     max_interests: _builtins.int
-    """How many interests are sampled: 1 to 20; default 3."""
+    """How many interests are sampled: 1 to 20; default 3. With FUSED nothing is sampled, and it is refused."""
     seed: _builtins.int
-    """The same seed, user and data sample the same interests. Left out: a fresh sample each call."""
+    """The same seed, user and data sample the same interests. Left out: a fresh sample each call. With FUSED
+    nothing is sampled, and it has no effect.
+    """
     min_score: _builtins.float
-    """Candidates below this cosine are dropped: -1 to 1; default none."""
+    """Candidates below this cosine to their medoid are dropped: -1 to 1; default none."""
+    merge_policy: Global___MergePolicy.ValueType
+    """How lists become one answer; default: what the server was started with."""
     @_builtins.property
     def exclude_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to 2,000 pins that must not come back, nor any near-duplicate of theirs."""
@@ -141,15 +177,18 @@ class RecommendRequest(_message.Message):
         exclude_pin_ids: _abc.Iterable[_builtins.str] | None = ...,
         seed: _builtins.int | None = ...,
         min_score: _builtins.float | None = ...,
+        merge_policy: Global___MergePolicy.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "min_score", b"min_score", "seed", b"seed", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
     _WhichOneofReturnType__max_interests: _TypeAlias = _typing.Literal["max_interests"]  # noqa: Y015
     _WhichOneofArgType__max_interests: _TypeAlias = _typing.Literal["_max_interests", b"_max_interests"]  # noqa: Y015
+    _WhichOneofReturnType__merge_policy: _TypeAlias = _typing.Literal["merge_policy"]  # noqa: Y015
+    _WhichOneofArgType__merge_policy: _TypeAlias = _typing.Literal["_merge_policy", b"_merge_policy"]  # noqa: Y015
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
@@ -158,6 +197,8 @@ class RecommendRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_candidates) -> _WhichOneofReturnType__max_candidates | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_interests) -> _WhichOneofReturnType__max_interests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__merge_policy) -> _WhichOneofReturnType__merge_policy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
     @_typing.overload
@@ -175,15 +216,20 @@ class RecommendResponse(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
+    MERGE_POLICY_FIELD_NUMBER: _builtins.int
     artefact_version: _builtins.str
     """The pin artefact that every part of this answer comes from."""
     request_id: _builtins.str
     """Names the call in the server's log. An error carries it in the trailing metadata `x-request-id`."""
     reason: Global___AnswerReason.ValueType
     """Why the answer is not an ordinary one; unspecified when it is."""
+    merge_policy: Global___MergePolicy.ValueType
+    """The merge policy used."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
-        """Best first: the sampled interests' lists interleaved by rank, interests in order of importance."""
+        """Best first, as the merge policy has it. INTERLEAVED: the sampled interests' lists by turns, interests in
+        order of importance. FUSED: those nearest to all medoids together, then the medoids' lists by turns.
+        """
 
     @_builtins.property
     def interests(self) -> _containers.RepeatedCompositeFieldContainer[Global___SampledInterest]:
@@ -202,10 +248,11 @@ class RecommendResponse(_message.Message):
         request_id: _builtins.str = ...,
         reason: Global___AnswerReason.ValueType = ...,
         degraded: _abc.Iterable[Global___Degradation.ValueType] | None = ...,
+        merge_policy: Global___MergePolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "merge_policy", b"merge_policy", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -221,11 +268,13 @@ class RecommendForPinsRequest(_message.Message):
     EXCLUDE_PIN_IDS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
+    MERGE_POLICY_FIELD_NUMBER: _builtins.int
     max_candidates: _builtins.int
     """As in RecommendRequest."""
     max_interests: _builtins.int
     seed: _builtins.int
     min_score: _builtins.float
+    merge_policy: Global___MergePolicy.ValueType
     @_builtins.property
     def pins(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecentPin]:
         """1 to 200 pins; those the artefact does not know are ignored, and counted in the answer."""
@@ -241,15 +290,18 @@ class RecommendForPinsRequest(_message.Message):
         exclude_pin_ids: _abc.Iterable[_builtins.str] | None = ...,
         seed: _builtins.int | None = ...,
         min_score: _builtins.float | None = ...,
+        merge_policy: Global___MergePolicy.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "min_score", b"min_score", "pins", b"pins", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "pins", b"pins", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
     _WhichOneofReturnType__max_interests: _TypeAlias = _typing.Literal["max_interests"]  # noqa: Y015
     _WhichOneofArgType__max_interests: _TypeAlias = _typing.Literal["_max_interests", b"_max_interests"]  # noqa: Y015
+    _WhichOneofReturnType__merge_policy: _TypeAlias = _typing.Literal["merge_policy"]  # noqa: Y015
+    _WhichOneofArgType__merge_policy: _TypeAlias = _typing.Literal["_merge_policy", b"_merge_policy"]  # noqa: Y015
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
@@ -258,6 +310,8 @@ class RecommendForPinsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_candidates) -> _WhichOneofReturnType__max_candidates | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_interests) -> _WhichOneofReturnType__max_interests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__merge_policy) -> _WhichOneofReturnType__merge_policy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
     @_typing.overload
@@ -303,11 +357,14 @@ class RecommendForPinsResponse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     UNKNOWN_PINS_FIELD_NUMBER: _builtins.int
+    MERGE_POLICY_FIELD_NUMBER: _builtins.int
     artefact_version: _builtins.str
     request_id: _builtins.str
     reason: Global___AnswerReason.ValueType
     unknown_pins: _builtins.int
     """How many of the request's pins the artefact does not know."""
+    merge_policy: Global___MergePolicy.ValueType
+    """The merge policy used."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]: ...
     @_builtins.property
@@ -324,10 +381,11 @@ class RecommendForPinsResponse(_message.Message):
         reason: Global___AnswerReason.ValueType = ...,
         degraded: _abc.Iterable[Global___Degradation.ValueType] | None = ...,
         unknown_pins: _builtins.int = ...,
+        merge_policy: Global___MergePolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "reason", b"reason", "request_id", b"request_id", "unknown_pins", b"unknown_pins"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "merge_policy", b"merge_policy", "reason", b"reason", "request_id", b"request_id", "unknown_pins", b"unknown_pins"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -343,11 +401,13 @@ class RecommendBatchRequest(_message.Message):
     EXCLUDE_PIN_IDS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
+    MERGE_POLICY_FIELD_NUMBER: _builtins.int
     max_candidates: _builtins.int
     """As in RecommendRequest, the same for every user."""
     max_interests: _builtins.int
     seed: _builtins.int
     min_score: _builtins.float
+    merge_policy: Global___MergePolicy.ValueType
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 1,000 users."""
@@ -363,15 +423,18 @@ class RecommendBatchRequest(_message.Message):
         exclude_pin_ids: _abc.Iterable[_builtins.str] | None = ...,
         seed: _builtins.int | None = ...,
         min_score: _builtins.float | None = ...,
+        merge_policy: Global___MergePolicy.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "min_score", b"min_score", "seed", b"seed", "user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_ids", b"user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
     _WhichOneofReturnType__max_interests: _TypeAlias = _typing.Literal["max_interests"]  # noqa: Y015
     _WhichOneofArgType__max_interests: _TypeAlias = _typing.Literal["_max_interests", b"_max_interests"]  # noqa: Y015
+    _WhichOneofReturnType__merge_policy: _TypeAlias = _typing.Literal["merge_policy"]  # noqa: Y015
+    _WhichOneofArgType__merge_policy: _TypeAlias = _typing.Literal["_merge_policy", b"_merge_policy"]  # noqa: Y015
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
@@ -380,6 +443,8 @@ class RecommendBatchRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_candidates) -> _WhichOneofReturnType__max_candidates | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_interests) -> _WhichOneofReturnType__max_interests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__merge_policy) -> _WhichOneofReturnType__merge_policy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
     @_typing.overload
@@ -652,7 +717,9 @@ class Candidate(_message.Message):
     score: _builtins.float
     """Cosine between the candidate and the medoid, -1 to 1; absent for a fallback."""
     medoid_pin_id: _builtins.str
-    """The pin the user acted on that this candidate is near; empty for a fallback."""
+    """The pin the user acted on that this candidate is near; empty for a fallback. With FUSED, of the medoids
+    whose lists hold the candidate, the one that adds most to its score.
+    """
     def __init__(
         self,
         *,
@@ -672,6 +739,8 @@ Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 
 @_typing.final
 class SampledInterest(_message.Message):
+    """An interest that an answer was made from; only INTERLEAVED samples."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MEDOID_PIN_ID_FIELD_NUMBER: _builtins.int
@@ -679,6 +748,7 @@ class SampledInterest(_message.Message):
     PROBABILITY_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     CACHE_HIT_FIELD_NUMBER: _builtins.int
+    MEDOIDS_FIELD_NUMBER: _builtins.int
     medoid_pin_id: _builtins.str
     importance: _builtins.float
     """The sum over the interest's actions of weight x exp(-lambda x age in days), now (eq. 3)."""
@@ -686,7 +756,11 @@ class SampledInterest(_message.Message):
     """The share of this interest in the user's importance: its chance to be drawn first."""
     origin: Global___InterestOrigin.ValueType
     cache_hit: _builtins.bool
-    """The candidate list came from the cache."""
+    """The candidate list came from the cache; with FUSED, those of all its medoids did."""
+    @_builtins.property
+    def medoids(self) -> _containers.RepeatedCompositeFieldContainer[Global___Medoid]:
+        """FUSED only: the pins that stood for the interest in this answer, heaviest first."""
+
     def __init__(
         self,
         *,
@@ -695,14 +769,42 @@ class SampledInterest(_message.Message):
         probability: _builtins.float = ...,
         origin: Global___InterestOrigin.ValueType = ...,
         cache_hit: _builtins.bool = ...,
+        medoids: _abc.Iterable[Global___Medoid] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_hit", b"cache_hit", "importance", b"importance", "medoid_pin_id", b"medoid_pin_id", "origin", b"origin", "probability", b"probability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_hit", b"cache_hit", "importance", b"importance", "medoid_pin_id", b"medoid_pin_id", "medoids", b"medoids", "origin", b"origin", "probability", b"probability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SampledInterest: _TypeAlias = SampledInterest  # noqa: Y015
+
+@_typing.final
+class Medoid(_message.Message):
+    """One of the pins that stand for an interest with FUSED: the interest's own medoid, or a further one that an
+    important interest has.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIN_ID_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    pin_id: _builtins.str
+    share: _builtins.float
+    """Its part in the score of every candidate; those of all of the user's interests add up to 1."""
+    def __init__(
+        self,
+        *,
+        pin_id: _builtins.str = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pin_id", b"pin_id", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Medoid: _TypeAlias = Medoid  # noqa: Y015
 
 @_typing.final
 class Interest(_message.Message):
@@ -716,6 +818,7 @@ class Interest(_message.Message):
     LAST_ACTION_TIME_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     IN_ARTEFACT_FIELD_NUMBER: _builtins.int
+    MEDOIDS_FIELD_NUMBER: _builtins.int
     medoid_pin_id: _builtins.str
     title: _builtins.str
     importance: _builtins.float
@@ -728,6 +831,10 @@ class Interest(_message.Message):
     """False when the present artefact does not hold the medoid: the interest is skipped."""
     @_builtins.property
     def last_action_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def medoids(self) -> _containers.RepeatedCompositeFieldContainer[Global___Medoid]:
+        """The pins that stand for the interest with FUSED, heaviest first; none for an unimportant interest."""
+
     def __init__(
         self,
         *,
@@ -739,10 +846,11 @@ class Interest(_message.Message):
         last_action_time: _timestamp_pb2.Timestamp | None = ...,
         origin: Global___InterestOrigin.ValueType = ...,
         in_artefact: _builtins.bool = ...,
+        medoids: _abc.Iterable[Global___Medoid] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_action_time", b"last_action_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["importance", b"importance", "in_artefact", b"in_artefact", "last_action_time", b"last_action_time", "medoid_pin_id", b"medoid_pin_id", "origin", b"origin", "probability", b"probability", "size", b"size", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["importance", b"importance", "in_artefact", b"in_artefact", "last_action_time", b"last_action_time", "medoid_pin_id", b"medoid_pin_id", "medoids", b"medoids", "origin", b"origin", "probability", b"probability", "size", b"size", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -70,7 +70,8 @@ class RecommenderServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Recommend(self, request, context):
-        """Samples a few of the user's interests by importance and returns candidate pins near each.
+        """Samples a few of the user's interests by importance, or uses all of them (see MergePolicy), and returns
+        candidate pins near each.
         An unknown user is not an error: the answer is empty (or a fallback), with the reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -5,7 +5,8 @@ The public contract of the PinnerSage recommendation service.
 
 A user is several interests. Each interest is shown by its medoid: one pin that the user acted on.
 An answer names, for every candidate, the medoid it was found near, so that a feed can say
-"because you saved ...".
+"because you saved ...". Requests may also let several medoids stand for an important interest, and score
+every candidate by all of them together: see MergePolicy.
 
 Every scalar with a default is `optional`: leave it out for the default. A count of 0 is refused.
 """
@@ -39,7 +40,8 @@ class RecommenderStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RecommenderAsyncStub: ...
     Recommend: _grpc.UnaryUnaryMultiCallable[_recommender_pb2.RecommendRequest, _recommender_pb2.RecommendResponse]
-    """Samples a few of the user's interests by importance and returns candidate pins near each.
+    """Samples a few of the user's interests by importance, or uses all of them (see MergePolicy), and returns
+    candidate pins near each.
     An unknown user is not an error: the answer is empty (or a fallback), with the reason.
     """
     RecommendForPins: _grpc.UnaryUnaryMultiCallable[_recommender_pb2.RecommendForPinsRequest, _recommender_pb2.RecommendForPinsResponse]
@@ -59,7 +61,8 @@ class RecommenderStub:
 class RecommenderAsyncStub(RecommenderStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Recommend: _aio.UnaryUnaryMultiCallable[_recommender_pb2.RecommendRequest, _recommender_pb2.RecommendResponse]  # type: ignore[assignment]
-    """Samples a few of the user's interests by importance and returns candidate pins near each.
+    """Samples a few of the user's interests by importance, or uses all of them (see MergePolicy), and returns
+    candidate pins near each.
     An unknown user is not an error: the answer is empty (or a fallback), with the reason.
     """
     RecommendForPins: _aio.UnaryUnaryMultiCallable[_recommender_pb2.RecommendForPinsRequest, _recommender_pb2.RecommendForPinsResponse]  # type: ignore[assignment]
@@ -82,7 +85,8 @@ class RecommenderServicer(metaclass=_abc_1.ABCMeta):
         request: _recommender_pb2.RecommendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recommender_pb2.RecommendResponse, _abc.Awaitable[_recommender_pb2.RecommendResponse]]:
-        """Samples a few of the user's interests by importance and returns candidate pins near each.
+        """Samples a few of the user's interests by importance, or uses all of them (see MergePolicy), and returns
+        candidate pins near each.
         An unknown user is not an error: the answer is empty (or a fallback), with the reason.
         """
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.pins import scoring
-from storage.pins.scoring import best_first, cosines, exact_search
+from storage.pins.scoring import best_first, cosines, exact_search, float32_products, widened
 from tests.storage.pins.worlds import cloud, on_circle
 
 
@@ -50,3 +50,18 @@ def test_exact_search_is_the_same_in_any_blocks(monkeypatch: pytest.MonkeyPatch,
     scores, rows = exact_search(pool, pool, k)
     assert rows.tolist() == expected
     np.testing.assert_array_equal(scores, np.take_along_axis(cosines(pool, pool), rows, axis=1))
+
+
+def test_every_float16_is_widened_exactly() -> None:
+    """All finite ones, zeros of both signs and subnormals included, to the bit that astype gives."""
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)].reshape(1, -1)
+    np.testing.assert_array_equal(widened(finite).view(np.uint32), finite.astype(np.float32).view(np.uint32))
+
+
+def test_products_in_float32_are_the_cosines_but_for_rounding() -> None:
+    """Each query with each vector, as `cosines` has them."""
+    vectors = cloud(50, 256).rows.embeddings
+    np.testing.assert_allclose(
+        float32_products(vectors[:3], vectors), cosines(vectors[:3], vectors), atol=1e-6
+    )
