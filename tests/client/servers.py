@@ -24,9 +24,8 @@ def serving(
     recommend: Recommend | None = None,
     recommend_batch: RecommendBatch | None = None,
     get_pins: GetPins | None = None,
-    port: int = 0,
 ) -> Iterator[str]:
-    """The address of a server with only the methods given, on a free port if none is named."""
+    """The address of a server with only the methods given."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
     if recommend is not None:
         methods["Recommend"] = grpc.unary_unary_rpc_method_handler(
@@ -43,7 +42,7 @@ def serving(
     handler = grpc.method_handlers_generic_handler("pinnersage.v1.Recommender", methods)
     with ThreadPoolExecutor(max_workers=4) as threads:
         server = grpc.server(threads, handlers=[handler])
-        port = server.add_insecure_port(f"127.0.0.1:{port}")
+        port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         try:
             yield f"127.0.0.1:{port}"
