@@ -1,128 +1,102 @@
 """Measured costs as the paper's Table 2, and what stands behind each of its lines."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation import paper
+from evaluation.costs.cells import change, cost
 from evaluation.costs.comparing import KINDS, Arrays
+from evaluation.costs.facts import CostFacts
 from evaluation.costs.policy import CostPolicy
 from evaluation.costs.refining import RefinedPool
 from evaluation.costs.replaying import Replay
 from evaluation.results import Cell, Column, Row, Table
 
-_BYTES_A_FLOAT16 = 2
-
+_BYTES_A_FLOAT16: Final = 2
 _INDEX, _POOL, _CACHE = "lsh to hnsw", "full to refined pool", "centroid to medoid"
-
-_TITLES = {
-    "lsh": "LSH: signs of random projections",
+_TITLES: Final = {
+    "lsh": "LSH, signs of random projections",
     "pq": "Product quantisation, inverted file",
     "hnsw": "HNSW, as the service searches",
     "exact": "Exact search",
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostFacts:
-    """What was measured.
-
-    Attributes:
-        n_pins: All valid pins.
-        dimension: Of a vector.
-        n_queries: Pins that were searched for.
-        indexes: See comparing.index_costs.
-        pools: See comparing.pool_costs, of the full and of the refined pool; None where that was not given.
-        refined: The refined pool.
-        replays: Of centroids at the headline's capacity, then of medoids at every capacity.
-    """
-
-    n_pins: int
-    dimension: int
-    n_queries: int
-    indexes: Arrays
-    pools: Arrays | None
-    refined: RefinedPool | None
-    replays: tuple[Replay, ...]
-
-    def us(self, kind: str) -> NDArray[np.float64]:
-        """CPU microseconds a query of a kind of index, by round."""
-        us: NDArray[np.float64] = self.indexes["us"][KINDS.index(kind)]
-        return us
-
-    def fact(self, key: str, kind: str) -> float:
-        """One of the other facts of a kind."""
-        return float(self.indexes[key][KINDS.index(kind)])
-
-
 def cost_tables(facts: CostFacts, policy: CostPolicy) -> dict[str, Table]:
     """Table 2, then a table for each of its lines."""
-    tables = {
-        "table2.saved": _saved_table(facts, policy),
-        "table2.index": _index_table(facts, policy),
-    }
+    tables = {"table2.saved": _saved_table(facts, policy), "table2.index": _index_table(facts, policy)}
     if facts.pools is not None and facts.refined is not None:
         tables["table2.pool"] = _pool_table(facts.pools, facts.refined, policy)
     return tables | {"table2.cache": _cache_table(facts, policy)}
 
 
 def _saved_table(facts: CostFacts, policy: CostPolicy) -> Table:
-    cache = facts.replays[1 + policy.capacities.index(policy.headline)]
-    rows = (
-        Row(
-            name="LSH → HNSW",
-            note=f"a query at recall {facts.fact('recall', 'hnsw'):.1%} of the {policy.k} nearest",
-            cells={"cost": _ratio(facts.us("hnsw"), facts.us("lsh"), paper.TABLE_2[_INDEX])},
-        ),
-        _pool_row(facts),
-        Row(
-            name="Centroids → medoids with the cache",
-            note=f"a request of {policy.e} interests; lists cached for {policy.headline:.0%} of the pool",
-            cells={
-                "cost": _counted(
-                    _ratio(_request_us(facts, cache), _uncached_us(facts, cache), paper.TABLE_2[_CACHE])
-                )
-            },
-        ),
-    )
     return Table(
         title="Table 2: what each choice saves",
-        note="CPU of retrieval, against the choice before the arrow.",
-        columns={"cost": Column(title="CPU", unit="lift", higher_is_better=None)},
-        rows=rows,
-        foot=(
-            _ROUNDS.format(policy.n_rounds),
-            _PAPER,
-        ),
+        note="CPU of retrieval before and after each choice, with the paper’s figure below ours.",
+        columns={
+            "before": Column(title="Before", unit="us", higher_is_better=None),
+            "after": Column(title="After", unit="us", higher_is_better=None),
+            "change": Column(title="Change", unit="lift", higher_is_better=None),
+        },
+        rows=(_index_line(facts, policy), _pool_line(facts, policy), _cache_line(facts, policy)),
+        foot=(_ROUNDS.format(policy.n_rounds), _PAPER),
     )
 
 
-def _pool_row(facts: CostFacts) -> Row:
+def _index_line(facts: CostFacts, policy: CostPolicy) -> Row:
+    before, after = facts.us("lsh"), facts.us("hnsw")
+    return Row(
+        name="LSH → HNSW",
+        note=f"a query, {facts.target_recall:.1%} of the {policy.k} nearest found",
+        cells={
+            "before": cost(before),
+            "after": cost(after),
+            "change": change(after, before, paper.TABLE_2[_INDEX]),
+        },
+    )
+
+
+def _pool_line(facts: CostFacts, policy: CostPolicy) -> Row:
     name, papers = "All valid pins → refined pool", paper.TABLE_2[_POOL]
-    if facts.pools is None or facts.refined is None:
-        return Row(name=name, note=_NOT_MEASURED, cells={"cost": Cell(value=None, paper=papers)})
-    full, refined = facts.pools["us"]
+    if facts.pools is None:
+        return Row(name=name, note=_NOT_MEASURED, cells={"change": Cell(value=None, paper=papers)})
+    before, after = facts.pools["us"]
     left = facts.pools["pins"][1] / facts.pools["pins"][0]
     return Row(
         name=name,
-        note=f"a query at efSearch as served; {left:.1%} of the pins are left",
-        cells={"cost": _ratio(refined, full, papers)},
+        note=f"a query at efSearch {policy.ef_search}, {left:.1%} of the pins left",
+        cells={"before": cost(before), "after": cost(after), "change": change(after, before, papers)},
+    )
+
+
+def _cache_line(facts: CostFacts, policy: CostPolicy) -> Row:
+    replay = facts.replays[1 + policy.capacities.index(policy.headline)]
+    before, after = facts.uncached_us(replay), facts.cached_us(replay)
+    return Row(
+        name="Centroids → medoids with a cache",
+        note=f"a request of {policy.e} interests, lists cached for {policy.headline:.0%} of the pool",
+        cells={
+            "before": cost(before),
+            "after": cost(after),
+            "change": _counted(change(after, before, paper.TABLE_2[_CACHE])),
+        },
     )
 
 
 def _index_table(facts: CostFacts, policy: CostPolicy) -> Table:
-    target = float(facts.indexes["target"][0])
     reached = [kind for kind in KINDS if not np.isnan(facts.us(kind)).any()]
     return Table(
         title="Kinds of index, at equal recall",
         note=(
             f"{facts.n_queries} medoid pins of real requests, each searched for alone on one thread, its "
             f"{policy.k} nearest pins wanted: what the service fetches for one of three interests. Each kind "
-            f"tries just hard enough to find {target:.1%} of them, or a little more, in the cheapest of some "
-            "variants. The LSH here compares the signs of every pin (Hamming distance), then the vectors of "
-            "the best; the paper’s is by orthoplexes, another kind."
+            f"tries just hard enough to find {facts.target_recall:.1%} of them, or a little more, in the "
+            "cheapest of some variants. The LSH here compares the signs of every pin (Hamming distance), then "
+            "the vectors of the best; the paper’s is by orthoplexes, another kind."
         ),
         columns={
             "us": Column(title="CPU a query", unit="us", higher_is_better=False),
@@ -143,18 +117,18 @@ def _index_table(facts: CostFacts, policy: CostPolicy) -> Table:
 
 
 def _index_row(kind: str, facts: CostFacts) -> Row:
-    own = facts.fact("bytes", kind) / facts.n_pins
+    own = round(facts.fact("bytes", kind) / facts.n_pins)
     vectors = 0 if kind == "exact" else _BYTES_A_FLOAT16 * facts.dimension
-    is_baseline = kind == "lsh"
-    papers = {"hnsw": paper.TABLE_2[_INDEX]}.get(kind)
     cells = {
-        "us": _value(facts.us(kind)),
-        "against": Cell(value=None) if is_baseline else _ratio(facts.us(kind), facts.us("lsh"), papers),
+        "us": cost(facts.us(kind)),
         "recall": Cell(value=facts.fact("recall", kind)),
         "bytes": Cell(value=own),
         "all": Cell(value=own + vectors),
         "build": Cell(value=facts.fact("build_s", kind)),
     }
+    if kind != "lsh":
+        papers = paper.TABLE_2[_INDEX] if kind == "hnsw" else None
+        cells["against"] = change(facts.us(kind), facts.us("lsh"), papers)
     return Row(name=_TITLES[kind], note=_effort(kind, facts), cells=cells)
 
 
@@ -171,21 +145,12 @@ def _effort(kind: str, facts: CostFacts) -> str:
 
 
 def _pool_table(pools: Arrays, refined: RefinedPool, policy: CostPolicy) -> Table:
-    names = ("All valid pins", "Refined pool")
-    rows = []
-    for at, name in enumerate(names):
-        is_refined = at > 0
-        cells = {
-            "pins": Cell(value=float(pools["pins"][at])),
-            "us": _value(pools["us"][at]),
-            "bytes": Cell(value=float(pools["bytes"][at])),
-            "recall": Cell(value=float(pools["recall"][at])),
-        }
-        if is_refined:
-            cells["us_against"] = _ratio(pools["us"][1], pools["us"][0], paper.TABLE_2[_POOL])
-            cells["bytes_against"] = Cell(value=float(pools["bytes"][1] / pools["bytes"][0] - 1))
-        rows.append(Row(name=name, cells=cells))
     built = refined.parameters
+    before, after = pools["bytes"]
+    changes = {
+        "us_against": change(pools["us"][1], pools["us"][0], paper.TABLE_2[_POOL]),
+        "bytes_against": Cell(value=float(after / before - 1)),
+    }
     return Table(
         title="All valid pins against the refined pool",
         note=(
@@ -196,15 +161,23 @@ def _pool_table(pools: Arrays, refined: RefinedPool, policy: CostPolicy) -> Tabl
         ),
         columns={
             "pins": Column(title="Pins", unit="count", higher_is_better=None),
-            "us": Column(title="CPU a query", unit="us", higher_is_better=False),
+            "us": Column(title="CPU a query", unit="us", higher_is_better=None),
             "us_against": Column(title="against all", unit="lift", higher_is_better=None),
-            "bytes": Column(title="Index", unit="bytes", higher_is_better=False),
+            "bytes": Column(title="Index", unit="bytes", higher_is_better=None),
             "bytes_against": Column(title="against all", unit="lift", higher_is_better=None),
             "recall": Column(title=f"Recall@{policy.k} of its pool", unit="share", higher_is_better=None),
         },
-        rows=tuple(rows),
-        foot=(_ROUNDS.format(policy.n_rounds), _BEST),
+        rows=(
+            Row(name="All valid pins", cells=_pool_cells(pools, 0)),
+            Row(name="Refined pool", cells=_pool_cells(pools, 1) | changes),
+        ),
+        foot=(_ROUNDS.format(policy.n_rounds),),
     )
+
+
+def _pool_cells(pools: Arrays, at: int) -> dict[str, Cell]:
+    counted = {key: Cell(value=float(pools[key][at])) for key in ("pins", "bytes", "recall")}
+    return counted | {"us": cost(pools["us"][at])}
 
 
 def _cache_table(facts: CostFacts, policy: CostPolicy) -> Table:
@@ -235,7 +208,7 @@ def _cache_rows(facts: CostFacts, policy: CostPolicy) -> Iterator[Row]:
         name="Centroids",
         cells={
             "searches": Cell(value=centroids.n_lookups / centroids.n_requests),
-            "us": _value(_uncached_us(facts, centroids)),
+            "us": cost(facts.uncached_us(centroids)),
         },
     )
     yield Row(
@@ -253,12 +226,12 @@ def _cache_rows(facts: CostFacts, policy: CostPolicy) -> Iterator[Row]:
 
 
 def _cached_cells(facts: CostFacts, replay: Replay, papers: float | None = None) -> Mapping[str, Cell]:
-    cached = _request_us(facts, replay)
+    cached = facts.cached_us(replay)
     return {
         "hits": Cell(value=replay.hit_rate),
         "searches": Cell(value=replay.n_searches / replay.n_requests),
-        "us": _value(cached),
-        "against": _counted(_ratio(cached, _uncached_us(facts, replay), papers)),
+        "us": cost(cached),
+        "against": _counted(change(cached, facts.uncached_us(replay), papers)),
     }
 
 
@@ -269,31 +242,6 @@ def _counted(ratio: Cell) -> Cell:
 
 def _capacity(share: float, facts: CostFacts) -> str:
     return f"{share:.0%} of the pool: {max(1, round(share * facts.n_pins)):,} lists"
-
-
-def _uncached_us(facts: CostFacts, replay: Replay) -> NDArray[np.float64]:
-    """CPU a request that searches for every list, by round."""
-    return facts.us("hnsw") * (replay.n_lookups / replay.n_requests)
-
-
-def _request_us(facts: CostFacts, replay: Replay) -> NDArray[np.float64]:
-    """CPU a request that looks up every list and searches for those that are missing, by round."""
-    lookups_us = replay.lookups_s * 1e6 / replay.n_requests
-    return facts.us("hnsw") * (replay.n_searches / replay.n_requests) + lookups_us
-
-
-def _value(by_round: NDArray[np.float64]) -> Cell:
-    """The middle round, and the lowest and the highest."""
-    low, high = float(by_round.min()), float(by_round.max())
-    return Cell(value=float(np.median(by_round)), low=low, high=high)
-
-
-def _ratio(by_round: NDArray[np.float64], baseline: NDArray[np.float64], papers: float | None = None) -> Cell:
-    """What is saved, as a lift below 0, compared within each round: noise of the machine hits both."""
-    if np.isnan(by_round).any() or np.isnan(baseline).any():
-        return Cell(value=None, paper=papers)
-    lifts = by_round / baseline - 1
-    return Cell(value=float(np.median(lifts)), low=float(lifts.min()), high=float(lifts.max()), paper=papers)
 
 
 _ROUNDS = "The middle of {} rounds of measuring; in brackets: the lowest and the highest."
