@@ -15,6 +15,7 @@ from pinnersage.client import (
     Interest,
     InterestOrigin,
     Pin,
+    Pins,
     Profile,
     Recommendation,
     SampledInterest,
@@ -32,15 +33,19 @@ NUMBERS = st.floats(0, 1e9)
 COUNTS = st.integers(0, 2**32 - 1)
 TIMES = st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 CANDIDATES = st.builds(Candidate, IDS) | st.builds(Candidate, IDS, SCORES, IDS)
-INTERESTS = st.builds(SampledInterest, IDS | st.none(), NUMBERS, NUMBERS, st.sampled_from(InterestOrigin))
+INTERESTS = st.builds(
+    SampledInterest, IDS | st.none(), NUMBERS, NUMBERS, st.sampled_from(InterestOrigin), st.booleans()
+)
+NAMES = st.text(max_size=5)
+DEGRADED = st.lists(st.sampled_from(Degradation), max_size=2).map(tuple)
 RECOMMENDATIONS = st.builds(
     Recommendation,
     candidates=st.lists(CANDIDATES, max_size=5).map(tuple),
     interests=st.lists(INTERESTS, max_size=3).map(tuple),
-    artefact_version=st.text(max_size=5),
-    request_id=st.text(max_size=5),
+    artefact_version=NAMES,
+    request_id=NAMES,
     reason=st.sampled_from(AnswerReason),
-    degraded=st.lists(st.sampled_from(Degradation), max_size=2).map(tuple),
+    degraded=DEGRADED,
     unknown_pins=COUNTS,
 )
 PROFILES = st.builds(
@@ -52,6 +57,7 @@ PROFILES = st.builds(
             medoid_pin_id=IDS,
             title=IDS | st.none(),
             importance=NUMBERS,
+            probability=NUMBERS,
             size=COUNTS,
             last_action_time=TIMES,
             origin=st.sampled_from(InterestOrigin),
@@ -59,9 +65,15 @@ PROFILES = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    embedding_space=NAMES,
+    parameters_version=NAMES,
     computed_at=TIMES,
     actions_until=TIMES,
+    profiles_version=NAMES,
     seen_pins=COUNTS,
+    artefact_version=NAMES,
+    request_id=NAMES,
+    degraded=DEGRADED,
 )
 
 
@@ -77,17 +89,26 @@ def test_a_profile_survives_the_wire(value: Profile) -> None:
     assert decoding.profile(encoding.profile(value)) == value
 
 
-@given(st.lists(st.builds(SimilarPin, IDS, SCORES), max_size=5), IDS)
-def test_neighbours_survive_the_wire(pins: list[SimilarPin], pin_id: str) -> None:
+@given(st.lists(st.builds(SimilarPin, IDS, SCORES), max_size=5), IDS, NAMES, NAMES)
+def test_neighbours_survive_the_wire(
+    pins: list[SimilarPin], pin_id: str, artefact_version: str, request_id: str
+) -> None:
     """A neighbour always has a score."""
-    value = SimilarPins(pins=tuple(pins), cache_hit=True)
+    value = SimilarPins(
+        pins=tuple(pins), cache_hit=True, artefact_version=artefact_version, request_id=request_id
+    )
     assert decoding.similar_pins(encoding.similar_pins(pin_id, value)) == value
 
 
 @given(st.builds(Pin, IDS, IDS | st.none(), IDS | st.none(), st.booleans()))
 def test_a_pin_survives_the_wire(value: Pin) -> None:
     """An empty title and an empty representative are None."""
-    assert decoding.pins(pb.GetPinsResponse(pins=[encoding.pin(value)])).pins == (value,)
+    message = pb.GetPinsResponse(
+        pins=[encoding.pin(value)], unknown_pin_ids=["?"], artefact_version="v7", request_id="r-1"
+    )
+    assert decoding.pins(message) == Pins(
+        pins=(value,), unknown_pin_ids=("?",), artefact_version="v7", request_id="r-1"
+    )
 
 
 @pytest.mark.parametrize(
