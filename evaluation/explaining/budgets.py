@@ -21,7 +21,7 @@ from evaluation.explaining.judging import METRICS, worth
 from evaluation.explaining.outcome import Outcome
 from evaluation.explaining.presenting import OVER_BEST, lift_table, measures
 from evaluation.explaining.sights import Places, Sight
-from evaluation.explaining.words import lifted, side
+from evaluation.explaining.words import lifted, weighed
 from evaluation.methods import SINGLES
 from evaluation.results import Column
 from model.budget import budget_per_interest
@@ -131,10 +131,9 @@ def _answer(outcome: Outcome) -> str:
     for e in ES:
         gain = outcome.lift(_key("medoid", e, "proportional"), _key("medoid", e, "equal"), recall)
         rest = outcome.lift(_key("medoid", e, "proportional"), SINGLE_KEYS, recall)
-        verdict = {"above": "adds", "below": "costs", "level": "changes nothing certain:"}[side(gain)]
         sentences.append(
-            f"With {e} medoids a budget in proportion to importance {verdict} {lifted(gain)} in recall over "
-            f"equal ones, and stands at {lifted(rest)} over the best single embedding."
+            f"With {e} medoids, budgets in proportion to importance change recall by {weighed(gain)}, to "
+            f"{lifted(rest)} over the best single embedding."
         )
     return " ".join(sentences)
 

@@ -13,7 +13,7 @@ from evaluation.explaining.judging import METRICS, worth
 from evaluation.explaining.outcome import Outcome
 from evaluation.explaining.presenting import ends, measures
 from evaluation.explaining.sights import Sight
-from evaluation.explaining.words import lifted
+from evaluation.explaining.words import weighed
 from evaluation.results import Cell, Column, Figure, Row, Series, Table
 
 BINS: Final = ((2, 2), (3, 4), (5, 8), (9, 16), (17, None))
@@ -211,17 +211,18 @@ def _climb(outcome: Outcome, scope: str, name: str) -> str:
     recall = METRICS[2]
     climb = outcome.lift(f"{scope}.{_CENTROID}", f"{scope}.1", recall)
     gap = outcome.lift(f"{scope}.{_CENTROID}", f"{scope}.{_MEDOID}", recall)
-    worth_of = _worth_in_pins(outcome, scope)
     return (
-        f"In {name}, the mean of all pins finds {lifted(climb)} against one random pin, and {lifted(gap)} "
-        f"against the medoid, which finds as much as the mean of {worth_of} random pins."
+        f"In {name}, the mean of all pins finds {weighed(climb)}, against one random pin, and "
+        f"{weighed(gap)}, against the medoid. The medoid is worth the mean of "
+        f"{_worth_in_pins(outcome, scope, recall)} random pins in recall, of "
+        f"{_worth_in_pins(outcome, scope, METRICS[0])} in relevance at the calibrated threshold."
     )
 
 
-def _worth_in_pins(outcome: Outcome, scope: str) -> str:
-    """Between which numbers of averaged pins the medoid's recall lies."""
-    values = [outcome.value(f"{scope}.{s}", METRICS[2]) for s in MEMBERS]
-    medoid = outcome.value(f"{scope}.{_MEDOID}", METRICS[2])
+def _worth_in_pins(outcome: Outcome, scope: str, metric: str) -> str:
+    """Between which numbers of averaged pins the medoid's value lies."""
+    values = [outcome.value(f"{scope}.{s}", metric) for s in MEMBERS]
+    medoid = outcome.value(f"{scope}.{_MEDOID}", metric)
     worse = [s for s, value in zip(MEMBERS, values, strict=True) if value <= medoid]
     if not worse:
         return "less than 1"

@@ -21,7 +21,7 @@ from evaluation.explaining.judging import METRICS, reach, worth
 from evaluation.explaining.outcome import Outcome
 from evaluation.explaining.presenting import OVER_BEST, lift_table, measures
 from evaluation.explaining.sights import Places, Sight
-from evaluation.explaining.words import lifted, share, side
+from evaluation.explaining.words import lifted, share, weighed
 from evaluation.methods import SINGLES
 from evaluation.results import Column
 
@@ -128,11 +128,11 @@ def _answer(outcome: Outcome, noise: Mapping[str, float]) -> str:
     gain = outcome.lift("top", _ONE_DRAW, recall)
     day = outcome.lift(f"day-{REQUESTS[-1]}", _ONE_DRAW, recall)
     missing = outcome.lift(_ONE_DRAW, SINGLE_KEYS, recall)
-    verdict = {"above": "gains", "below": "loses", "level": "changes nothing certain:"}
     return (
-        f"Drawing is {share(noise[recall])} of the variance of recall. Taking the 3 most important interests "
-        f"{verdict[side(gain)]} {lifted(gain)} in recall, {REQUESTS[-1]} requests a day instead of one "
-        f"{verdict[side(day)]} {lifted(day)}; to the best single embedding, {lifted(missing)} is missing."
+        f"Drawing is {share(noise[recall])} of the variance of recall between requests. The 3 most "
+        f"important interests change recall by {weighed(gain)}, {REQUESTS[-1]} requests a day instead of "
+        f"one by {weighed(day)}; one request of drawn medoids stands at {lifted(missing)} over the best "
+        "single embedding."
     )
 
 

@@ -12,10 +12,12 @@ from evaluation.explaining import (
     granularity,
     hubs,
     list_size,
+    steps,
 )
 from evaluation.explaining.experiment import Experiment
 
 EXPERIMENTS: Final[tuple[Experiment, ...]] = (
+    steps.EXPERIMENT,
     denoising.EXPERIMENT,
     granularity.EXPERIMENT,
     drawing_interests.EXPERIMENT,

@@ -160,7 +160,11 @@ def _from_to(outcome: Outcome, name: str, first: tuple[int, int], last: tuple[in
     before, after = ((_key("sampled", *at), _singles(*at)) for at in (first, last))
     lifts = [outcome.lift(*pair, METRICS[2]) for pair in (before, after)]
     change = side(outcome.change(after, before, METRICS[2]))
-    verdict: Mapping[str, str] = {"above": "shrinks", "below": "grows", "level": "stays as it is"}
+    verdict: Mapping[str, str] = {
+        "above": "shrinks",
+        "below": "grows",
+        "level": "does not change beyond the interval",
+    }
     return (
         f"{name[0].upper()}{name[1:]}, the distance of 3 sampled medoids from the best single embedding in "
         f"recall {verdict[change]}: {lifted(lifts[0])} becomes {lifted(lifts[1])}."

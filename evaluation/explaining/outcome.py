@@ -9,6 +9,9 @@ from evaluation.protocol import Case
 from evaluation.resampling import Resampled, resample
 from evaluation.results import Lift
 
+Keys = str | Sequence[str]
+"""A key, or those of which the best is meant."""
+
 _ENDS = (2.5, 97.5)
 
 
@@ -50,10 +53,9 @@ class Outcome:
         """The key with the highest mean."""
         return max(keys, key=lambda key: self.value(key, column))
 
-    def lift(self, key: str, over: str | Sequence[str], column: str) -> Lift | None:
-        """How much more one key has than another, or than the best of several."""
-        other = over if isinstance(over, str) else self.best(over, column)
-        return self._resampled.lift(self._place[key, column], self._place[other, column])
+    def lift(self, key: Keys, over: Keys, column: str) -> Lift | None:
+        """How much more one key has than another; of several the best is meant."""
+        return self._resampled.lift(*self._pair((key, over), column))
 
     def ratio(self, key: str, column: str, by: str) -> Lift | None:
         """One column of a key divided by another, with its interval; None where the other is nothing."""
@@ -73,8 +75,8 @@ class Outcome:
 
     def change(
         self,
-        after: tuple[str, str | Sequence[str]],
-        before: tuple[str, str | Sequence[str]],
+        after: tuple[Keys, Keys],
+        before: tuple[Keys, Keys],
         column: str,
     ) -> Lift | None:
         """How a lift, given as (key, over), differs from another one: (1 + after) / (1 + before) - 1."""
@@ -93,7 +95,6 @@ class Outcome:
         """float64 [..., groups]: columns added up in groups."""
         return np.stack([values[..., list(group)].sum(axis=-1) for group in places], axis=-1)
 
-    def _pair(self, pair: tuple[str, str | Sequence[str]], column: str) -> tuple[int, int]:
-        key, over = pair
-        other = over if isinstance(over, str) else self.best(over, column)
-        return self._place[key, column], self._place[other, column]
+    def _pair(self, pair: tuple[Keys, Keys], column: str) -> tuple[int, int]:
+        key, over = (keys if isinstance(keys, str) else self.best(keys, column) for keys in pair)
+        return self._place[key, column], self._place[over, column]

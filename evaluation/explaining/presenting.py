@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.explaining.judging import METRICS
-from evaluation.explaining.outcome import Outcome
+from evaluation.explaining.outcome import Keys, Outcome
 from evaluation.results import Cell, Column, Figure, Lift, Row, Series, Table, Threshold, Unit
 
 OVER_BEST = "lift over the best single embedding"
-
-Over = str | Sequence[str]
-"""A key, or the keys of which the best is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +15,8 @@ class Point:
     """One value of a line: the lift of a key over others, at x."""
 
     x: float | str
-    key: str
-    over: Over
+    key: Keys
+    over: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def lift_table(
     titles: Mapping[str, str],
     *,
     title: str,
-    over: Over,
+    over: Keys,
     note: str = "",
     extra: Mapping[str, tuple[Column, Mapping[str, float]]] | None = None,
 ) -> Table:
@@ -111,7 +108,7 @@ def lift_table(
     )
 
 
-def cell(outcome: Outcome, key: str, metric: str, over: Over) -> Cell:
+def cell(outcome: Outcome, key: str, metric: str, over: Keys) -> Cell:
     """A value with its lift."""
     low, high = outcome.interval(key, metric)
     lift = outcome.lift(key, over, metric)

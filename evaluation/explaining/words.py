@@ -24,6 +24,11 @@ def lifted(lift: Lift | None) -> str:
     return f"{numbers.lift(lift)} ({ends})" if ends else numbers.lift(lift)
 
 
+def weighed(lift: Lift | None) -> str:
+    """A change with its interval, and that it is nothing certain where that is so."""
+    return lifted(lift) if side(lift) != "level" else f"{lifted(lift)}, within the noise"
+
+
 def share(value: float) -> str:
     """0.123 as 12.3 %."""
     return numbers.percent(value)

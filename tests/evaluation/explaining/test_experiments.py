@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.explaining import budgets, denoising, drawing_interests, granularity, hubs, list_size
+from evaluation.explaining import budgets, denoising, drawing_interests, granularity, hubs, list_size, steps
 from evaluation.explaining.anisotropy import principal
 from evaluation.explaining.budgets import portions
 from evaluation.explaining.experiment import Bench, Experiment, Observation, Observed
@@ -185,3 +185,17 @@ def test_only_validation_is_looked_at(tmp_path: Path) -> None:
     """The test period is for the chosen method."""
     observed = observed_of(hamlet(), tmp_path, budgets.EXPERIMENT)
     assert {case.day for case in observed.cases} == {DAY_0, DAY_0 + 1}
+
+
+def test_overlap_makes_room_for_more_of_all() -> None:
+    """Two equal lists of four are one; filled, it goes on to six, and ends where both lists end."""
+    lists = [np.arange(8), np.arange(8)]
+    assert steps.filled(lists, np.ones(2), 6).tolist() == [0, 1, 2, 3, 4, 5]
+    assert len(steps.filled(lists, np.ones(2), 20)) == 8
+
+
+def test_the_last_steps_are_the_average() -> None:
+    """One cluster a user and weights that decay: what the evaluation calls the decay average."""
+    found = shown(steps.EXPERIMENT, on_circle(case_of([0, 1, 7, 13], [3, 4])))
+    assert found["decayed"].tolist() == found["decay-0.01"].tolist()
+    assert found["one"].tolist() == found["decay-0"].tolist()
