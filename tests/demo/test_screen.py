@@ -1,6 +1,7 @@
 """The demo's screen: columns on a wide terminal, plain lines in a file."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -76,6 +77,13 @@ def test_a_command_stays_on_one_line() -> None:
         "Build  (finished before, and nothing has changed)",
         "$ python -m index_builder build --data " + "x" * 80,
     ]
+
+
+def test_in_a_file_nothing_is_cut() -> None:
+    """A title longer than a screen is wide is whole in a log."""
+    file = io.StringIO()
+    Screen(file).person(replace(ANN, recent=[Recent(title="x" * 200, days_ago=0)]))
+    assert f"        today  {'x' * 200}" in file.getvalue().splitlines()
 
 
 def test_titles_stay_on_their_line() -> None:
