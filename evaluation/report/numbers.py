@@ -12,8 +12,8 @@ _PER_CENT = f"{NARROW_SPACE}%"
 _PERCENT_SIGN = re.compile(r"(?<=\d) ?%")
 _HYPHEN = re.compile(r"(?<![\w-])-(?=\d)")
 """Before a negative number; not within a date or a name."""
-_DECIMALS: dict[Unit, int] = {"cosine": 3, "count": 0, "ms": 2, "s": 1, "lift": 1, "none": 3}
-_SUFFIX: dict[Unit, str] = {"ms": "ms", "s": "s"}
+_DECIMALS: dict[Unit, int] = {"cosine": 3, "count": 0, "us": 0, "ms": 2, "s": 1, "lift": 1, "none": 3}
+_SUFFIX: dict[Unit, str] = {"us": "µs", "ms": "ms", "s": "s"}
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
