@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -87,7 +87,8 @@ class Screen:
         if self._console.width < SIDE_BY_SIDE_COLUMNS:
             for block in blocks:
                 # In a file nothing is cut.
-                self._console.print(block, no_wrap=True, overflow="ellipsis", soft_wrap=self._is_plain)
+                overflow: OverflowMethod = "ignore" if self._is_plain else "ellipsis"
+                self._console.print(block, no_wrap=True, overflow=overflow, soft_wrap=self._is_plain)
             return
         grid = Table.grid(expand=True)
         for _ in blocks:
