@@ -72,6 +72,21 @@ def test_changed_source_runs_it_again(counted: Counted) -> None:
     assert counted.times_run == 2
 
 
+def test_a_changed_line_of_source_runs_it_again(
+    counted: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the files counts, not only which there are."""
+    monkeypatch.setattr("demo.stages.ROOT", tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "ward.py").write_text("ALPHA = 1")
+    counted.stages.run(counted.stage)
+    counted.stages.run(counted.stage)
+    assert counted.times_run == 1
+    (tmp_path / "model" / "ward.py").write_text("ALPHA = 2")
+    counted.stages.run(counted.stage)
+    assert counted.times_run == 2
+
+
 def test_a_missing_output_runs_it_again(counted: Counted) -> None:
     """What was deleted by hand is made again."""
     counted.stages.run(counted.stage)
