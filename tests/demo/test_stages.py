@@ -1,5 +1,6 @@
 """Stages: run once, and again only when something they depend on has changed."""
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,15 @@ def test_a_changed_input_runs_it_again(counted: Counted) -> None:
     """Other data, another result."""
     counted.stages.run(counted.stage)
     counted.input.write_text("second one")
+    counted.stages.run(counted.stage)
+    assert counted.times_run == 2
+
+
+def test_an_input_rewritten_at_the_same_size_runs_it_again(counted: Counted) -> None:
+    """Its time of change tells."""
+    counted.stages.run(counted.stage)
+    counted.input.write_text("FIRST")
+    os.utime(counted.input, (1, 1))
     counted.stages.run(counted.stage)
     assert counted.times_run == 2
 
