@@ -125,15 +125,14 @@ def embeddings_figures(measured: Measured, setting: Setting) -> dict[str, Figure
 def interests_figure(measured: Measured) -> dict[str, Figure]:
     """How many interests users have."""
     counts = measured.values[CLUSTERS_STAGE][:, 0].astype(int)
-    n_of = np.bincount(np.minimum(counts, _MOST_SHOWN))[1:]
-    names = [*(str(i + 1) for i in range(len(n_of)))]
-    if counts.max() > _MOST_SHOWN:
-        names[-1] = f"{_MOST_SHOWN}+"
+    step = -(-int(counts.max()) // _MOST_BARS)
+    n_of = np.bincount((counts - 1) // step)
+    names = [str(1 + step * i) for i in range(len(n_of))]
     return {
         "interests.users": Figure(
             title="Interests a user",
             shape="bars",
-            x_title="interests",
+            x_title="interests" if step == 1 else f"interests, {step} numbers a bar: the smallest of them",
             y_title="cases",
             y_unit="count",
             note="Clusters at the calibrated alpha, one count for every day that a user is judged on.",
@@ -201,17 +200,17 @@ def report(
     """Everything in one record."""
     return Report(
         world=_summary(setting.world, n_cases),
-        protocol=readings(setting.protocol),
+        protocol=(*readings(setting.protocol), setting.search),
         thresholds=setting.thresholds,
         findings=findings,
         tables=tables,
         figures=figures,
-        seconds=seconds,
+        seconds={**setting.seconds, **seconds},
         galleries=galleries or {},
     )
 
 
-_MOST_SHOWN = 25
+_MOST_BARS = 25
 
 
 def _over_e(comparison: Comparison, metric: str, title: str) -> Figure:
@@ -241,7 +240,7 @@ def _diversity_over_e(measured: Measured, world: World) -> Figure:
     """An answer's diversity beside that of what users then did, of those who did more than one thing."""
     e = tuple(float(method.e) for method in FIGURE_7)
     means = [float(np.nanmean(measured.values[DIVERSITY + method.key])) for method in FIGURE_7]
-    own = [_own_diversity(case, world) for case in measured.cases if len(case.positives) > 1]
+    own = [own_diversity(case, world) for case in measured.cases if len(case.positives) > 1]
     users = Series(
         name="the pins users acted on that day", kind="single", x=e, y=(float(np.mean(own or 0)),) * len(e)
     )
@@ -260,7 +259,7 @@ def _diversity_over_e(measured: Measured, world: World) -> Figure:
     )
 
 
-def _own_diversity(case: Case, world: World) -> float:
+def own_diversity(case: Case, world: World) -> float:
     """The mean of 1 - cosine over the pairs of pins that a user acted on in one day."""
     X = world.vectors[case.positives].astype(np.float32)
     return float(1 - (X @ X.T)[np.triu_indices(len(X), 1)].mean())

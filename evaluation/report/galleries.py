@@ -83,7 +83,7 @@ def split_glyph(title: str) -> tuple[str, str]:
 
 def cut(title: str) -> str:
     """A title at a length that fits, cut between words where there are any."""
-    title = " ".join(title.split())
+    title = title.strip()
     if len(title) <= _LONGEST_TITLE:
         return title
     short = textwrap.shorten(title, _LONGEST_TITLE, placeholder="…")
