@@ -63,6 +63,7 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
             **threshold_figure(test.comparison, chosen, setting),
             **interests_figure(test.measured),
             **pictures.figures,
+            **bill.figures,
         },
         galleries=pictures.galleries,
         findings=findings(chosen, validation.comparison, test.comparison),

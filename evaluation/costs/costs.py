@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from evaluation.costs.comparing import Arrays, Graph, index_costs, pool_costs
 from evaluation.costs.facts import CostFacts
+from evaluation.costs.figures import saved_figure
 from evaluation.costs.indexes import kept, variants
 from evaluation.costs.policy import MIN_PINS, CostPolicy
 from evaluation.costs.refining import RefinedPool, refined_pool
@@ -18,7 +19,7 @@ from evaluation.costs.tables import cost_tables
 from evaluation.costs.timing import alone
 from evaluation.indexes import IndexParameters, cached_index
 from evaluation.protocol import Case
-from evaluation.results import Table
+from evaluation.results import Figure, Table
 from evaluation.running import Plan, Setting, identity
 from evaluation.stages import Stages
 from process.progress import Reporter
@@ -32,10 +33,12 @@ class Costs:
 
     Attributes:
         tables: By key.
+        figures: By key.
         seconds: By stage.
     """
 
     tables: Mapping[str, Table]
+    figures: Mapping[str, Figure]
     seconds: Mapping[str, float]
 
 
@@ -56,7 +59,7 @@ def costs(
     """
     pool, policy = setting.world.vectors, policy or CostPolicy()
     if len(pool) < MIN_PINS:
-        return Costs(tables={}, seconds={})
+        return Costs(tables={}, figures={}, seconds={})
     refined = refined_pool(setting.pins, pool) if setting.pins else None
     work = _Work(setting, policy, reporter)
     requests = work.requests(cases)
@@ -70,7 +73,8 @@ def costs(
         refined=refined,
         replays=work.replays(requests),
     )
-    return Costs(tables=cost_tables(facts, policy), seconds=work.seconds)
+    tables = cost_tables(facts, policy)
+    return Costs(tables=tables, figures=saved_figure(tables["table2.saved"]), seconds=work.seconds)
 
 
 class _Work:
@@ -163,5 +167,5 @@ def _source_digest() -> str:
     return digest.hexdigest()
 
 
-_NOT_MEASURING = frozenset({"cells.py", "costs.py", "facts.py", "tables.py"})
+_NOT_MEASURING = frozenset({"cells.py", "costs.py", "facts.py", "figures.py", "tables.py"})
 """What puts together what was measured."""

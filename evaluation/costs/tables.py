@@ -13,6 +13,7 @@ from evaluation.costs.facts import CostFacts
 from evaluation.costs.policy import CostPolicy
 from evaluation.costs.refining import RefinedPool
 from evaluation.costs.replaying import Replay
+from evaluation.report.numbers import percent
 from evaluation.results import Cell, Column, Row, Table
 
 _BYTES_A_FLOAT16: Final = 2
@@ -51,7 +52,7 @@ def _index_line(facts: CostFacts, policy: CostPolicy) -> Row:
     before, after = facts.us("lsh"), facts.us("hnsw")
     return Row(
         name="LSH → HNSW",
-        note=f"a query, {facts.target_recall:.1%} of the {policy.k} nearest found",
+        note=f"a query, {percent(facts.target_recall)} of the {policy.k} nearest found",
         cells={
             "before": cost(before),
             "after": cost(after),
@@ -65,10 +66,10 @@ def _pool_line(facts: CostFacts, policy: CostPolicy) -> Row:
     if facts.pools is None:
         return Row(name=name, note=_NOT_MEASURED, cells={"change": Cell(value=None, paper=papers)})
     before, after = facts.pools["us"]
-    left = facts.pools["pins"][1] / facts.pools["pins"][0]
+    n_full, n_left = facts.pools["pins"]
     return Row(
         name=name,
-        note=f"a query at efSearch {policy.ef_search}, {left:.1%} of the pins left",
+        note=f"a query at efSearch {policy.ef_search}, {n_left:,.0f} of {n_full:,.0f} pins left",
         cells={"before": cost(before), "after": cost(after), "change": change(after, before, papers)},
     )
 
@@ -77,8 +78,8 @@ def _cache_line(facts: CostFacts, policy: CostPolicy) -> Row:
     replay = facts.replays[1 + policy.capacities.index(policy.headline)]
     before, after = facts.uncached_us(replay), facts.cached_us(replay)
     return Row(
-        name="Centroids → medoids with a cache",
-        note=f"a request of {policy.e} interests, lists cached for {policy.headline:.0%} of the pool",
+        name="Centroids → cached medoids",
+        note=f"a request of {policy.e} interests, lists cached for {percent(policy.headline, 0)} of the pool",
         cells={
             "before": cost(before),
             "after": cost(after),
@@ -94,17 +95,17 @@ def _index_table(facts: CostFacts, policy: CostPolicy) -> Table:
         note=(
             f"{facts.n_queries} medoid pins of real requests, each searched for alone on one thread, its "
             f"{policy.k} nearest pins wanted: what the service fetches for one of three interests. Each kind "
-            f"tries just hard enough to find {facts.target_recall:.1%} of them, or a little more, in the "
-            "cheapest of some variants. The LSH here compares the signs of every pin (Hamming distance), then "
-            "the vectors of the best; the paper’s is by orthoplexes, another kind."
+            f"tries just hard enough to find {percent(facts.target_recall)} of them, or a little more, in "
+            "the cheapest of some variants. The LSH here compares the signs of every pin (Hamming distance), "
+            f"then the vectors of the best; the paper’s is by orthoplexes, another kind.{_small_pool(facts)}"
         ),
         columns={
             "us": Column(title="CPU a query", unit="us", higher_is_better=False),
-            "against": Column(title="against LSH", unit="lift", higher_is_better=None),
+            "against": Column(title="Against LSH", unit="lift", higher_is_better=None),
             "recall": Column(title=f"Recall@{policy.k}", unit="share", higher_is_better=None),
             "bytes": Column(title="Index, bytes a vector", unit="count", higher_is_better=False),
-            "all": Column(title="with the vectors it reads", unit="count", higher_is_better=False),
-            "build": Column(title="Build", unit="s", higher_is_better=False),
+            "all": Column(title="With the vectors it reads", unit="count", higher_is_better=False),
+            "build": Column(title="Build", unit="s", higher_is_better=None),
         },
         rows=tuple(_index_row(kind, facts) for kind in reached)
         + tuple(
@@ -116,6 +117,13 @@ def _index_table(facts: CostFacts, policy: CostPolicy) -> Table:
     )
 
 
+def _small_pool(facts: CostFacts) -> str:
+    """A sentence for a pool that no index is needed for."""
+    if np.isnan(facts.us("hnsw")).any() or np.median(facts.us("exact")) > np.median(facts.us("hnsw")):
+        return ""
+    return f" A pool of {facts.n_pins:,} pins is so small that comparing all of them costs no more than HNSW."
+
+
 def _index_row(kind: str, facts: CostFacts) -> Row:
     own = round(facts.fact("bytes", kind) / facts.n_pins)
     vectors = 0 if kind == "exact" else _BYTES_A_FLOAT16 * facts.dimension
@@ -124,8 +132,9 @@ def _index_row(kind: str, facts: CostFacts) -> Row:
         "recall": Cell(value=facts.fact("recall", kind)),
         "bytes": Cell(value=own),
         "all": Cell(value=own + vectors),
-        "build": Cell(value=facts.fact("build_s", kind)),
     }
+    if kind != "exact":
+        cells["build"] = Cell(value=facts.fact("build_s", kind))
     if kind != "lsh":
         papers = paper.TABLE_2[_INDEX] if kind == "hnsw" else None
         cells["against"] = change(facts.us(kind), facts.us("lsh"), papers)
@@ -162,9 +171,9 @@ def _pool_table(pools: Arrays, refined: RefinedPool, policy: CostPolicy) -> Tabl
         columns={
             "pins": Column(title="Pins", unit="count", higher_is_better=None),
             "us": Column(title="CPU a query", unit="us", higher_is_better=None),
-            "us_against": Column(title="against all", unit="lift", higher_is_better=None),
+            "us_against": Column(title="Against all", unit="lift", higher_is_better=None),
             "bytes": Column(title="Index", unit="bytes", higher_is_better=None),
-            "bytes_against": Column(title="against all", unit="lift", higher_is_better=None),
+            "bytes_against": Column(title="Against all", unit="lift", higher_is_better=None),
             "recall": Column(title=f"Recall@{policy.k} of its pool", unit="share", higher_is_better=None),
         },
         rows=(
@@ -195,7 +204,7 @@ def _cache_table(facts: CostFacts, policy: CostPolicy) -> Table:
             "hits": Column(title="Lists from the cache", unit="share", higher_is_better=True),
             "searches": Column(title="Searches a request", unit="none", higher_is_better=False),
             "us": Column(title="CPU a request", unit="us", higher_is_better=False),
-            "against": Column(title="against centroids", unit="lift", higher_is_better=None),
+            "against": Column(title="Against centroids", unit="lift", higher_is_better=None),
         },
         rows=tuple(_cache_rows(facts, policy)),
         foot=(_ROUNDS.format(policy.n_rounds), _BEST),
@@ -241,7 +250,7 @@ def _counted(ratio: Cell) -> Cell:
 
 
 def _capacity(share: float, facts: CostFacts) -> str:
-    return f"{share:.0%} of the pool: {max(1, round(share * facts.n_pins)):,} lists"
+    return f"{percent(share, 0)} of the pool: {max(1, round(share * facts.n_pins)):,} lists"
 
 
 _ROUNDS = "The middle of {} rounds of measuring; in brackets: the lowest and the highest."
