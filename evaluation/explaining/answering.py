@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.explaining.sights import Places, Sight
+from evaluation.fixed_temperature import FusePolicy, fused_scores
 from evaluation.methods import SINGLES, Method
-from model.fusing import FusePolicy, fuse, fused_scores, union
+from model.fusing import fuse, union
 from model.representatives import representatives
 
 SINGLE_KEYS: Final = tuple(method.key for method in SINGLES)

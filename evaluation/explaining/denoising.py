@@ -11,7 +11,7 @@ from evaluation.explaining.answering import averaged, interests_of, ranking
 from evaluation.explaining.experiment import Bench, Conclusion, Experiment, Observation, Observed, Observer
 from evaluation.explaining.judging import METRICS, worth
 from evaluation.explaining.outcome import Outcome
-from evaluation.explaining.presenting import ends, measures
+from evaluation.explaining.presenting import DRAWN, as_cell, ends, measures
 from evaluation.explaining.sights import Sight
 from evaluation.explaining.words import weighed
 from evaluation.results import Cell, Column, Figure, Row, Series, Table
@@ -62,9 +62,7 @@ def conclude(observed: Observed) -> Conclusion:
     titles = measures(observed.thresholds)
     return Conclusion(
         answer=_answer(outcome),
-        figures={
-            f"members.{metric}": _by_members(outcome, metric, title) for metric, title in titles.items()
-        },
+        figures={f"members.{metric}": _by_members(outcome, metric, titles[metric]) for metric in DRAWN},
         tables={"sizes": _by_size(outcome, observed, titles)},
     )
 
@@ -186,14 +184,10 @@ def _size_cells(outcome: Outcome, observed: Observed, low: int, titles: Mapping[
     medoid, centroid = f"size-{low}.{_MEDOID}", f"size-{low}.{_CENTROID}"
     cosine = outcome.ratio(medoid, _COSINE, _COUNT)
     count = float(observed.values[medoid][:, _SUMS.index(_COUNT)].sum())
-    lifts = {metric: outcome.lift(centroid, medoid, metric) for metric in titles}
     return {
         _COUNT: Cell(value=count),
         _COSINE: Cell(value=cosine.value if cosine else None),
-        **{
-            metric: Cell(value=lift.value, low=lift.low, high=lift.high) if lift else Cell(value=None)
-            for metric, lift in lifts.items()
-        },
+        **{metric: as_cell(outcome.lift(centroid, medoid, metric)) for metric in titles},
     }
 
 

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from evaluation.explaining.outcome import Outcome
 from evaluation.explaining.sights import Sight
+from evaluation.fixed_temperature import FusePolicy
 from evaluation.methods import DEFAULT_E, PAPERS_LAMBDA
 from evaluation.protocol import Case, Protocol
 from evaluation.results import Figure, Table, Threshold
 from evaluation.worlds import World
-from model.fusing import FusePolicy
 
 FUSION = FusePolicy(n_representatives=20, temperature=0.3, fused_share=0.85)
 """The fused method of experiments that do not vary it."""

@@ -64,7 +64,7 @@ def conclude(observed: Observed) -> Conclusion:
         Line(
             name,
             kind,
-            tuple(Point(round(counts[f], 2), f"{key}.{f:g}", SINGLE_KEYS) for f in reversed(FACTORS)),
+            tuple(Point(_tick(f, counts[f]), f"{key}.{f:g}", SINGLE_KEYS) for f in reversed(FACTORS)),
         )
         for key, (name, kind) in _METHODS.items()
     ]
@@ -76,9 +76,8 @@ def conclude(observed: Observed) -> Conclusion:
             lines,
             measures(observed.thresholds),
             title="Lift by clusters a user",
-            x_title="clusters a user, mean",
-            x_unit="count",
-            note=f"Y: {OVER_BEST}. Alpha, from left to right: {_listed_factors()} times the calibrated one.",
+            x_title="alpha over the calibrated one; clusters a user",
+            note=f"Y: {OVER_BEST}. On the left one cluster a user, on the right every pin for itself.",
         ),
     )
 
@@ -116,8 +115,9 @@ def _answer(outcome: Outcome, counts: Mapping[float, float]) -> str:
     )
 
 
-def _listed_factors() -> str:
-    return listed(["infinitely many" if np.isinf(f) else f"{f:g}" for f in reversed(FACTORS)])
+def _tick(factor: float, count: float) -> str:
+    """The factor, and below it what it makes of users."""
+    return f"{'∞' if np.isinf(factor) else f'{factor:g}'}\n{count:.1f}"
 
 
 EXPERIMENT = Experiment(

@@ -61,7 +61,7 @@ def conclude(observed: Observed) -> Conclusion:
     sizes = [n for n in SIZES if 2 * n <= observed.world.n_pins]
     parts = [part for part in PARTS if 2 * observed.protocol.n_candidates * part <= observed.world.n_pins]
     n = max((size for size in sizes if size <= observed.protocol.n_candidates), default=SIZES[0])
-    by_size = [_line(key, [(float(size), size, 1) for size in sizes]) for key in _METHODS]
+    by_size = [_line(key, [(f"{size:,}", size, 1) for size in sizes]) for key in _METHODS]
     by_part = [_line(key, [(f"1/{part}", n, part) for part in parts]) for key in _METHODS]
     return Conclusion(
         answer=_answer(outcome, sizes, parts, n),
@@ -73,7 +73,6 @@ def conclude(observed: Observed) -> Conclusion:
                 titles,
                 title="Lift by candidates",
                 x_title="candidates",
-                x_unit="count",
                 note=f"Y: {OVER_BEST} at the same number of candidates.",
             ),
             **lift_figures(
@@ -140,7 +139,7 @@ def _singles(n: int, part: int) -> Sequence[str]:
     return [_key(key, n, part) for key in SINGLE_KEYS]
 
 
-def _line(method: str, at: Sequence[tuple[float | str, int, int]]) -> Line:
+def _line(method: str, at: Sequence[tuple[str, int, int]]) -> Line:
     name, kind = _METHODS[method]
     return Line(name, kind, tuple(Point(x, _key(method, n, part), _singles(n, part)) for x, n, part in at))
 
@@ -150,7 +149,7 @@ def _answer(outcome: Outcome, sizes: Sequence[int], parts: Sequence[int], n: int
     if len(sizes) < 2 or len(parts) < 2:
         return "The pool is too small to tell: no two list sizes are at most half of it."
     ends = {
-        f"from {sizes[0]} to {sizes[-1]} candidates": ((sizes[0], 1), (sizes[-1], 1)),
+        f"from {sizes[0]:,} to {sizes[-1]:,} candidates": ((sizes[0], 1), (sizes[-1], 1)),
         f"from the whole pool to 1/{parts[-1]} of it": ((n, 1), (n, parts[-1])),
     }
     return " ".join(_from_to(outcome, name, first, last) for name, (first, last) in ends.items())

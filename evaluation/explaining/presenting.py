@@ -1,11 +1,16 @@
 """Figures and tables of lifts, in the form of every report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.explaining.judging import METRICS
 from evaluation.explaining.outcome import Keys, Outcome
 from evaluation.results import Cell, Column, Figure, Lift, Row, Series, Table, Threshold, Unit
+
+DRAWN = (METRICS[0], METRICS[2])
+"""What figures show; relevance at 0.8 goes with the one or the other, and stands in tables."""
+
+_VALUE = "value"
 
 OVER_BEST = "lift over the best single embedding"
 
@@ -49,7 +54,7 @@ def lift_figures(
     x_unit: Unit = "none",
     note: str = "",
 ) -> dict[str, Figure]:
-    """One figure a metric."""
+    """Two figures: of relevance at the calibrated threshold, and of recall."""
     return {
         f"{key}.{metric}": Figure(
             title=f"{title}: {metric_title.lower()}",
@@ -62,6 +67,7 @@ def lift_figures(
             series=tuple(line for line in (_series(outcome, one, metric) for one in lines) if line.x),
         )
         for metric, metric_title in titles.items()
+        if metric in DRAWN
     }
 
 
@@ -75,7 +81,7 @@ def lift_table(
     note: str = "",
     extra: Mapping[str, tuple[Column, Mapping[str, float]]] | None = None,
 ) -> Table:
-    """Values and their lifts: one line a (key, name, kind), one column a metric, and columns of other facts.
+    """Lifts: one line a (key, name, kind), one column a metric, then recall itself and other facts.
 
     Args:
         outcome: Where the values are.
@@ -91,7 +97,8 @@ def lift_table(
         title=title,
         note=note,
         columns={
-            **{metric: Column(title=text, unit="share") for metric, text in titles.items()},
+            **lift_columns(titles),
+            _VALUE: Column(title="Recall itself", unit="share"),
             **{key: column for key, (column, _) in extra.items()},
         },
         rows=tuple(
@@ -99,7 +106,8 @@ def lift_table(
                 name=name,
                 kind=kind,
                 cells={
-                    **{metric: cell(outcome, key, metric, over) for metric in titles},
+                    **lift_cells(outcome, key, over, titles),
+                    _VALUE: Cell(value=outcome.value(key, METRICS[2])),
                     **{name: Cell(value=facts[key]) for name, (_, facts) in extra.items() if key in facts},
                 },
             )
@@ -108,11 +116,19 @@ def lift_table(
     )
 
 
-def cell(outcome: Outcome, key: str, metric: str, over: Keys) -> Cell:
-    """A value with its lift."""
-    low, high = outcome.interval(key, metric)
-    lift = outcome.lift(key, over, metric)
-    return Cell(value=outcome.value(key, metric), low=low, high=high, over_best_single=lift)
+def lift_columns(titles: Mapping[str, str]) -> dict[str, Column]:
+    """A column of lifts for each metric."""
+    return {metric: Column(title=title, unit="lift") for metric, title in titles.items()}
+
+
+def lift_cells(outcome: Outcome, key: Keys, over: Keys, metrics: Iterable[str]) -> dict[str, Cell]:
+    """The lifts of one line."""
+    return {metric: as_cell(outcome.lift(key, over, metric)) for metric in metrics}
+
+
+def as_cell(lift: Lift | None) -> Cell:
+    """A lift as the value of a cell."""
+    return Cell(value=None) if lift is None else Cell(value=lift.value, low=lift.low, high=lift.high)
 
 
 def ends(lift: Lift) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Where is it lost? From the paper's setting to one average and to the fused method, step by step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,11 +24,19 @@ from evaluation.explaining.budgets import portions
 from evaluation.explaining.experiment import Bench, Conclusion, Experiment, Observation, Observed, Observer
 from evaluation.explaining.judging import METRICS, reach, worth
 from evaluation.explaining.outcome import Outcome
-from evaluation.explaining.presenting import OVER_BEST, cell, ends, measures
+from evaluation.explaining.presenting import (
+    DRAWN,
+    OVER_BEST,
+    as_cell,
+    ends,
+    lift_cells,
+    lift_columns,
+    measures,
+)
 from evaluation.explaining.sights import Places, Sight
 from evaluation.explaining.words import lifted, listed, side
 from evaluation.methods import DECAY_AVERAGES, PAPERS_LAMBDA, SINGLES
-from evaluation.results import Cell, Column, Figure, Row, Series, Table
+from evaluation.results import Cell, Figure, Row, Series, Table
 
 _TEN: Final = 10
 _AVERAGE: Final = next(method for method in DECAY_AVERAGES if method.lambda_per_day == PAPERS_LAMBDA)
@@ -36,16 +44,16 @@ _STEPS: Final = {
     "drawn": ("3 medoids, drawn: the paper’s", "several"),
     "important": ("the most important, not drawn", "several"),
     "ten": ("10 medoids, not 3", "several"),
-    "proportional": ("budgets by importance, not equal", "several"),
+    "proportional": ("budgets by importance", "several"),
     "refilled": ("overlap refilled", "several"),
     "centroids": ("centroids, not medoids", "several"),
     "one": ("one cluster a user, not several", "single"),
     "decayed": ("decayed weights, not equal", "single"),
 }
 _BRANCH: Final = {
-    "scored": ("10 medoids scored together, not apart", "fused"),
-    "twenty": ("20 medoids, several an interest", "fused"),
-    "interleaved": ("a part interleaved, not scored", "fused"),
+    "scored": ("10 medoids scored together", "fused"),
+    "twenty": ("20, several an interest", "fused"),
+    "interleaved": ("a part interleaved", "fused"),
 }
 _ORDER: Final = (*_STEPS, *_BRANCH)
 _BEFORE: Final = {
@@ -76,9 +84,7 @@ def conclude(observed: Observed) -> Conclusion:
     titles = measures(observed.thresholds)
     return Conclusion(
         answer=_answer(outcome),
-        figures={
-            f"steps.{metric}": _figure(outcome, metric, titles[metric]) for metric in (METRICS[0], METRICS[2])
-        },
+        figures={"steps.lifts": _figure(outcome, titles)},
         tables={"changes": _table(outcome, titles)},
     )
 
@@ -134,52 +140,57 @@ def _scored(sight: Sight, bench: Bench) -> Iterator[tuple[str, Places]]:
         yield key, from_lists(sight, chosen, together(sight, chosen, temperature), n, fused_share=part)
 
 
-def _figure(outcome: Outcome, metric: str, title: str) -> Figure:
+def _figure(outcome: Outcome, titles: Mapping[str, str]) -> Figure:
+    """Both measures side by side, in colours that stand for no kind of method."""
+    return Figure(
+        title="Step by step",
+        shape="bars",
+        x_title="",
+        y_title=OVER_BEST,
+        y_unit="lift",
+        note="Each step keeps those above it; “10 medoids scored together” goes on from “overlap refilled”.",
+        series=tuple(
+            _series(outcome, metric, title, kind)
+            for (metric, title), kind in zip(titles.items(), ("oracle", "", "other"), strict=True)
+            if metric in DRAWN
+        ),
+    )
+
+
+def _series(outcome: Outcome, metric: str, title: str, kind: str) -> Series:
     lifts = {
         name: lift
         for key, (name, _) in {**_STEPS, **_BRANCH}.items()
         if (lift := outcome.lift(key, SINGLE_KEYS, metric)) is not None
     }
-    return Figure(
-        title=f"{title}, step by step",
-        shape="bars",
-        x_title="",
-        y_title=f"{title}: {OVER_BEST}",
-        y_unit="lift",
-        note="Each step keeps the ones above it; “10 medoids scored together” follows “overlap refilled”.",
-        series=(
-            Series(
-                name=title,
-                kind="several",
-                x=tuple(lifts),
-                y=tuple(lift.value for lift in lifts.values()),
-                low=tuple(ends(lift)[0] for lift in lifts.values()),
-                high=tuple(ends(lift)[1] for lift in lifts.values()),
-            ),
-        ),
+    return Series(
+        name=title,
+        kind=kind,
+        x=tuple(lifts),
+        y=tuple(lift.value for lift in lifts.values()),
+        low=tuple(ends(lift)[0] for lift in lifts.values()),
+        high=tuple(ends(lift)[1] for lift in lifts.values()),
     )
 
 
-def _table(outcome: Outcome, titles: dict[str, str]) -> Table:
-    """Values, and each step's change against the one before."""
-    changed = {
-        f"change.{metric}": Column(title=f"{title}: by this step", unit="lift")
-        for metric, title in titles.items()
-    }
+def _table(outcome: Outcome, titles: Mapping[str, str]) -> Table:
+    """Each step's lift, and its change against the one before."""
+    shown = {metric: titles[metric] for metric in DRAWN}
+    by_step = {metric: f"{title}: by this step" for metric, title in shown.items()}
     return Table(
         title="What each step adds",
-        note=f"Small print: {OVER_BEST}. On the right: against the step before.",
+        note=f"First the {OVER_BEST}, then the lift over the step before.",
         columns={
-            **{metric: Column(title=title, unit="share") for metric, title in titles.items()},
-            **changed,
+            **lift_columns(shown),
+            **{f"change.{key}": column for key, column in lift_columns(by_step).items()},
         },
         rows=tuple(
             Row(
                 name=name,
                 kind=kind,
                 cells={
-                    **{metric: cell(outcome, key, metric, SINGLE_KEYS) for metric in titles},
-                    **{f"change.{metric}": _change(outcome, key, metric) for metric in titles},
+                    **lift_cells(outcome, key, SINGLE_KEYS, shown),
+                    **{f"change.{metric}": _change(outcome, key, metric) for metric in shown},
                 },
             )
             for key, (name, kind) in {**_STEPS, **_BRANCH}.items()
@@ -188,9 +199,7 @@ def _table(outcome: Outcome, titles: dict[str, str]) -> Table:
 
 
 def _change(outcome: Outcome, key: str, metric: str) -> Cell:
-    before = _BEFORE.get(key)
-    lift = outcome.lift(key, before, metric) if before else None
-    return Cell(value=lift.value, low=lift.low, high=lift.high) if lift else Cell(value=None)
+    return as_cell(outcome.lift(key, _BEFORE[key], metric) if key in _BEFORE else None)
 
 
 def _answer(outcome: Outcome) -> str:

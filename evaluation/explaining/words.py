@@ -19,14 +19,14 @@ def side(lift: Lift | None) -> Side:
 def lifted(lift: Lift | None) -> str:
     """A lift with its interval: "+2.8 % (0.3 to 3.2 %)"."""
     if lift is None:
-        return "not defined"
+        return "an unknown amount, where there was nothing before"
     ends = numbers.interval(lift.low, lift.high)
     return f"{numbers.lift(lift)} ({ends})" if ends else numbers.lift(lift)
 
 
 def weighed(lift: Lift | None) -> str:
     """A change with its interval, and that it is nothing certain where that is so."""
-    return lifted(lift) if side(lift) != "level" else f"{lifted(lift)}, within the noise"
+    return lifted(lift) if lift is None or side(lift) != "level" else f"{lifted(lift)} within the noise"
 
 
 def share(value: float) -> str:

@@ -18,10 +18,10 @@ from evaluation.explaining.answering import (
 )
 from evaluation.explaining.judging import METRICS, reach, worth
 from evaluation.explaining.sights import sight_of
+from evaluation.fixed_temperature import FusePolicy
 from evaluation.methods import PAPERS, PAPERS_LAMBDA, SINGLES, TOP_10, fused
 from evaluation.protocol import Protocol
 from evaluation.running import Plan, plan_cases, run
-from model.fusing import FusePolicy
 from process.progress import Reporter
 from tests.evaluation.explaining.hamlet import hamlet, on_circle
 from tests.evaluation.town import case_of, setting_of
