@@ -1,4 +1,4 @@
-"""HNSW (Malkov and Yashunin, 2018) over float16 unit vectors: the one place that touches FAISS."""
+"""HNSW (Malkov and Yashunin, 2018) over float16 unit vectors: all that the service asks of FAISS."""
 
 import threading
 from collections.abc import Iterator
