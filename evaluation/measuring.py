@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evaluation.cosines import Cosines
 from evaluation.drawing import draws
 from evaluation.embeddings import NO_ROW, Embeddings
+from evaluation.fixed_temperature import fused_scores
 from evaluation.list_cache import ListCache
 from evaluation.methods import Method
 from evaluation.metrics import judged
@@ -17,7 +18,7 @@ from evaluation.people import People
 from evaluation.protocol import Case, Protocol
 from evaluation.retrieval import Retriever
 from model.budget import budget_per_interest
-from model.fusing import fuse, fused_scores, union
+from model.fusing import fuse, union
 from model.merging import interleave
 from process.progress import Reporter
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from model.fusing import FusePolicy
+from evaluation.fixed_temperature import FusePolicy
 
 Clustering = Literal["ward", "complete", "k-means"]
 Embedding = Literal["last pin", "decay average", "medoid", "centroid"]

@@ -19,22 +19,19 @@ class Parameters:
         lambda_per_day: Decay of an action's weight, per day of age (eq. 3; the paper uses 0.01 and does not
             give the unit: the day is our reading).
         window_days: How many days of actions count (Section 4).
-        representatives_lambda_per_day: Decay of an action's weight in the weights of representatives.
         fusing: How a user's representatives answer together.
     """
 
     alpha: float
     lambda_per_day: float = 0.01
     window_days: int = 90
-    representatives_lambda_per_day: float = 0.01
     fusing: FusePolicy = field(default_factory=FusePolicy)
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < math.inf:
             raise InvalidInputError(f"alpha must be a positive squared distance, got {self.alpha}")
-        for name in ("lambda_per_day", "representatives_lambda_per_day"):
-            if not 0 <= (value := getattr(self, name)) < math.inf:
-                raise InvalidInputError(f"{name} must be a number, 0 or more, got {value}")
+        if not 0 <= self.lambda_per_day < math.inf:
+            raise InvalidInputError(f"lambda_per_day must be a number, 0 or more, got {self.lambda_per_day}")
         if not self.window_days > 0:
             raise InvalidInputError(f"window_days must be positive, got {self.window_days}")
 

@@ -56,22 +56,19 @@ def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Int
     )
 
 
-def interests_at(interests: Interests, now_s: int, parameters: Parameters) -> Interests:
+def interests_at(interests: Interests, now_s: int, lambda_per_day: float) -> Interests:
     """The same interests at a later time: every importance decays by the same factor, exactly (eq. 3).
 
     So do the weights of representatives. At an earlier time (a clock that is off) they are what they were.
     """
     if now_s <= interests.computed_at_s:
         return interests
+    factor = decay_factor(interests.computed_at_s, now_s, lambda_per_day)
     stood_for = interests.representatives
-    decay, weight_decay = (
-        decay_factor(interests.computed_at_s, now_s, lambda_per_day)
-        for lambda_per_day in (parameters.lambda_per_day, parameters.representatives_lambda_per_day)
-    )
     return replace(
         interests,
-        importances=interests.importances * decay,
-        representatives=replace(stood_for, weights=stood_for.weights * weight_decay),
+        importances=interests.importances * factor,
+        representatives=replace(stood_for, weights=stood_for.weights * factor),
         computed_at_s=now_s,
     )
 
@@ -90,7 +87,7 @@ def _representatives(
         pins.weights,
         n_clusters=len(labels),
         now_s=now_s,
-        lambda_per_day=parameters.representatives_lambda_per_day,
+        lambda_per_day=parameters.lambda_per_day,
     )
     n = parameters.fusing.n_representatives
     chosen = choose_representatives(

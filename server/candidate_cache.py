@@ -28,6 +28,8 @@ class CandidateList:
         blob: The k serialised elements of `repeated Candidate candidates = 1`, one after the other.
         offsets: uint32 [k + 1]: element i is blob[offsets[i]:offsets[i + 1]].
         wanted: How many were asked of the index: fewer rows mean that the pool has no more.
+        spread: The medoid's T and log Z of the fused merge (model.fusing); None for a list that was not asked
+            for as many pins as they depend on.
     """
 
     rows: NDArray[np.int64]
@@ -35,6 +37,7 @@ class CandidateList:
     blob: bytes
     offsets: NDArray[np.uint32]
     wanted: int
+    spread: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,7 +46,14 @@ class CandidateList:
         """The list as it would be had only k been asked for; it shares the bytes of this one."""
         if self.wanted <= k:
             return self
-        return CandidateList(self.rows[:k], self.scores[:k], self.blob, self.offsets[: k + 1], wanted=k)
+        return CandidateList(
+            rows=self.rows[:k],
+            scores=self.scores[:k],
+            blob=self.blob,
+            offsets=self.offsets[: k + 1],
+            wanted=k,
+            spread=self.spread,
+        )
 
     @property
     def is_whole_pool(self) -> bool:

@@ -48,6 +48,7 @@ def encode_list(
     *,
     medoid_pin_id: str,
     wanted: int,
+    spread: tuple[float, float] | None = None,
 ) -> CandidateList:
     """Serialise one medoid's candidates.
 
@@ -57,6 +58,7 @@ def encode_list(
         scores: float32 [k], descending; None for a fallback, whose candidates carry no score.
         medoid_pin_id: The medoid they were found near; empty for a fallback.
         wanted: How many were asked of the index.
+        spread: The medoid's T and log Z, for the fused merge.
     """
     medoid = delimited(MEDOID_TAG, medoid_pin_id.encode()) if medoid_pin_id else b""
     score_fields = (
@@ -74,6 +76,7 @@ def encode_list(
         blob=b"".join(pieces),
         offsets=offsets,
         wanted=wanted,
+        spread=spread,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.fusing import FusePolicy, contributions, fuse, traced, union
+from model.fusing import FusePolicy, Spread, contributions, fuse, traced, union
 from model.interests import Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
@@ -35,13 +35,16 @@ class Fusion:
     def fuse(self, lists: Sequence[CandidateList], filters: Filters, *, max_candidates: int) -> Selection:
         """Select from the representatives' lists: the best by score, then the lists by turns.
 
+        Every list was asked for SPREAD_OVER pins at least.
+
         A candidate that only some lists hold is scored by all representatives all the same: the cosines that
         no list knows are computed. It is taken from the list of the representative that adds most to it.
         """
         allowed = filters.allowed_in_each(lists)
         rows, places = union([each.rows[at] for each, at in zip(lists, allowed, strict=True)])
         cosines = float32_products(self.embeddings[self.rows], self.embeddings[rows])
-        parts = contributions(cosines, self.representatives.weights, self.policy.temperature)
+        spread = Spread.of(each.spread for each in lists if each.spread is not None)
+        parts = contributions(cosines, self.representatives.weights, spread)
         answer = fuse(places, parts.sum(axis=0), fused_share=self.policy.fused_share, n=max_candidates)
         came = traced(places, parts[:, answer], answer)
         return Selection.among(allowed, came)

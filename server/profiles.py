@@ -70,7 +70,9 @@ class ProfileSource:
         if batch is None and online is None and not len(seen):
             return None
         stored = no_interests(now_s) if batch is None else batch.interests
-        usable, rows, skipped = self._split(interests_at(stored, now_s, self._batch.parameters))
+        usable, rows, skipped = self._split(
+            interests_at(stored, now_s, self._batch.parameters.lambda_per_day)
+        )
         self._metrics.count_skipped(len(skipped))
         origins = (Origin.BATCH,) * len(usable)
         if online is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model.budget import budget_per_interest
 from model.exclusion import representative_rows
+from model.fusing import SPREAD_OVER
 from model.interests import Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
@@ -179,7 +180,7 @@ class Recommender:
         """
         medoids = list(zip(fusion.representatives.pin_ids, fusion.rows.tolist(), strict=True))
         for k in TIERS[TIERS.index(tier(options.max_candidates)) :]:
-            retrieved = self._retrieve(medoids, k, deadline)
+            retrieved = self._retrieve(medoids, max(k, SPREAD_OVER), deadline)
             lists = [each.candidates.first(k) for each in retrieved]
             with self.metrics.stage("fuse"):
                 selection = fusion.fuse(lists, filters, max_candidates=options.max_candidates)

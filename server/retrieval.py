@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.fusing import NOT_COUNTED, SPREAD_OVER, spread_of
 from server.candidate_cache import CandidateCache, CandidateList
 from server.deadlines import Deadline
 from server.encoding import encode_list
@@ -44,13 +45,17 @@ class Retrieval:
         pins: The artefact.
         cache: Lists by (artefact version, medoid pin id).
         ef_search: HNSW's efSearch of a miss.
+        perplexity: Of a medoid over its list, for the fused merge.
         metrics: Counts hits, misses and joins.
     """
 
-    def __init__(self, pins: Pins, cache: CandidateCache, *, ef_search: int, metrics: Metrics) -> None:
+    def __init__(
+        self, pins: Pins, cache: CandidateCache, *, ef_search: int, perplexity: float, metrics: Metrics
+    ) -> None:
         self._pins = pins
         self._cache = cache
         self._ef_search = ef_search
+        self._perplexity = perplexity
         self._metrics = metrics
         self._flights: SingleFlight[Flight, CandidateList] = SingleFlight()
 
@@ -99,17 +104,34 @@ class Retrieval:
         queries = self._pins.embeddings[[row for _, row in medoids]]
         with self._metrics.stage("search"):
             scores, neighbours = self._pins.search(queries, k, ef_search=self._ef_search)
+        is_long_enough = k >= SPREAD_OVER or neighbours.shape[1] < k
+        spreads = self._spreads(medoids, neighbours, scores) if is_long_enough else [None] * len(medoids)
         return {
-            row: self._keep(pin_id, neighbours[at], scores[at], k) for at, (pin_id, row) in enumerate(medoids)
+            row: self._keep(pin_id, neighbours[at], scores[at], k, spreads[at])
+            for at, (pin_id, row) in enumerate(medoids)
         }
 
+    def _spreads(
+        self, medoids: list[Medoid], neighbours: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> Sequence[tuple[float, float] | None]:
+        """Each medoid's T and log Z, over the first of its list but for itself and its near-duplicates."""
+        first, cosines = neighbours[:, :SPREAD_OVER], scores[:, :SPREAD_OVER]
+        itself = self._pins.representatives[[row for _, row in medoids]]
+        counted = np.where(first == itself[:, np.newaxis], NOT_COUNTED, cosines)
+        return spread_of(counted, self._perplexity).each()
+
     def _keep(
-        self, medoid_pin_id: str, rows: NDArray[np.int64], scores: NDArray[np.float32], wanted: int
+        self,
+        medoid_pin_id: str,
+        rows: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        wanted: int,
+        spread: tuple[float, float] | None,
     ) -> CandidateList:
         pin_ids = self._pins.pin_ids(rows)
         # Copies: views would keep the arrays of the whole search alive, for as long as one list of it is.
         candidates = encode_list(
-            rows.copy(), pin_ids, scores.copy(), medoid_pin_id=medoid_pin_id, wanted=wanted
+            rows.copy(), pin_ids, scores.copy(), medoid_pin_id=medoid_pin_id, wanted=wanted, spread=spread
         )
         self._cache.put(self._key(medoid_pin_id), candidates)
         return candidates

@@ -17,7 +17,7 @@ from storage.toml_files import TomlTable, read_toml, toml_text
 _TOP = ("version", "embedding_space", "parameters", "fusing")
 _SPACE = ("name", "dimension")
 _PARAMETERS = ("alpha", "lambda_per_day", "window_days")
-_FUSING = ("n_representatives", "lambda_per_day", "temperature", "fused_share")
+_FUSING = ("n_representatives", "perplexity", "fused_share")
 _CALIBRATE = "Make one with: python -m profile_builder calibrate"
 
 
@@ -82,12 +82,11 @@ def _fused(parameters: Parameters, table: TomlTable) -> Parameters:
 
     return replace(
         parameters,
-        representatives_lambda_per_day=number("lambda_per_day", parameters.representatives_lambda_per_day),
         fusing=FusePolicy(
             n_representatives=table.count("n_representatives", example=default.n_representatives)
             if "n_representatives" in table
             else default.n_representatives,
-            temperature=number("temperature", default.temperature),
+            perplexity=number("perplexity", default.perplexity),
             fused_share=number("fused_share", default.fused_share),
         ),
     )
@@ -134,10 +133,8 @@ def _written(model_file: ModelFile) -> str:
         "[fusing]\n"
         "# Saved pins that stand for a user, at most.\n"
         f"n_representatives = {fusing.n_representatives}\n"
-        "# Decay of an action's weight per day of age, in the weights of representatives.\n"
-        f"lambda_per_day = {float(parameters.representatives_lambda_per_day)!r}\n"
-        "# Towards 0 only the nearest representative counts, towards infinity all do, as in an average.\n"
-        f"temperature = {float(fusing.temperature)!r}\n"
+        "# Over how many of the 400 pins nearest to it each is spread, as if evenly.\n"
+        f"perplexity = {float(fusing.perplexity)!r}\n"
         "# The part of an answer that is taken by score; the rest is interleaved.\n"
         f"fused_share = {float(fusing.fused_share)!r}\n"
     )

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from evaluation.drawing import draws
 from evaluation.embeddings import Embeddings
+from evaluation.fixed_temperature import fused_scores
 from evaluation.methods import DEFAULT, Method
 from evaluation.portrait.shelf import Shelf, letter
 from evaluation.portrait.subject import Person
 from evaluation.results import Gallery, Group, Tile
-from model.fusing import fuse, fused_scores, union
+from model.fusing import fuse, union
 
 _N_SHOWN = 7
 

@@ -25,7 +25,6 @@ def encode_manifest(manifest: BatchManifest) -> Manifest:
             "alpha": parameters.alpha,
             "lambda_per_day": parameters.lambda_per_day,
             "window_days": parameters.window_days,
-            "representatives_lambda_per_day": parameters.representatives_lambda_per_day,
             "fusing": asdict(parameters.fusing),
         },
         "computed_at_s": description.computed_at_s,
@@ -80,10 +79,9 @@ def _parameters(written: dict[str, object]) -> Parameters:
     fusing = cast(dict[str, object], written["fusing"])
     return replace(
         parameters,
-        representatives_lambda_per_day=cast(float, written["representatives_lambda_per_day"]),
         fusing=FusePolicy(
             n_representatives=cast(int, fusing["n_representatives"]),
-            temperature=cast(float, fusing["temperature"]),
+            perplexity=cast(float, fusing["perplexity"]),
             fused_share=cast(float, fusing["fused_share"]),
         ),
     )

@@ -46,7 +46,7 @@ def test_a_batch_stops_between_two_users() -> None:
         pins=pins,
         profiles=ProfileSource(default_people().store(), pins, metrics),
         sampler=Sampler(np.random.default_rng(1)),
-        retrieval=Retrieval(pins, CandidateCache(1_000_000), ef_search=64, metrics=metrics),
+        retrieval=Retrieval(pins, CandidateCache(1_000_000), ef_search=64, perplexity=325.0, metrics=metrics),
         metrics=metrics,
         popular=None,
         clock=lambda: CUT_S,

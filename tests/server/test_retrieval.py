@@ -53,7 +53,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def retrieval(pins: SlowPins, metrics: Metrics) -> Retrieval:
-    return Retrieval(pins, CandidateCache(10_000_000), ef_search=64, metrics=metrics)
+    return Retrieval(pins, CandidateCache(10_000_000), ef_search=64, perplexity=325.0, metrics=metrics)
 
 
 def fetch(

@@ -144,10 +144,11 @@ class People:
     seen: dict[str, list[str]] = field(default_factory=dict)
     online: list[OnlineProfile] = field(default_factory=list)
     popular: tuple[str, ...] = ()
+    parameters: Parameters = PARAMETERS
 
     def store(self) -> InMemoryProfiles:
         return InMemoryProfiles(
-            describe(n_users=len(self.shares)),
+            describe(n_users=len(self.shares), parameters=self.parameters),
             profiles=[
                 make_profile(user_id, shares, self.medoids.get(user_id, NO_MEDOIDS))
                 for user_id, shares in self.shares.items()

@@ -49,11 +49,10 @@ positive = st.floats(1e-300, 1e300)
             alpha=positive,
             lambda_per_day=positive | st.just(0.0),
             window_days=st.integers(1, 999),
-            representatives_lambda_per_day=positive | st.just(0.0),
             fusing=st.builds(
                 FusePolicy,
-                n_representatives=st.integers(1, 99),
-                temperature=positive,
+                n_representatives=st.integers(1, 64),
+                perplexity=st.floats(1, 400),
                 fused_share=st.floats(0, 1),
             ),
         ),
@@ -86,12 +85,10 @@ def test_a_person_can_read_it(path: Path) -> None:
         "[fusing]\n"
         "# Saved pins that stand for a user, at most.\n"
         "n_representatives = 20\n"
-        "# Decay of an action's weight per day of age, in the weights of representatives.\n"
-        "lambda_per_day = 0.01\n"
-        "# Towards 0 only the nearest representative counts, towards infinity all do, as in an average.\n"
-        "temperature = 1.0\n"
+        "# Over how many of the 400 pins nearest to it each is spread, as if evenly.\n"
+        "perplexity = 325.0\n"
         "# The part of an answer that is taken by score; the rest is interleaved.\n"
-        "fused_share = 0.7\n"
+        "fused_share = 0.9\n"
     )
 
 
@@ -100,15 +97,15 @@ def test_a_file_of_an_earlier_version_has_the_defaults(path: Path) -> None:
     text = path.read_text()
     path.write_text(text[: text.index("# For requests")])
     assert read_model_file(path) == MODEL
-    path.write_text(path.read_text() + "[fusing]\ntemperature = 0.3\nlambda_per_day = 0.1\n")
-    expected = Parameters(alpha=1.25, representatives_lambda_per_day=0.1, fusing=FusePolicy(temperature=0.3))
+    path.write_text(path.read_text() + "[fusing]\nperplexity = 100\n")
+    expected = Parameters(alpha=1.25, fusing=FusePolicy(perplexity=100))
     assert read_model_file(path).parameters == expected
 
 
 def test_the_same_content_has_the_same_version() -> None:
     """On every machine and every day: the version is in manifests that are compared by bytes."""
     again = model(EmbeddingSpace("shop-2", 64), Parameters(alpha=1.25))
-    assert again.version == MODEL.version == "d585c4942094"
+    assert again.version == MODEL.version == "ee635975e312"
 
 
 @pytest.mark.parametrize(
@@ -120,8 +117,8 @@ def test_the_same_content_has_the_same_version() -> None:
         ("dimension = 64", "dimension = 65"),
         ('name = "shop-2"', 'name = "shop-3"'),
         ("n_representatives = 20", "n_representatives = 10"),
-        ("temperature = 1.0", "temperature = 0.3"),
-        ("fused_share = 0.7", "fused_share = 1"),
+        ("perplexity = 325.0", "perplexity = 100"),
+        ("fused_share = 0.9", "fused_share = 1"),
     ],
 )
 def test_an_edit_by_hand_has_a_version_of_its_own(path: Path, old: str, new: str) -> None:
@@ -169,17 +166,13 @@ def test_comments_spaces_and_the_version_line_do_not_matter(path: Path) -> None:
         ),
         ("lambda_per_day", "lambda", "parameters.lambda is not known here; known are: alpha, lambda_per_day"),
         ("[parameters]", "[params]", "params is not known here"),
-        (
-            "temperature = 1.0",
-            "temperature = 0",
-            "parameters: temperature must be a positive number, got 0.0",
-        ),
+        ("perplexity = 325.0", "perplexity = 0", "parameters: perplexity must be 1 to 400, got 0.0"),
         (
             "n_representatives = 20",
             "n_representatives = 0",
             "fusing.n_representatives must be a whole number",
         ),
-        ("fused_share = 0.7", "share = 0.7", "fusing.share is not known here; known are: fused_share"),
+        ("fused_share = 0.9", "share = 0.7", "fusing.share is not known here; known are: fused_share"),
         ('name = "shop-2"', "name = 2", "embedding_space.name must be a text that is not empty"),
     ],
 )

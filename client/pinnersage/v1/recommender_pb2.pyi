@@ -40,8 +40,9 @@ class _MergePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MergePoli
     """A few interests are sampled by importance; the lists of their medoids take turns."""
     MERGE_POLICY_FUSED: _MergePolicy.ValueType  # 2
     """All interests of some importance answer, an important one by several medoids. Each candidate is scored
-    by all medoids together, the sum over them of share x exp((cosine - 1) / T). The best by that score come
-    first; the rest takes turns. T and the part that is scored are parameters of the model.
+    by all medoids together: every medoid spreads its share over the pins near it, in proportion to
+    exp(cosine / T) with a T of its own. The best by that score come first; the rest takes turns. How widely
+    medoids spread, and the part that is scored, are parameters of the model.
     """
 
 class MergePolicy(_MergePolicy, metaclass=_MergePolicyEnumTypeWrapper):
@@ -53,8 +54,9 @@ MERGE_POLICY_INTERLEAVED: MergePolicy.ValueType  # 1
 """A few interests are sampled by importance; the lists of their medoids take turns."""
 MERGE_POLICY_FUSED: MergePolicy.ValueType  # 2
 """All interests of some importance answer, an important one by several medoids. Each candidate is scored
-by all medoids together, the sum over them of share x exp((cosine - 1) / T). The best by that score come
-first; the rest takes turns. T and the part that is scored are parameters of the model.
+by all medoids together: every medoid spreads its share over the pins near it, in proportion to
+exp(cosine / T) with a T of its own. The best by that score come first; the rest takes turns. How widely
+medoids spread, and the part that is scored, are parameters of the model.
 """
 Global___MergePolicy: _TypeAlias = MergePolicy  # noqa: Y015
 
@@ -791,7 +793,7 @@ class Medoid(_message.Message):
     SHARE_FIELD_NUMBER: _builtins.int
     pin_id: _builtins.str
     share: _builtins.float
-    """Its part in the score of every candidate; those of all of the user's interests add up to 1."""
+    """What it spreads over the pins near it; those of all of the user's medoids add up to 1."""
     def __init__(
         self,
         *,

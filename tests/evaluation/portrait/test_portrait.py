@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.fixed_temperature import FusePolicy
 from evaluation.methods import Method, fused
 from evaluation.portrait.portrait import Portrait, portrait
 from evaluation.protocol import cases_of
 from evaluation.results import Gallery
 from evaluation.worlds import World
-from model.fusing import FusePolicy
 from process.progress import Reporter
 from tests.evaluation.town import log_of, setting_of, town
 
