@@ -10,6 +10,7 @@ from evaluation.data_set.about import About, about_of, data_set_of
 from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
 from evaluation.errors import EvaluationError
+from evaluation.fixed_temperature import FusePolicy
 from evaluation.large_world.parameters import Variation, WorldParameters, known_worlds, sweep
 from evaluation.large_world.people import simulate
 from evaluation.large_world.pool import pool_rows
@@ -23,7 +24,6 @@ from evaluation.methods import fused
 from evaluation.report import write_html
 from evaluation.results import write_json
 from evaluation.running import Setting
-from model.fusing import FusePolicy
 from process.progress import Reporter
 from storage.dataset import DATASET_FILE
 
