@@ -113,10 +113,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One plot: lines over a number, bars over names, or points."""
+    """One plot: lines over a number, bars over names, points, or one small panel of several."""
 
     title: str
-    shape: Literal["lines", "bars", "points"]
+    shape: Literal["lines", "bars", "points", "multiples"]
     x_title: str
     y_title: str
     series: tuple[Series, ...]
@@ -264,6 +264,7 @@ class Report:
         seconds: How long each stage took, by its name.
         galleries: By key, such as "figure2.average", in order.
         heading: What the report asks; "" for whether several embeddings are better than one.
+        lead: What a report of chapters says first.
         chapters: The parts of a report that asks several questions, in order; others have none.
     """
 
@@ -276,6 +277,7 @@ class Report:
     seconds: Mapping[str, float] = field(default_factory=dict)
     galleries: Mapping[str, Gallery] = field(default_factory=dict)
     heading: str = ""
+    lead: str = ""
     chapters: tuple[Chapter, ...] = ()
     format: int = FORMAT
 

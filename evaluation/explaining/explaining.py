@@ -38,6 +38,11 @@ def explained(setting: Setting, reporter: Reporter) -> Report:
     return replace(
         assembled,
         heading=f"Why is one average hard to beat on {setting.world.title}?",
+        lead=(
+            "One experiment for each cause that could be. All judge "
+            f"{assembled.world.n_validation_cases:,} cases of the validation period; the test period is left "
+            "for the method that is chosen."
+        ),
         chapters=tuple(_chapter(one, found) for one, found in concluded.items()),
     )
 

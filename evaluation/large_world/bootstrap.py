@@ -1,6 +1,9 @@
 """Builds a large world: vectors of the titles, the pool, the people, and the files."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 
 import numpy as np
 
@@ -11,18 +14,19 @@ from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
 from evaluation.errors import EvaluationError
 from evaluation.fixed_temperature import FusePolicy
-from evaluation.large_world.parameters import Variation, WorldParameters, known_worlds, sweep
+from evaluation.large_world.parameters import MAIN, Variation, WorldParameters, known_worlds, sweep
 from evaluation.large_world.people import simulate
 from evaluation.large_world.pool import pool_rows
+from evaluation.large_world.presenting import axes_of, chapters, figures, findings, tables
 from evaluation.large_world.settings import LargeWorldSettings, SweepSettings
-from evaluation.large_world.sweeping import figures, findings, swept, tables
+from evaluation.large_world.sweeping import Swept, swept
 from evaluation.large_world.titles import read_titles
 from evaluation.large_world.topics import Topics
 from evaluation.large_world.vectors import vectors_of
 from evaluation.large_world.writing import write_actions, write_dataset, write_pins
 from evaluation.methods import fused
 from evaluation.report import write_html
-from evaluation.results import write_json
+from evaluation.results import Report, write_json
 from evaluation.running import Setting
 from process.progress import Reporter
 from storage.dataset import DATASET_FILE
@@ -82,21 +86,45 @@ def run_sweep(settings: SweepSettings) -> None:
         DataError: The titles cannot be read.
     """
     reporter, points = Reporter(), []
-    for variation in _variations(settings.axis):
-        reporter.say(f"{variation.axis}: {variation.value:,g}")
-        setting = _sweep_setting(_first_like(variation), settings, reporter)
-        points.append(swept(variation, SWEPT_FUSED, setting, reporter))
+    for _, worlds in groupby(_variations(settings.axis), key=lambda variation: variation.axis):
+        for variation in worlds:
+            reporter.say(f"{variation.axis}: {variation.value:,g}")
+            setting = _sweep_setting(_first_like(variation), settings, reporter)
+            points.append(swept(variation, SWEPT_FUSED, setting, reporter))
+        # After every axis: a sweep that is stopped has shown what it measured.
+        report = _sweep_report(points, setting)
+        write_json(report, settings.out / "report.json")
+        write_html(report, settings.out / "report.html")
+    for finding in report.findings:
+        reporter.say(f"  {finding}")
+    reporter.say(f"{settings.out / 'report.html'}")
+
+
+def _sweep_report(points: Sequence[Swept], setting: Setting) -> Report:
+    axes = axes_of(points)
     report = assembled(
         setting,
         n_cases={"validation": 0, "test": sum(point.n_cases for point in points)},
-        tables=tables(points, SWEPT_FUSED),
-        figures=figures(points, SWEPT_FUSED),
-        findings=findings(points, SWEPT_FUSED),
-        seconds={},
+        tables=tables(axes, SWEPT_FUSED),
+        figures=figures(axes, SWEPT_FUSED),
+        findings=findings(axes, SWEPT_FUSED),
+        seconds={f"{point.variation.axis} {point.variation.value:,g}": point.seconds for point in points},
     )
-    write_json(report, settings.out / "report.json")
-    write_html(report, settings.out / "report.html")
-    reporter.say(f"{settings.out / 'report.html'}")
+    return replace(
+        report,
+        heading="When do several embeddings pay, and when does one average win?",
+        lead=" ".join(report.findings),
+        chapters=chapters(axes, SWEPT_FUSED),
+        world=replace(report.world, name="large-sweep", title="Large world, swept", note=_sweep_note()),
+    )
+
+
+def _sweep_note() -> str:
+    base = replace(MAIN, n_titles=100_000)
+    return (
+        "Each world departs from the main setting in one thing, and has 100,000 titles but where they are "
+        f"what is varied. The main setting: {about('main', base, base.n_titles).note}"
+    )
 
 
 def _variations(axis: str | None) -> list[Variation]:

@@ -1,10 +1,13 @@
-"""The figures of a report as drawings: lines, bars and points, each labelled where it stands."""
+"""The figures of a report as drawings: lines, bars, points and small multiples."""
 
 from collections.abc import Sequence
+
+import matplotlib.figure
 
 from evaluation.report.bars import bars
 from evaluation.report.ink import drawing_style, svg
 from evaluation.report.lines import Mark, panels
+from evaluation.report.multiples import multiples
 from evaluation.results import Figure
 
 
@@ -12,11 +15,21 @@ def draw(figures: Sequence[Figure], *, name: str, marks: Sequence[Mark] = ()) ->
     """Figures of one kind side by side, as one `<svg>`.
 
     Args:
-        figures: One, or several of lines or points that share their series and so their labels.
+        figures: One, or several of lines or points that share their series and so their labels, or one for
+            each panel of small multiples.
         name: Unique on the page.
         marks: Drawn across figures whose x is a cosine.
     """
     described = "; ".join(f"{figure.title}: {figure.y_title} by {figure.x_title}" for figure in figures)
     with drawing_style():
-        drawn = bars(figures[0]) if figures[0].shape == "bars" else panels(figures, marks)
-        return svg(drawn, name=name, described=described)
+        return svg(_drawn(figures, marks), name=name, described=described)
+
+
+def _drawn(figures: Sequence[Figure], marks: Sequence[Mark]) -> matplotlib.figure.Figure:
+    match figures[0].shape:
+        case "bars":
+            return bars(figures[0])
+        case "multiples":
+            return multiples(figures)
+        case _:
+            return panels(figures, marks)

@@ -57,6 +57,7 @@ def from_json(plain: Mapping[str, Any]) -> Report:
         # Reports of the first version have none.
         galleries={key: _gallery(gallery) for key, gallery in plain.get("galleries", {}).items()},
         heading=plain.get("heading", ""),
+        lead=plain.get("lead", ""),
         chapters=tuple(Chapter(**chapter) for chapter in plain.get("chapters", ())),
     )
 

@@ -55,7 +55,13 @@ _ONE_PERIOD = "Validation was not set beside the test: one of the two periods ha
 
 
 def answer_figure(report: Report) -> Drawn | None:
-    """Every method against the best single embedding, or the last pin where only that was compared."""
+    """Every method against the best single embedding, or the last pin where only that was compared.
+
+    A report may bring a drawing of its own: figures whose key begins with "answer".
+    """
+    own = {key: figure for key, figure in report.figures.items() if _stem(key) == "answer"}
+    if own:
+        return next(_drawings(own, ()))
     table = report.tables.get(TEST)
     if table is None:
         return None
