@@ -1,6 +1,7 @@
 """The whole of Table 2 on a small pool: measured once, and left out where the pool is too small."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,12 @@ def test_costs_are_measured_once(
 
 
 def test_every_table_can_be_shown(setting: Setting, policy: CostPolicy) -> None:
-    """In words, each with its own small print: no intervals over users, no last pin."""
+    """In words, each with its own small print: no intervals over users; and as JSON, without NaN."""
     cases = cases_of(setting.world, setting.world.test, setting.protocol)
     for table in costs(cases, setting, QUIET, policy).tables.values():
         assert "95 %" not in " ".join(shown(table).foot)
         assert "rounds" in shown(table).foot[0]
+        assert json.dumps(asdict(table), allow_nan=False)
 
 
 def test_a_pool_too_small_to_compare_indexes_on_is_left_out(tmp_path: Path) -> None:
