@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.sources import ROOT, imports, python_files, read
 
-PROGRAMS = {"server", "index_builder", "profile_builder", "evaluation", "demo"}
+PROGRAMS = {"server", "index_builder", "profile_builder", "evaluation", "benchmarks", "demo"}
 ROOMS = PROGRAMS | {"storage", "model", "process", "client", "tests"}
 
 
@@ -36,6 +36,8 @@ RULES = {
     "profile_builder": May(rooms=BELOW_PROGRAMS),
     "evaluation": May(rooms=BELOW_PROGRAMS),
     "server": May(rooms=BELOW_PROGRAMS, the_client=True),
+    # What the server does in a request is measured without gRPC around it.
+    "benchmarks": May(rooms=BELOW_PROGRAMS | {"server"}, the_client=True),
     "demo": May(rooms=BELOW_PROGRAMS, the_client=True),
     "client": May(packages=frozenset({"grpc", "google.protobuf"}), the_client=True),
     "tests": May(rooms=frozenset(ROOMS), the_client=True),
@@ -93,6 +95,7 @@ def test_every_room_has_a_rule() -> None:
         ("server", "import importlib\nimportlib.import_module('profile_builder.users')"),
         ("evaluation", "from index_builder.refining import refine"),
         ("demo", "from server.bootstrap import serve"),
+        ("benchmarks", "from evaluation.fusing import fuse"),
         ("client", "import numpy"),
         ("client", "from google.rpc import error_details_pb2"),
         ("client", "from storage.errors import StorageError"),
