@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from evaluation.cosines import Cosines
 from evaluation.drawing import draws
 from evaluation.embeddings import NO_ROW, Embeddings
-from evaluation.fixed_temperature import fused_scores
 from evaluation.list_cache import ListCache
 from evaluation.methods import Method
 from evaluation.metrics import judged
 from evaluation.people import People
 from evaluation.protocol import Case, Protocol
 from evaluation.retrieval import Retriever
+from evaluation.spreading import Spreads
 from model.budget import budget_per_interest
-from model.fusing import fuse, union
+from model.fusing import fuse, fused_scores, union
 from model.merging import interleave
 from process.progress import Reporter
 
@@ -40,6 +40,7 @@ class Bench:
         thresholds: float64 [t], of relevance.
         cosines: Between pins.
         lists: Nearest pins of pins.
+        spreads: Of pins over their own lists, for the fused merge.
         retriever: Nearest pins of other vectors.
         pool: float16 [n, d].
         reporter: Told of progress.
@@ -49,6 +50,7 @@ class Bench:
     thresholds: NDArray[np.float64]
     cosines: Cosines
     lists: ListCache
+    spreads: Spreads
     retriever: Retriever
     pool: NDArray[np.float16]
     reporter: Reporter
@@ -121,12 +123,17 @@ def _answered(requests: Iterable[_Request], bench: Bench) -> Iterator[tuple[_Req
         yield from zip(some, _unseen_lists(some, bench), strict=True)
 
 
+def first_depth(protocol: Protocol) -> int:
+    """How deep lists are searched at first: enough for most people to lose the pins that they have seen."""
+    return _FIRST_DEPTH * protocol.n_candidates // 4
+
+
 def _unseen_lists(requests: Sequence[_Request], bench: Bench) -> list[list[Rows]]:
     """Each request's lists without the pins not to be recommended, as many candidates long as an answer.
 
     Most people have seen little of what is near: only those whose lists get too short are searched deeper.
     """
-    n, k = bench.protocol.n_candidates, _FIRST_DEPTH * bench.protocol.n_candidates // 4
+    n, k = bench.protocol.n_candidates, first_depth(bench.protocol)
     seen = np.zeros(len(bench.pool), np.bool_)
     unseen: list[list[Rows]] = [[] for _ in requests]
     too_short = list(range(len(requests)))
@@ -223,11 +230,12 @@ def _fused_answers(
     cosines = bench.cosines.between(embeddings.rows, rows)
     scores: dict[float, NDArray[np.float32]] = {}
     for method in methods:
-        temperature = method.policy.temperature
-        if temperature not in scores:
-            scores[temperature] = fused_scores(cosines, embeddings.importances, temperature)
+        perplexity = method.policy.perplexity
+        if perplexity not in scores:
+            spread = bench.spreads.of(embeddings.rows, perplexity)
+            scores[perplexity] = fused_scores(cosines, embeddings.importances, spread)
         share = method.policy.fused_share
-        yield method, rows[fuse(places, scores[temperature], fused_share=share, n=n)]
+        yield method, rows[fuse(places, scores[perplexity], fused_share=share, n=n)]
 
 
 def diversity(method: Method, people: People, bench: Bench, *, max_cases: int) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from evaluation.fixed_temperature import FusePolicy
+from model.fusing import FusePolicy
 
 Clustering = Literal["ward", "complete", "k-means"]
 Embedding = Literal["last pin", "decay average", "medoid", "centroid"]
@@ -94,9 +94,9 @@ def fused(policy: FusePolicy, lambda_per_day: float = PAPERS_LAMBDA) -> Method:
     tail = "" if policy.fused_share == 1 else f", {1 - policy.fused_share:.0%} interleaved"
     is_papers = lambda_per_day == PAPERS_LAMBDA
     return Method(
-        key=f"fused-{policy.n_representatives}-{policy.temperature:g}-{policy.fused_share:g}"
+        key=f"fused-{policy.n_representatives}-{policy.perplexity:g}-{policy.fused_share:g}"
         + ("" if is_papers else f"-{lambda_per_day:g}"),
-        title=f"{policy.n_representatives} medoids fused, T = {policy.temperature:g}{tail}"
+        title=f"{policy.n_representatives} medoids fused, perplexity {policy.perplexity:g}{tail}"
         + ("" if is_papers else f", λ = {lambda_per_day:g}"),
         lambda_per_day=lambda_per_day,
         kind="fused",
@@ -108,9 +108,8 @@ def fused(policy: FusePolicy, lambda_per_day: float = PAPERS_LAMBDA) -> Method:
 
 
 FUSED = tuple(
-    fused(FusePolicy(n_representatives=n, temperature=temperature, fused_share=share))
-    for n, temperatures in ((10, (0.3,)), (20, (0.2, 0.3, 1.0)))
-    for temperature in temperatures
-    for share in (1.0, 0.85, 0.7)
+    fused(FusePolicy(perplexity=perplexity, fused_share=share))
+    for perplexity in (275.0, 325.0, 350.0)
+    for share in (1.0, 0.9, 0.8)
 )
 """What validation chooses from."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evaluation.cosines import cosines_of
 from evaluation.errors import EvaluationError
 from evaluation.list_cache import ListCache, digest
-from evaluation.measuring import Bench, diversity, measure, measure_fused
+from evaluation.measuring import Bench, diversity, first_depth, measure, measure_fused
 from evaluation.methods import Method
 from evaluation.oracles import accuracies
 from evaluation.parts import Arrays, Seconds, in_parts
@@ -20,6 +20,7 @@ from evaluation.people import People
 from evaluation.protocol import Case, Protocol, cases_of
 from evaluation.results import Reading, Threshold
 from evaluation.retrieval import Retriever
+from evaluation.spreading import Spreads
 from evaluation.stages import Stages
 from evaluation.worlds import World
 from process.progress import Reporter
@@ -204,11 +205,13 @@ class _Workbench:
     def _new(self) -> tuple[People, Bench]:
         setting, pool = self._setting, self._setting.world.vectors
         cosines = cosines_of(pool, setting.folder)
+        lists = ListCache(setting.retriever, pool)
         bench = Bench(
             protocol=setting.protocol,
             thresholds=np.array([threshold.cosine for threshold in setting.thresholds]),
             cosines=cosines,
-            lists=ListCache(setting.retriever, pool),
+            lists=lists,
+            spreads=Spreads(lists, cosines, first_depth(setting.protocol)),
             retriever=setting.retriever,
             pool=pool,
             reporter=self._reporter,

@@ -13,7 +13,6 @@ from evaluation.data_set.about import About, about_of, data_set_of
 from evaluation.data_set.period import Period
 from evaluation.data_set.world import read_world
 from evaluation.errors import EvaluationError
-from evaluation.fixed_temperature import FusePolicy
 from evaluation.large_world.parameters import MAIN, Variation, WorldParameters, known_worlds, sweep
 from evaluation.large_world.people import simulate
 from evaluation.large_world.pool import pool_rows
@@ -28,18 +27,18 @@ from evaluation.methods import fused
 from evaluation.report import write_html
 from evaluation.results import Report, write_json
 from evaluation.running import Setting
+from model.fusing import FusePolicy
 from process.progress import Reporter
 from storage.dataset import DATASET_FILE
 
 JUDGED_FROM = date(2026, 1, 1)
 """No clock, so that the same setting gives the same bytes."""
 
-SWEPT_FUSED = tuple(
-    fused(FusePolicy(n_representatives=20, temperature=temperature, fused_share=0.7), lambda_per_day)
-    for lambda_per_day in (0.01, 0.1)
-    for temperature in (0.3, 1.0)
-)
-"""What the sweep can afford: to be near, or to be near to all; to remember long, or to forget soon."""
+SWEPT_FUSED = (fused(FusePolicy()),)
+"""The model's own."""
+
+_SWEPT_TITLES = 100_000
+"""Of every world but those of the pool's own axis."""
 
 
 def write_large_world(settings: LargeWorldSettings) -> None:
@@ -115,15 +114,22 @@ def _sweep_report(points: Sequence[Swept], setting: Setting) -> Report:
         heading="When do several embeddings pay, and when does one average win?",
         lead=" ".join(report.findings),
         chapters=chapters(axes, SWEPT_FUSED),
-        world=replace(report.world, name="large-sweep", title="Large world, swept", note=_sweep_note()),
+        world=replace(
+            report.world,
+            name="large-sweep",
+            title="Large world, swept",
+            note=_sweep_note(),
+            n_pins=_SWEPT_TITLES,
+            alpha_from=f"that of the last world, since each has its own; {report.world.alpha_from}",
+        ),
     )
 
 
 def _sweep_note() -> str:
-    base = replace(MAIN, n_titles=100_000)
+    base = replace(MAIN, n_titles=_SWEPT_TITLES)
     return (
-        "Each world departs from the main setting in one thing, and has 100,000 titles but where they are "
-        f"what is varied. The main setting: {about('main', base, base.n_titles).note}"
+        f"Each world departs from the main setting in one thing, and has {_SWEPT_TITLES:,} titles but where "
+        f"they are what is varied. The main setting: {about('main', base, base.n_titles).note}"
     )
 
 

@@ -9,9 +9,12 @@ from evaluation.results import Cell, Chapter, Column, Figure, Lift, Row, Series,
 
 FIRST, OVERVIEW = "answer", "overview"
 """What stands before the point of keys: of what is seen first, and of its like for the other metrics."""
-_BASELINE = "the best single embedding of each world; in the grey field it wins"
 _DECIDING = "recall"
 _INTERVALS = "Bands are 95 % intervals over users."
+_SMALL = (
+    "Each panel varies one thing, and every point is a world of its own. Zero is the best single embedding "
+    f"of that world, whichever of the {len(SINGLES)} it is: in the grey field it wins. {_INTERVALS}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,13 @@ def chapters(axes: Sequence[Axis], fused: Sequence[Method]) -> tuple[Chapter, ..
 
 
 def findings(axes: Sequence[Axis], fused: Sequence[Method]) -> tuple[str, ...]:
-    """How often each side wins, for the first fused method and for the paper's."""
-    points = list({point.variation.parameters: point for axis in axes for point in axis.points}.values())
-    return tuple(_count(points, method) for method in (*fused[:1], TOP_10, DEFAULT))
+    """How often each side wins, for the first fused method and the paper's; where one embedding is best."""
+    worlds = {point.variation.parameters: point for axis in axes for point in axis.points}
+    points = list(worlds.values())
+    return (
+        *(_score(points, method) for method in (*fused[:1], DEFAULT)),
+        _where_one_is_best(points, (*fused, TOP_10, DEFAULT)),
+    )
 
 
 def figures(axes: Sequence[Axis], fused: Sequence[Method]) -> dict[str, Figure]:
@@ -139,20 +146,35 @@ def _is_open(lift: Lift) -> bool:
     return not _is_below(lift) and not _is_above(lift)
 
 
-def _count(points: Sequence[Swept], method: Method) -> str:
-    parts = []
-    for metric, title in METRICS.items():
-        lifts = [lift for point in points if (lift := _lift(point, method, metric)) is not None]
-        n_below, n_above = sum(map(_is_below, lifts)), sum(map(_is_above, lifts))
-        parts.append(
-            f"{title.lower()} a single embedding wins in {n_below}, it wins in {n_above}, and "
-            f"{len(lifts) - n_below - n_above} are within the noise"
-        )
-    return f"{method.title}, in {len(points)} worlds: in {'; in '.join(parts)}."
+def _score(points: Sequence[Swept], method: Method) -> str:
+    lifts = [lift for point in points if (lift := _lift(point, method, _DECIDING)) is not None]
+    n_above, n_below = sum(map(_is_above, lifts)), sum(map(_is_below, lifts))
+    return (
+        f"Of {len(lifts)} worlds, “{method.title}” has a better {_DECIDING} than every single embedding in "
+        f"{n_above}, a worse one than the best of them in {n_below}, and is within the noise in "
+        f"{len(lifts) - n_above - n_below}."
+    )
+
+
+def _where_one_is_best(points: Sequence[Swept], methods: Sequence[Method]) -> str:
+    """The worlds in which no method of several embeddings has a higher value than the best single one."""
+    lost = [
+        f"{point.variation.axis} {point.variation.value:,g}"
+        for point in points
+        if all(lift.value <= 0 for method in methods if (lift := _lift(point, method, _DECIDING)) is not None)
+    ]
+    if not lost:
+        return f"In none of them is a single embedding’s {_DECIDING} the highest."
+    return f"A single embedding’s {_DECIDING} is the highest at: {'; '.join(lost)}."
 
 
 def _small(axis: Axis, methods: Sequence[Method], metric: str) -> Figure:
-    return replace(_large(axis, methods, metric), shape="multiples", note=_BASELINE)
+    return replace(
+        _large(axis, methods, metric),
+        shape="multiples",
+        note=_SMALL,
+        title=f"{METRICS[metric]}: lift over the best single embedding",
+    )
 
 
 def _large(axis: Axis, methods: Sequence[Method], metric: str) -> Figure:

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from evaluation.drawing import draws
 from evaluation.embeddings import Embeddings
-from evaluation.fixed_temperature import fused_scores
 from evaluation.methods import DEFAULT, Method
 from evaluation.portrait.shelf import Shelf, letter
 from evaluation.portrait.subject import Person
 from evaluation.results import Gallery, Group, Tile
-from model.fusing import fuse, union
+from model.fusing import NOT_COUNTED, SPREAD_OVER, Spread, fuse, fused_scores, spread_of, union
 
 _N_SHOWN = 7
 
@@ -90,8 +89,16 @@ def _fused(
 ) -> NDArray[np.int64]:
     rows, places = union(heads)
     cosines = representatives.vectors @ shelf.vectors(rows).T
-    scores = fused_scores(cosines, representatives.importances, chosen.policy.temperature)
+    spread = _spread(representatives, chosen.policy.perplexity, shelf)
+    scores = fused_scores(cosines, representatives.importances, spread)
     return rows[fuse(places, scores, fused_share=chosen.policy.fused_share, n=n)]
+
+
+def _spread(representatives: Embeddings, perplexity: float, shelf: Shelf) -> Spread:
+    """Each representative over the first of its own list, but for itself, seen or not."""
+    cosines, rows = shelf.retriever.nearest(representatives.vectors, SPREAD_OVER)
+    is_itself = rows == representatives.rows[:, np.newaxis]
+    return spread_of(np.where(is_itself, NOT_COUNTED, cosines), perplexity)
 
 
 def _tiles(rows: NDArray[np.int64], person: Person, shelf: Shelf) -> tuple[Tile, ...]:

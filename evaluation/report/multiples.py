@@ -34,7 +34,7 @@ def multiples(figures: Sequence[Figure]) -> matplotlib.figure.Figure:
         axes = _cell(drawn, at)
         axes.set_ylim(low, high)
         _panel(axes, figure, styles, has_ticks=at % _COLUMNS == 0)
-    _key(_cell(drawn, len(figures)), figures, styles)
+    _key(_cell(drawn, len(figures)), styles)
     return drawn
 
 
@@ -85,8 +85,8 @@ def _line(axes: Axes, series: Series, x: Sequence[int], ink: str, dashes: object
         axes.fill_between(np.array(x), series.low, series.high, color=ink, alpha=0.15, linewidth=0)
 
 
-def _key(axes: Axes, figures: Sequence[Figure], styles: dict[str, tuple[str, object]]) -> None:
-    """Each series' name beside a piece of its line, and what the grey field means."""
+def _key(axes: Axes, styles: dict[str, tuple[str, object]]) -> None:
+    """Each series' name beside a piece of its line."""
     axes.set_axis_off()
     axes.set_xlim(0, 1)
     axes.set_ylim(0, _HEIGHT_IN)
@@ -97,10 +97,6 @@ def _key(axes: Axes, figures: Sequence[Figure], styles: dict[str, tuple[str, obj
         axes.plot([0, _KEY_DASH], [middle, middle], color=ink, linestyle=dashes, clip_on=False)
         axes.text(_KEY_DASH + 0.05, top, text, color=ink, fontsize=_SMALL, va="top", linespacing=1.1)
         top -= _KEY_LINE_IN * (1.35 + text.count("\n"))
-    baseline = textwrap.fill(f"0: {figures[0].note}", _KEY_LETTERS)
-    axes.text(
-        _KEY_DASH + 0.05, top, baseline, color=Ink.MUTED.value, fontsize=_SMALL, va="top", linespacing=1.1
-    )
 
 
 def _short(value: float | str, unit: Unit) -> str:

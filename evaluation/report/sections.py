@@ -195,7 +195,8 @@ def _drawings(figures: Mapping[str, Figure], marks: Sequence[Mark]) -> Iterator[
     for _, group in groupby(figures.items(), key=_looks):
         keys, together = zip(*group, strict=True)
         name = re.sub(r"[^\w-]+", "-", keys[0])
-        title = together[0].title if len(together) == 1 else ""
+        titles = {figure.title for figure in together}
+        title = titles.pop() if len(titles) == 1 else ""
         note = " ".join(dict.fromkeys(figure.note for figure in together if figure.note))
         drawing = draw(together, name=f"figure-{name}", marks=marks)
         yield Drawn(name, drawing, title, note, tuple(_figure_table(figure) for figure in together))

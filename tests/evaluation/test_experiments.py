@@ -11,10 +11,10 @@ from evaluation import running
 from evaluation.cosines import DenseCosines, GatheredCosines
 from evaluation.errors import EvaluationError
 from evaluation.experiments import experiments
-from evaluation.fixed_temperature import FusePolicy
 from evaluation.methods import DEFAULT, LAST_PIN, TABLE_4, Method, fused
 from evaluation.results import Report, to_json, write_json
 from evaluation.running import Measured, Plan, Setting, run
+from model.fusing import FusePolicy
 from process.progress import Reporter
 from tests.evaluation.town import busy_log, circle, log_of, setting_of, town
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.fixed_temperature import FusePolicy
 from evaluation.methods import Method, fused
 from evaluation.portrait.portrait import Portrait, portrait
 from evaluation.protocol import cases_of
 from evaluation.results import Gallery
 from evaluation.worlds import World
+from model.fusing import FusePolicy
 from process.progress import Reporter
 from tests.evaluation.town import log_of, setting_of, town
 
-FUSED: Method = fused(FusePolicy(n_representatives=4, temperature=0.3, fused_share=1.0))
+FUSED: Method = fused(FusePolicy(n_representatives=4, perplexity=60, fused_share=1.0))
 ACTIONS = [(7, row, row / 24 - 9 + age, True) for age, row in enumerate((0, 1, 8, 9, 16, 17))]
 """User 7 has three interests, 120 degrees apart, and turns from one to the next; the newest pin is 17."""
 NEXT = (7, 18, 2.5, True)
