@@ -16,6 +16,7 @@ from pinnersage.client import (
     ClosedError,
     DeadlineExceededError,
     InvalidArgumentError,
+    MergePolicy,
     NotFoundError,
     Pin,
     RecentPin,
@@ -61,7 +62,13 @@ def test_an_option_left_out_is_not_sent(client: Client, fake: FakeRecommender) -
 
 def test_every_option_reaches_the_server(client: Client, fake: FakeRecommender) -> None:
     """Also those that look like nothing: seed 0 and a lowest score of 0."""
-    options = {"max_candidates": 7, "max_interests": 2, "seed": 0, "min_score": 0.0}
+    options = {
+        "max_candidates": 7,
+        "max_interests": 2,
+        "seed": 0,
+        "min_score": 0.0,
+        "merge_policy": MergePolicy.INTERLEAVED,
+    }
     client.recommend("ann", **options, exclude_pin_ids={"🐩"})  # type: ignore[arg-type]
     assert sent(fake) == {"user_id": "ann", **options, "exclude_pin_ids": ("🐩",)}
     client.recommend_for_pins(["🐶"], **options, exclude_pin_ids=("🐩",))  # type: ignore[arg-type]
@@ -288,6 +295,7 @@ def test_closing_ends_calls_under_way() -> None:
         (lambda client: client.recommend("ann", max_candidates=-1), "max_candidates cannot be -1: Value out"),
         (lambda client: client.recommend("ann", max_interests=2**32), "max_interests cannot be 4294967296"),
         (lambda client: client.recommend("ann", seed="7"), "seed cannot be '7'"),
+        (lambda client: client.recommend("ann", merge_policy="fused"), "merge_policy cannot be 'fused'"),
         (lambda client: client.recommend(7), "user_id cannot be 7"),
         (lambda client: client.recommend("\ud800"), r"user_id cannot be '\\ud800': .*surrogates not allowed"),
         (

@@ -18,6 +18,8 @@ NAMES = {
     "Interest",
     "InterestOrigin",
     "InvalidArgumentError",
+    "Medoid",
+    "MergePolicy",
     "NotFoundError",
     "PermissionDeniedError",
     "Pin",

@@ -14,6 +14,8 @@ from pinnersage.client import (
     Degradation,
     Interest,
     InterestOrigin,
+    Medoid,
+    MergePolicy,
     Pin,
     Pins,
     Profile,
@@ -33,8 +35,15 @@ NUMBERS = st.floats(0, 1e9)
 COUNTS = st.integers(0, 2**32 - 1)
 TIMES = st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 CANDIDATES = st.builds(Candidate, IDS) | st.builds(Candidate, IDS, SCORES, IDS)
+MEDOIDS = st.lists(st.builds(Medoid, IDS, NUMBERS), max_size=3).map(tuple)
 INTERESTS = st.builds(
-    SampledInterest, IDS | st.none(), NUMBERS, NUMBERS, st.sampled_from(InterestOrigin), st.booleans()
+    SampledInterest,
+    IDS | st.none(),
+    NUMBERS,
+    NUMBERS,
+    st.sampled_from(InterestOrigin),
+    st.booleans(),
+    MEDOIDS,
 )
 NAMES = st.text(max_size=5)
 DEGRADED = st.lists(st.sampled_from(Degradation), max_size=2).map(tuple)
@@ -47,6 +56,7 @@ RECOMMENDATIONS = st.builds(
     reason=st.sampled_from(AnswerReason),
     degraded=DEGRADED,
     unknown_pins=COUNTS,
+    merge_policy=st.sampled_from(MergePolicy),
 )
 PROFILES = st.builds(
     Profile,
@@ -62,6 +72,7 @@ PROFILES = st.builds(
             last_action_time=TIMES,
             origin=st.sampled_from(InterestOrigin),
             in_artefact=st.booleans(),
+            medoids=MEDOIDS,
         ),
         max_size=3,
     ).map(tuple),
@@ -166,6 +177,17 @@ def test_an_interest_without_candidates_is_an_empty_group() -> None:
     """The caller sees that it was sampled."""
     answer = Recommendation(interests=(SampledInterest("a"),))
     assert answer.by_medoid() == (CandidateGroup("a", SampledInterest("a"), ()),)
+
+
+def test_the_medoids_of_a_fused_interest_have_a_group_each() -> None:
+    """Heaviest first, without those that gave nothing."""
+    fused = SampledInterest("a", medoids=(Medoid("b", 0.5), Medoid("a", 0.375), Medoid("c", 0.125)))
+    near_a, near_b = Candidate("x", 0.5, "a"), Candidate("y", 0.5, "b")
+    answer = Recommendation(candidates=(near_a, near_b), interests=(fused,))
+    assert answer.by_medoid() == (
+        CandidateGroup("b", fused, (near_b,)),
+        CandidateGroup("a", fused, (near_a,)),
+    )
 
 
 def test_fallback_candidates_come_last_in_a_group_of_their_own() -> None:

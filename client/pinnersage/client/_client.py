@@ -23,6 +23,7 @@ from pinnersage.client._health import REQUEST as HEALTH_REQUEST
 from pinnersage.client._health import HealthStatus, health_check
 from pinnersage.client._requests import build, recent_pins
 from pinnersage.client._values import (
+    MergePolicy,
     Pins,
     Profile,
     RecentPin,
@@ -96,19 +97,21 @@ class Client:
         exclude_pin_ids: Iterable[str] = (),
         seed: int | None = None,
         min_score: float | None = None,
+        merge_policy: MergePolicy | None = None,
         timeout_s: float | None = None,
     ) -> Recommendation:
-        """Candidates near a few of the user's interests, sampled by importance.
+        """Candidates near the user's interests: a few, sampled by importance, or all of them together.
 
         An unknown user is not an error: the answer is empty (or a fallback), and says why.
 
         Args:
             user_id: Up to 128 bytes of UTF-8.
             max_candidates: 1 to 1,000; default 400.
-            max_interests: How many interests are sampled: 1 to 20; default 3.
+            max_interests: How many interests are sampled: 1 to 20; default 3. Not with FUSED.
             exclude_pin_ids: Up to 2,000 pins that must not come back, nor any near-duplicate of theirs.
             seed: The same seed, user and data give the same answer; None samples afresh.
             min_score: Candidates below this cosine are dropped, -1 to 1.
+            merge_policy: How the interests' lists become one answer; default: the server's.
             timeout_s: For this call, in place of `Timeout.call_s`: 0.001 to 86,400.
         """
         request = build(
@@ -119,6 +122,7 @@ class Client:
             exclude_pin_ids=exclude_pin_ids,
             seed=seed,
             min_score=min_score,
+            merge_policy=merge_policy,
         )
         return decoding.recommendation(self._call("Recommend", self._stub.Recommend, request, timeout_s))
 
@@ -131,6 +135,7 @@ class Client:
         exclude_pin_ids: Iterable[str] = (),
         seed: int | None = None,
         min_score: float | None = None,
+        merge_policy: MergePolicy | None = None,
         timeout_s: float | None = None,
     ) -> Recommendation:
         """The same for someone without a stored profile, from pins they acted on lately.
@@ -143,6 +148,7 @@ class Client:
             exclude_pin_ids: See `recommend`.
             seed: See `recommend`.
             min_score: See `recommend`.
+            merge_policy: See `recommend`.
             timeout_s: See `recommend`.
         """
         request = build(
@@ -153,6 +159,7 @@ class Client:
             exclude_pin_ids=exclude_pin_ids,
             seed=seed,
             min_score=min_score,
+            merge_policy=merge_policy,
         )
         response = self._call("RecommendForPins", self._stub.RecommendForPins, request, timeout_s)
         return decoding.recommendation(response)
@@ -166,6 +173,7 @@ class Client:
         exclude_pin_ids: Iterable[str] = (),
         seed: int | None = None,
         min_score: float | None = None,
+        merge_policy: MergePolicy | None = None,
         timeout_s: float | None = None,
     ) -> Generator[UserRecommendation, None, None]:
         """`recommend` for up to 1,000 users in one call.
@@ -180,6 +188,7 @@ class Client:
             exclude_pin_ids: See `recommend`.
             seed: See `recommend`.
             min_score: See `recommend`.
+            merge_policy: See `recommend`.
             timeout_s: For the whole batch, in place of `Timeout.batch_s`.
         """
         request = build(
@@ -190,6 +199,7 @@ class Client:
             exclude_pin_ids=exclude_pin_ids,
             seed=seed,
             min_score=min_score,
+            merge_policy=merge_policy,
         )
         batch_s = _seconds(timeout_s, self._timeout.batch_s)
         with self._typed_errors("RecommendBatch"):

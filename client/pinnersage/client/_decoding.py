@@ -11,6 +11,8 @@ from pinnersage.client._values import (
     Degradation,
     Interest,
     InterestOrigin,
+    Medoid,
+    MergePolicy,
     Pin,
     Pins,
     Profile,
@@ -33,6 +35,7 @@ def recommendation(message: pb.RecommendResponse | pb.RecommendForPinsResponse) 
         reason=AnswerReason(message.reason),
         degraded=tuple(map(Degradation, message.degraded)),
         unknown_pins=message.unknown_pins if isinstance(message, pb.RecommendForPinsResponse) else 0,
+        merge_policy=MergePolicy(message.merge_policy),
     )
 
 
@@ -93,7 +96,12 @@ def _sampled_interest(message: pb.SampledInterest) -> SampledInterest:
         probability=message.probability,
         origin=InterestOrigin(message.origin),
         cache_hit=message.cache_hit,
+        medoids=tuple(map(_medoid, message.medoids)),
     )
+
+
+def _medoid(message: pb.Medoid) -> Medoid:
+    return Medoid(message.pin_id, message.share)
 
 
 def _interest(message: pb.Interest) -> Interest:
@@ -106,6 +114,7 @@ def _interest(message: pb.Interest) -> Interest:
         last_action_time=_time(message.last_action_time) if message.HasField("last_action_time") else None,
         origin=InterestOrigin(message.origin),
         in_artefact=message.in_artefact,
+        medoids=tuple(map(_medoid, message.medoids)),
     )
 
 

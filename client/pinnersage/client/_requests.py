@@ -7,6 +7,7 @@ server's manner: by the field's name.
 import reprlib
 from collections.abc import Iterable
 from datetime import datetime
+from enum import Enum
 from typing import NoReturn, TypeVar
 
 import grpc
@@ -27,7 +28,11 @@ def build(message: type[MessageT], **fields: object) -> MessageT:
     Raises:
         InvalidArgumentError: A value cannot be sent; the message names its field.
     """
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {
+        name: value.value if isinstance(value, Enum) else value
+        for name, value in fields.items()
+        if value is not None
+    }
     for name in _REPEATED & given.keys():
         given[name] = _listed(message, name, given[name])
     try:

@@ -6,6 +6,7 @@ a test writes down only what it is about.
 
 import enum
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,6 +60,32 @@ class Degradation(_WireEnum):
     """Under load the index was searched less thoroughly."""
 
 
+class MergePolicy(_WireEnum):
+    """How the lists of several medoids become one answer."""
+
+    UNRECOGNISED = -1
+    UNSPECIFIED = 0
+    """An answer of a server that does not say; in a request, the server's default."""
+    INTERLEAVED = 1
+    """A few interests are sampled by importance; the lists of their medoids take turns."""
+    FUSED = 2
+    """All interests of some importance answer, an important one by several medoids, and every candidate is
+    scored by all of them together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Medoid:
+    """One of the pins that stand for an interest with FUSED.
+
+    Attributes:
+        pin_id: The pin the user acted on.
+        share: What it spreads over the pins near it; those of all of the user's medoids add up to 1.
+    """
+
+    pin_id: str
+    share: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A pin to recommend, and why.
@@ -76,7 +103,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SampledInterest:
-    """An interest that an answer was made from.
+    """An interest that an answer was made from; only INTERLEAVED samples.
 
     Attributes:
         medoid_pin_id: The pin that stands for the interest; None for a fallback.
@@ -84,6 +111,7 @@ class SampledInterest:
         probability: Its share in the user's importance: its chance to be drawn first.
         origin: Where it comes from.
         cache_hit: Its candidates came from the server's cache.
+        medoids: With FUSED, the pins that stood for it, heaviest first; empty otherwise.
     """
 
     medoid_pin_id: str | None
@@ -91,6 +119,7 @@ class SampledInterest:
     probability: float = 0.0
     origin: InterestOrigin = InterestOrigin.UNSPECIFIED
     cache_hit: bool = False
+    medoids: tuple[Medoid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +142,14 @@ class Recommendation:
     """Candidates for one user.
 
     Attributes:
-        candidates: Best first: the interests' lists interleaved by rank.
+        candidates: Best first, as the merge policy has it.
         interests: What the answer was made from, in order of importance.
         artefact_version: The version of the pins that every part of the answer comes from.
         request_id: What to look for in the server's log.
         reason: Why the answer is empty or a fallback.
         degraded: What was given up to answer at all; empty for a full answer.
         unknown_pins: How many pins of the request the server does not know (`recommend_for_pins` only).
+        merge_policy: How the interests' lists became this answer.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -129,21 +159,31 @@ class Recommendation:
     reason: AnswerReason = AnswerReason.ORDINARY
     degraded: tuple[Degradation, ...] = ()
     unknown_pins: int = 0
+    merge_policy: MergePolicy = MergePolicy.UNSPECIFIED
 
     def by_medoid(self) -> tuple[CandidateGroup, ...]:
         """The candidates grouped for "because you saved ...": one group an interest, in order of importance.
 
-        Candidates near no interest of the answer (a fallback) come in groups of their own, at the end.
+        With FUSED, one group for each medoid of the interest that has candidates. Candidates near no interest
+        of the answer (a fallback) come in groups of their own, at the end.
         """
         near: dict[str | None, list[Candidate]] = defaultdict(list)
         for candidate in self.candidates:
             near[candidate.medoid_pin_id].append(candidate)
         groups = [
-            CandidateGroup(interest.medoid_pin_id, interest, tuple(near.pop(interest.medoid_pin_id, ())))
+            CandidateGroup(medoid, interest, tuple(near.pop(medoid, ())))
             for interest in self.interests
+            for medoid in _medoids(interest, near)
         ]
         rest = [CandidateGroup(medoid, None, tuple(candidates)) for medoid, candidates in near.items()]
         return tuple(groups + rest)
+
+
+def _medoids(interest: SampledInterest, near: Mapping[str | None, object]) -> list[str | None]:
+    """The pins that an interest's groups are named by."""
+    if not interest.medoids:
+        return [interest.medoid_pin_id]
+    return [medoid.pin_id for medoid in interest.medoids if medoid.pin_id in near]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +245,7 @@ class Interest:
         last_action_time: The newest action; None if unknown.
         origin: Where the interest comes from.
         in_artefact: False when the pins served now lack the medoid: the interest is skipped.
+        medoids: The pins that stand for it with FUSED, heaviest first; none for an unimportant interest.
     """
 
     medoid_pin_id: str
@@ -215,6 +256,7 @@ class Interest:
     last_action_time: datetime | None = None
     origin: InterestOrigin = InterestOrigin.UNSPECIFIED
     in_artefact: bool = True
+    medoids: tuple[Medoid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pinnersage.client import MergePolicy
 from pinnersage.client.testing import FakeRecommender
 from tests.client.command_line.conftest import Run
 
@@ -9,6 +10,7 @@ from tests.client.command_line.conftest import Run
 def test_recommend_passes_its_options_on(run: Run, fake: FakeRecommender) -> None:
     """All of them; ids that look like options come after an equals sign."""
     options = "--max-candidates 7 --max-interests 2 --seed 0 --min-score 0.5 --exclude a b --exclude=-c"
+    options += " --merge-policy interleaved"
     assert run("recommend", "ann", *options.split(), "--no-titles")[0] == 0
     (call,) = fake.calls
     assert call.arguments == {
@@ -17,6 +19,7 @@ def test_recommend_passes_its_options_on(run: Run, fake: FakeRecommender) -> Non
         "max_interests": 2,
         "seed": 0,
         "min_score": 0.5,
+        "merge_policy": MergePolicy.INTERLEAVED,
         "exclude_pin_ids": ("a", "b", "-c"),
     }
 
@@ -41,6 +44,7 @@ def test_without_options_a_screenful_is_asked_for(run: Run, fake: FakeRecommende
         ("recomend ann", "invalid choice: 'recomend'"),
         ("recommend ann --max-candidates many", "--max-candidates: invalid int value: 'many'"),
         ("recommend ann --max-candidates=-1", "max_candidates cannot be -1"),
+        ("recommend ann --merge-policy mean", "--merge-policy: mean is not one of interleaved, fused"),
         ("health --timeout 0", "--timeout: 0 is not 0.001 to 3600 seconds"),
         ("health --timeout nan", "--timeout: nan is not 0.001 to 3600 seconds"),
         ("health --timeout soon", "--timeout: soon is not 0.001 to 3600 seconds"),

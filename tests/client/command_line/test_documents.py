@@ -2,6 +2,7 @@
 
 import json
 
+from pinnersage.client import Interest, Medoid, MergePolicy, Profile, Recommendation, SampledInterest
 from pinnersage.client.command_line import documents
 from pinnersage.client.testing import FakeRecommender
 from tests.client.command_line.conftest import Run
@@ -14,6 +15,7 @@ def test_json_of_recommend(run: Run) -> None:
     assert list(document) == [
         "user_id",
         "reason",
+        "merge_policy",
         "degraded",
         "interests",
         "candidates",
@@ -27,6 +29,7 @@ def test_json_of_recommend(run: Run) -> None:
         "probability": 0.5,
         "origin": "batch_and_online",
         "cache_hit": True,
+        "medoids": [],
     }
     assert [candidate["pin_id"] for candidate in document["candidates"]] == ["🐩", "22423", "🐕‍🦺", "47566"]
     assert document["candidates"][3] == {
@@ -35,6 +38,27 @@ def test_json_of_recommend(run: Run) -> None:
         "score": 0.5,
         "medoid_pin_id": "85123A",
     }
+
+
+def test_json_of_a_fused_answer() -> None:
+    """Each interest has the pins that stood for it, with their shares; a profile's as well."""
+    fused = SampledInterest("a", medoids=(Medoid("a", 0.75), Medoid("b", 0.25)))
+    answer = Recommendation(interests=(fused,), merge_policy=MergePolicy.FUSED)
+    document = documents.recommendation("ann", answer, {})
+    medoids = [{"pin_id": "a", "share": 0.75}, {"pin_id": "b", "share": 0.25}]
+    assert document["merge_policy"] == "fused"
+    assert document["interests"] == [{**_interest_of(document), "medoids": medoids}]
+    profile = documents.profile(
+        Profile(user_id="ann", interests=(Interest(medoid_pin_id="a", medoids=fused.medoids),))
+    )
+    assert _interest_of(profile)["medoids"] == medoids
+
+
+def _interest_of(document: documents.Document) -> dict[str, object]:
+    interests = document["interests"]
+    assert isinstance(interests, list)
+    interest: dict[str, object] = interests[0]
+    return interest
 
 
 def test_json_keys_never_come_and_go(run: Run) -> None:

@@ -8,6 +8,7 @@ from pinnersage.client import (
     Degradation,
     HealthStatus,
     InterestOrigin,
+    Medoid,
     Pin,
     Recommendation,
     SampledInterest,
@@ -33,6 +34,25 @@ because you saved white heart (85123A): 25% of importance, batch
   0.500  47566
 """,
         "",
+    )
+
+
+def test_a_fused_answer_is_shown_by_the_pins_that_stood_together(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One group a medoid that gave something; the first line says that they answered together."""
+    interest = SampledInterest("a", 2.0, 1.0, InterestOrigin.BATCH, medoids=(Medoid("a", 0.75), Medoid("b")))
+    answer = Recommendation(
+        candidates=(Candidate("x", 0.5, "b"), Candidate("y", 0.25, "a")),
+        interests=(interest,),
+        artefact_version="000003",
+    )
+    with FakeRecommender(recommendations={"ann": answer}) as fake:
+        main(["recommend", "ann", "--merge-policy", "fused", "--no-titles", "--server", fake.target])
+    assert capsys.readouterr().out == (
+        "ann: 2 candidates from 1 interest together, artefact 000003\n\n"
+        "because you saved a: 100% of importance, batch\n  0.250  y\n\n"
+        "because you saved b: 100% of importance, batch\n  0.500  x\n"
     )
 
 

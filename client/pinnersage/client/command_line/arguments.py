@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
+from pinnersage.client._values import MergePolicy
 from pinnersage.client._version import __version__
 
 DEFAULT_SERVER = "127.0.0.1:50051"
@@ -43,6 +44,7 @@ class Arguments(argparse.Namespace):
     max_interests: int | None
     exclude: list[str]
     seed: int | None
+    merge_policy: MergePolicy | None
     min_score: float | None
     titles: bool
 
@@ -87,6 +89,12 @@ def _add_recommend(add_parser: _AddParser) -> None:
         help="interests to sample, 1 to 20 (default: the server's 3)",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed samples the same interests")
+    parser.add_argument(
+        "--merge-policy",
+        type=_merge_policy,
+        metavar="POLICY",
+        help="interleaved: sampled interests take turns; fused: all score together (default: the server's)",
+    )
 
 
 def _add_similar(add_parser: _AddParser) -> None:
@@ -159,6 +167,13 @@ def _add_narrowing(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="fetch the pins' titles, if the server has any",
     )
+
+
+def _merge_policy(text: str) -> MergePolicy:
+    policies = {policy.name.lower(): policy for policy in (MergePolicy.INTERLEAVED, MergePolicy.FUSED)}
+    if text not in policies:
+        raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join(policies)}")
+    return policies[text]
 
 
 def _seconds(text: str) -> float:

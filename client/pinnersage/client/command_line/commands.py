@@ -40,6 +40,7 @@ def recommend(client: Client, arguments: Arguments) -> Answer:
         exclude_pin_ids=arguments.exclude,
         seed=arguments.seed,
         min_score=arguments.min_score,
+        merge_policy=arguments.merge_policy,
     )
     medoids = [group.medoid_pin_id for group in answer.by_medoid() if group.medoid_pin_id]
     shown = [*medoids, *(candidate.pin_id for candidate in answer.candidates)]

@@ -1,11 +1,11 @@
 """The answers as JSON documents for scripts: keys never come and go, what is missing is null."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 
 from pinnersage.client._health import HealthStatus
-from pinnersage.client._values import Interest, Profile, Recommendation, SimilarPins
+from pinnersage.client._values import Interest, Medoid, Profile, Recommendation, SimilarPins
 
 Document = dict[str, object]
 Titles = Mapping[str, str]
@@ -16,6 +16,7 @@ def recommendation(user_id: str, answer: Recommendation, titles: Titles) -> Docu
     return {
         "user_id": user_id,
         "reason": _word(answer.reason),
+        "merge_policy": _word(answer.merge_policy),
         "degraded": [_word(degradation) for degradation in answer.degraded],
         "interests": [
             {
@@ -25,6 +26,7 @@ def recommendation(user_id: str, answer: Recommendation, titles: Titles) -> Docu
                 "probability": interest.probability,
                 "origin": _word(interest.origin),
                 "cache_hit": interest.cache_hit,
+                "medoids": _medoids(interest.medoids),
             }
             for interest in answer.interests
         ],
@@ -89,7 +91,12 @@ def _interest(interest: Interest) -> Document:
         "last_action_time": _time(interest.last_action_time),
         "origin": _word(interest.origin),
         "in_artefact": interest.in_artefact,
+        "medoids": _medoids(interest.medoids),
     }
+
+
+def _medoids(medoids: Iterable[Medoid]) -> list[Document]:
+    return [{"pin_id": medoid.pin_id, "share": medoid.share} for medoid in medoids]
 
 
 def _word(value: Enum) -> str:

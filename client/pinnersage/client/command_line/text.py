@@ -10,6 +10,7 @@ from pinnersage.client._values import (
     CandidateGroup,
     Degradation,
     Interest,
+    MergePolicy,
     Profile,
     Recommendation,
     SimilarPins,
@@ -67,7 +68,8 @@ def _summary(answer: Recommendation) -> str:
         return _WHY_EMPTY[answer.reason] + instead
     candidates = _count(len(answer.candidates), "candidate")
     interests = _count(len(answer.interests), "interest")
-    return f"{candidates} from {interests}, artefact {printable(answer.artefact_version)}"
+    together = " together" if answer.merge_policy is MergePolicy.FUSED else ""
+    return f"{candidates} from {interests}{together}, artefact {printable(answer.artefact_version)}"
 
 
 def _degraded(degraded: Iterable[Degradation]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 
 from pinnersage.client._errors import REQUEST_ID_KEY
-from pinnersage.client._values import RecentPin
+from pinnersage.client._values import MergePolicy, RecentPin
 from pinnersage.v1 import recommender_pb2 as pb
 
 
@@ -19,7 +19,8 @@ class ReceivedCall:
 
     Attributes:
         method: The method's name in the wire contract: "Recommend".
-        arguments: The fields that were set, by name: strings, numbers, tuples of strings or of RecentPin.
+        arguments: The fields that were set, by name: strings, numbers, a MergePolicy, tuples of strings or of
+            RecentPin.
         metadata: The call's headers.
     """
 
@@ -62,12 +63,14 @@ class CallLog:
 def _call(request: Message, context: grpc.ServicerContext) -> ReceivedCall:
     return ReceivedCall(
         method=request.DESCRIPTOR.name.removesuffix("Request"),
-        arguments={field.name: _plain(value) for field, value in request.ListFields()},
+        arguments={field.name: _plain(field.name, value) for field, value in request.ListFields()},
         metadata=dict(context.invocation_metadata()),
     )
 
 
-def _plain(value: object) -> object:
+def _plain(name: str, value: object) -> object:
+    if name == "merge_policy":
+        return MergePolicy(value)
     if isinstance(value, str) or not isinstance(value, Iterable):
         return value
     return tuple(_recent_pin(item) if isinstance(item, pb.RecentPin) else item for item in value)

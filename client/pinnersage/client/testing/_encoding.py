@@ -8,6 +8,7 @@ from pinnersage.client._health import HealthStatus
 from pinnersage.client._values import (
     Candidate,
     Interest,
+    Medoid,
     Pin,
     Profile,
     Recommendation,
@@ -27,13 +28,17 @@ def recommendation(value: Recommendation) -> pb.RecommendResponse:
         request_id=value.request_id,
         reason=pb.AnswerReason.ValueType(value.reason.value),
         degraded=(pb.Degradation.ValueType(item.value) for item in value.degraded),
+        merge_policy=pb.MergePolicy.ValueType(value.merge_policy.value),
     )
 
 
 def recommendation_for_pins(value: Recommendation) -> pb.RecommendForPinsResponse:
-    """The answer to RecommendForPins: the same fields under the same numbers, and one more."""
-    message = pb.RecommendForPinsResponse.FromString(recommendation(value).SerializeToString())
-    message.unknown_pins = value.unknown_pins
+    """The answer to RecommendForPins: the same first fields under the same numbers, and others."""
+    answer = recommendation(value)
+    merge_policy = answer.merge_policy
+    answer.ClearField("merge_policy")
+    message = pb.RecommendForPinsResponse.FromString(answer.SerializeToString())
+    message.unknown_pins, message.merge_policy = value.unknown_pins, merge_policy
     return message
 
 
@@ -94,7 +99,12 @@ def _sampled_interest(value: SampledInterest) -> pb.SampledInterest:
         probability=value.probability,
         origin=pb.InterestOrigin.ValueType(value.origin.value),
         cache_hit=value.cache_hit,
+        medoids=map(_medoid, value.medoids),
     )
+
+
+def _medoid(value: Medoid) -> pb.Medoid:
+    return pb.Medoid(pin_id=value.pin_id, share=value.share)
 
 
 def _interest(value: Interest) -> pb.Interest:
@@ -107,6 +117,7 @@ def _interest(value: Interest) -> pb.Interest:
         last_action_time=_timestamp(value.last_action_time),
         origin=pb.InterestOrigin.ValueType(value.origin.value),
         in_artefact=value.in_artefact,
+        medoids=map(_medoid, value.medoids),
     )
 
 
