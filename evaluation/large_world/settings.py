@@ -73,7 +73,7 @@ class SweepSettings:
     indexes: Annotated[
         Path,
         setting(
-            "Folder for the search index of a pool of more than 200,000 pins, built once.",
+            "Folder for the search index of a pool of more than 500,000 pins, built once.",
             env="EVALUATION_INDEXES",
             metavar="FOLDER",
         ),
