@@ -1,6 +1,7 @@
 """The steps by which a version is written aside, made durable and shown; see storage.publishing.
 
-Each step does one thing, so that a test can crash before any of them.
+Each step does one thing, and its name is its fault point: tests put a crash or a failing disk before any of
+them by rewriting PREPARE, COMMIT and GO_TO. Nothing here knows of tests.
 """
 
 import fcntl
@@ -19,7 +20,7 @@ from storage.manifests import MANIFEST, Manifest, describe_files, encode_manifes
 Write = Callable[[Path], Manifest]
 
 CURRENT = "CURRENT"
-_DRAFT, _LOCK, _NEXT_CURRENT = ".draft", ".lock", ".CURRENT"
+_DRAFT, _LOCK, _NEXT_CURRENT, _ARRIVING = ".draft", ".lock", ".CURRENT", ".arriving"
 _VERSION = re.compile(r"(\d{6,})-[0-9a-f]{8}")
 # Whatever the umask: a server is seldom run by whoever publishes.
 _FILE_MODE, _FOLDER_MODE, _CURRENT_MODE = 0o444, 0o755, 0o644
@@ -49,9 +50,8 @@ class Publication(Showing):
 ShowingT = TypeVar("ShowingT", bound=Showing)
 
 
-def _collect_left_overs(publication: Publication) -> None:
-    if publication.draft.exists():
-        shutil.rmtree(publication.draft)
+def _collect_left_overs(showing: Showing) -> None:
+    collect_left_overs(showing.root)
 
 
 def _create_draft(publication: Publication) -> None:
@@ -81,24 +81,37 @@ def _make_draft_durable(publication: Publication) -> None:
     _sync(publication.draft)
 
 
-def _move_into_place(publication: Publication) -> None:
+def _announce(publication: Publication) -> None:
     publication.version = f"{_next_sequence(publication.root):06d}-{identity(publication.manifest)[:8]}"
+    _write_name(publication.root / _ARRIVING, publication.version)
+    _sync(publication.root)
+
+
+def _move_into_place(publication: Publication) -> None:
     publication.draft.rename(publication.root / publication.version)
 
 
-def _make_root_durable(showing: Showing) -> None:
-    _sync(showing.root)
+def _make_version_durable(publication: Publication) -> None:
+    _sync(publication.root)
 
 
 def _write_next_current(showing: Showing) -> None:
-    path = showing.root / _NEXT_CURRENT
-    path.write_text(showing.version + "\n")
-    path.chmod(_CURRENT_MODE)
-    _sync(path)
+    _write_name(showing.root / _NEXT_CURRENT, showing.version)
 
 
 def _replace_current(showing: Showing) -> None:
     os.replace(showing.root / _NEXT_CURRENT, showing.root / CURRENT)
+
+
+def _make_current_durable(showing: Showing) -> None:
+    _sync(showing.root)
+
+
+def _end_announcement(showing: Showing) -> None:
+    """What has been live may be gone back to: it is nobody's left-over any more."""
+    arriving = _name_in(showing.root / _ARRIVING)
+    if arriving is not None and arriving == live_version(showing.root):
+        (showing.root / _ARRIVING).unlink()
 
 
 PREPARE: tuple[Callable[[Publication], None], ...] = (
@@ -109,8 +122,20 @@ PREPARE: tuple[Callable[[Publication], None], ...] = (
     _write_manifest,
     _make_draft_durable,
 )
-SHOW: tuple[Callable[[Showing], None], ...] = (_write_next_current, _replace_current, _make_root_durable)
-COMMIT: tuple[Callable[[Publication], None], ...] = (_move_into_place, _make_root_durable, *SHOW)
+SHOW: tuple[Callable[[Showing], None], ...] = (
+    _write_next_current,
+    _replace_current,
+    _make_current_durable,
+    _end_announcement,
+)
+COMMIT: tuple[Callable[[Publication], None], ...] = (
+    _announce,
+    _move_into_place,
+    _make_version_durable,
+    *SHOW,
+)
+# A publisher may have died after it replaced CURRENT: its version has been live before another is shown.
+GO_TO: tuple[Callable[[Showing], None], ...] = (_make_current_durable, _end_announcement, *SHOW)
 
 
 def prepare(publication: Publication) -> None:
@@ -123,14 +148,36 @@ def commit(publication: Publication) -> None:
     _run(COMMIT, publication)
 
 
-def show(showing: Showing) -> None:
-    """Make a version the live one by replacing CURRENT."""
-    _run(SHOW, showing)
+def go_to(showing: Showing) -> None:
+    """Make a version the live one that is here already, by replacing CURRENT."""
+    _run(GO_TO, showing)
 
 
 def _run(steps: tuple[Callable[[ShowingT], None], ...], showing: ShowingT) -> None:
     for step in steps:
         step(showing)
+
+
+def collect_left_overs(root: Path) -> None:
+    """Remove what a publisher that died or failed left here; only the publisher at work may.
+
+    That is its draft, and a version that it moved into place but never showed: nobody can have been led to
+    it. Every other version was live once, and is kept.
+
+    Raises:
+        OSError: Something cannot be read or removed; what is live stays.
+    """
+    draft, arriving, live = root / _DRAFT, _name_in(root / _ARRIVING), _name_in(root / CURRENT)
+    _remove(draft)
+    if arriving not in {None, live} and arriving in version_names(root):
+        # Under its own name it would be met half removed.
+        (root / arriving).rename(draft)
+        _remove(draft)
+    if arriving is not None:
+        # The dead publisher may have replaced CURRENT and not made it durable.
+        _sync(root)
+        (root / _ARRIVING).unlink()
+    (root / _NEXT_CURRENT).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -161,7 +208,7 @@ def _take(lock: int, root: Path) -> None:
 def live_version(root: Path) -> str | None:
     """What CURRENT says; None where there is none to read."""
     try:
-        return (root / CURRENT).read_text(errors="replace").strip()
+        return _name_in(root / CURRENT)
     except OSError:
         return None
 
@@ -180,6 +227,25 @@ def _sequence(name: str) -> int:
 
 def _next_sequence(root: Path) -> int:
     return max(map(_sequence, version_names(root)), default=0) + 1
+
+
+def _name_in(path: Path) -> str | None:
+    """The version that a file names, or None without the file."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _write_name(path: Path, version: str) -> None:
+    path.write_text(version + "\n")
+    path.chmod(_CURRENT_MODE)
+    _sync(path)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _sync(path: Path) -> None:

@@ -3,13 +3,14 @@
     ROOT/CURRENT             the name of the live version
     ROOT/000003-9f8a12cd/    a version: manifest.json and the files it lists, all of them 0444
     ROOT/.draft/             a version being written; one left by a dead publisher is collected by the next
+    ROOT/.arriving           the version that is moved into place but has never been live; collected likewise
     ROOT/.lock               held (flock) by the publisher at work
 
 A version's name is a sequence number and the start of its identity (storage.manifests): no clock. A reader
 that follows CURRENT meets a whole version at any instant, whenever a publisher is killed.
 """
 
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -21,11 +22,12 @@ from storage.publication import (
     Publication,
     Showing,
     Write,
+    collect_left_overs,
     commit,
+    go_to,
     live_version,
     prepare,
     publisher,
-    show,
     version_names,
 )
 
@@ -135,7 +137,9 @@ class VersionedFolder:
                 if twin is None:
                     commit(publication)
             finally:
-                shutil.rmtree(publication.draft, ignore_errors=True)
+                # What cannot be collected now, the next publisher collects.
+                with suppress(OSError):
+                    collect_left_overs(self.root)
         version = twin or publication.version
         return Published(version, self.root / version, already_live=twin is not None)
 
@@ -152,7 +156,7 @@ class VersionedFolder:
         folder = self.folder(version)
         verify_files(folder, self._manifest(version), checksums=False)
         with publisher(self.root):
-            show(Showing(root=self.root, version=version))
+            go_to(Showing(root=self.root, version=version))
 
     def _manifest(self, version: str) -> Manifest:
         return read_manifest(self.root / version, newest_format=self._newest_format)

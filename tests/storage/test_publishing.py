@@ -29,6 +29,7 @@ from storage.publishing import Manifest, VersionedFolder, read_manifest, verify_
 
 Write = Callable[[Path], Manifest]
 STEPS = [*publication.PREPARE, *publication.COMMIT]
+SHOWN_FROM = [step.__name__ for step in STEPS].index("_replace_current") + 1
 
 
 def writing(text: str, **manifest: object) -> Write:
@@ -68,6 +69,10 @@ def reader_of(root: Path) -> Iterator[set[str]]:
 
 def names(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir())
+
+
+def versions(root: Path) -> list[str]:
+    return [info.name for info in VersionedFolder(root).versions()]
 
 
 class TestPublish:
@@ -242,8 +247,9 @@ class TestFailure:
             _insert_step(patched, at, fail)
             with pytest.raises(PublishError, match=os.strerror(number)):
                 folder.publish(writing("new"))
-        assert ".draft" not in names(tmp_path)
-        assert live_text(tmp_path) == ("new" if at == len(STEPS) - 1 else "old")
+        assert names(tmp_path) == [".lock", *versions(tmp_path), "CURRENT"]
+        assert len(versions(tmp_path)) == (2 if at >= SHOWN_FROM else 1)
+        assert live_text(tmp_path) == ("new" if at >= SHOWN_FROM else "old")
         folder.publish(writing("newer"))
         assert live_text(tmp_path) == "newer"
 
@@ -257,10 +263,51 @@ class TestFailure:
             killed = subprocess.run(command, check=False)
         assert killed.returncode == -signal.SIGKILL
         assert met <= {"old", "new"}
-        assert live_text(tmp_path) == ("new" if at == len(STEPS) - 1 else "old")
+        assert live_text(tmp_path) == ("new" if at >= SHOWN_FROM else "old")
         folder.publish(writing("newer"))
         assert live_text(tmp_path) == "newer"
-        assert not {".draft", ".CURRENT"} & set(names(tmp_path))
+        assert names(tmp_path) == [".lock", *versions(tmp_path), "CURRENT"]
+        assert len(versions(tmp_path)) == (3 if at >= SHOWN_FROM else 2)
+
+    @pytest.mark.parametrize("content", ["", "000002-", "000009-00000000", "../old"])
+    def test_an_announcement_that_names_no_version_removes_none(self, tmp_path: Path, content: str) -> None:
+        """Its write may have been cut short, or its version never have come."""
+        folder = VersionedFolder(tmp_path)
+        kept = folder.publish(writing("old")).version
+        (tmp_path / ".arriving").write_text(content)
+        added = folder.publish(writing("new")).version
+        assert versions(tmp_path) == [kept, added]
+        assert ".arriving" not in names(tmp_path)
+
+    def test_a_version_that_has_been_live_is_never_collected(self, tmp_path: Path) -> None:
+        """Its publisher died before it said so; somebody rolled back, and may go forward again."""
+        folder = VersionedFolder(tmp_path)
+        old, new = folder.publish(writing("old")).version, folder.publish(writing("new")).version
+        (tmp_path / ".arriving").write_text(new + "\n")
+        folder.make_current(old)
+        newer = folder.publish(writing("newer")).version
+        assert versions(tmp_path) == [old, new, newer]
+
+    def test_a_version_never_shown_can_be_made_live_and_then_stays(self, tmp_path: Path) -> None:
+        """Its publisher died when it was whole: a person may want it."""
+        folder = VersionedFolder(tmp_path)
+        old, whole = folder.publish(writing("old")).version, folder.publish(writing("whole")).version
+        (tmp_path / "CURRENT").write_text(old)
+        (tmp_path / ".arriving").write_text(whole)
+        folder.make_current(whole)
+        folder.publish(writing("newer"))
+        assert whole in versions(tmp_path)
+
+    def test_without_knowing_what_is_live_nothing_is_collected(self, tmp_path: Path) -> None:
+        """CURRENT cannot be read: the version on its way may be the live one."""
+        folder = VersionedFolder(tmp_path)
+        old, new = folder.publish(writing("old")).version, folder.publish(writing("new")).version
+        (tmp_path / ".arriving").write_text(new)
+        (tmp_path / "CURRENT").unlink()
+        (tmp_path / "CURRENT").mkdir()
+        with pytest.raises(PublishError, match=r"Is a directory \(.*CURRENT\)"):
+            folder.publish(writing("newer"))
+        assert versions(tmp_path) == [old, new]
 
     def test_everything_is_on_disk_before_it_is_shown(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -287,7 +334,8 @@ class TestFailure:
         root = tmp_path / "root"
         VersionedFolder(root).publish(writing("a"))
         assert events == [
-            *("sync data.txt", "sync manifest.json", "sync .draft", "rename", "sync root"),
+            *("sync data.txt", "sync manifest.json", "sync .draft"),
+            *("sync .arriving", "sync root", "rename", "sync root"),
             *("sync .CURRENT", "replace", "sync root"),
         ]
 
