@@ -136,7 +136,7 @@ def _fused_lists(
     profile = recommender.profiles.load(USER, recommender.clock())
     if profile is None:
         raise LookupError(f"the benchmark's own user {USER!r} is missing")
-    medoids, rows = recommender.profiles.representatives(profile.interests)
+    medoids, rows = recommender.profiles.representatives(profile)
     filters = Filters(representatives=recommender.pins.representatives, excluded=profile.seen, min_score=None)
     fetched = recommender.retrieval.fetch(
         list(zip(medoids.pin_ids, rows.tolist(), strict=True)), at_least=SPREAD_OVER, deadline=Deadline()

@@ -13,6 +13,7 @@ from server.encoding import candidate_pieces, join_answer
 from server.fusing import medoids_by_interest
 from server.profiles import UserProfile
 from server.recommending import Recommendation
+from server.takedown import BlockedRows
 from storage.pins.port import NO_ROW, Pins
 from storage.profiles.store import BatchDescription
 
@@ -75,7 +76,7 @@ def profile_message(
     """Everything stored about a user, as they are now: usable interests first, skipped ones after them."""
     return pb.GetProfileResponse(
         user_id=user_id,
-        interests=[*_usable_interests(profile, representatives, pins), *_skipped_interests(profile)],
+        interests=[*_usable_interests(profile, representatives, pins), *_skipped_interests(profile, pins)],
         embedding_space=batch.embedding_space.name,
         parameters_version=batch.parameters_version,
         computed_at=_timestamp(batch.computed_at_s),
@@ -87,12 +88,14 @@ def profile_message(
     )
 
 
-def pins_message(pin_ids: list[str], *, pins: Pins, request_id: str) -> pb.GetPinsResponse:
+def pins_message(
+    pin_ids: list[str], *, pins: Pins, blocked: BlockedRows, request_id: str
+) -> pb.GetPinsResponse:
     """What the artefact knows of some pins."""
     rows = pins.rows(pin_ids)
     known = rows != NO_ROW
     return pb.GetPinsResponse(
-        pins=_described_pins(rows[known], pins),
+        pins=_described_pins(rows[known], pins, blocked),
         unknown_pin_ids=[pin_ids[at] for at in np.flatnonzero(~known).tolist()],
         artefact_version=pins.version,
         request_id=request_id,
@@ -113,9 +116,13 @@ def _usable_interests(
         yield message
 
 
-def _skipped_interests(profile: UserProfile) -> Iterator[pb.Interest]:
-    for message in _interests(profile.skipped):
+def _skipped_interests(profile: UserProfile, pins: Pins) -> Iterator[pb.Interest]:
+    rows = pins.rows(profile.skipped.medoid_pin_ids)
+    blocked = profile.blocked.among(rows)
+    for at, message in enumerate(_interests(profile.skipped)):
         message.origin = pb.INTEREST_ORIGIN_BATCH
+        message.in_artefact = bool(rows[at] != NO_ROW)
+        message.blocked = bool(blocked[at])
         yield message
 
 
@@ -129,19 +136,27 @@ def _interests(interests: Interests) -> Iterator[pb.Interest]:
         )
 
 
-def _described_pins(rows: NDArray[np.int64], pins: Pins) -> list[pb.Pin]:
+def _described_pins(rows: NDArray[np.int64], pins: Pins, blocked: BlockedRows) -> list[pb.Pin]:
+    """Of a blocked pin nothing is told but that it is one."""
     representatives = pins.representatives[rows]
     groups = np.unique(representatives[representatives != NO_ROW])
     names = dict(zip(groups.tolist(), pins.pin_ids(groups), strict=True))
     return [
-        pb.Pin(
+        pb.Pin(pin_id=pin_id, blocked=True)
+        if is_blocked
+        else pb.Pin(
             pin_id=pin_id,
             title=title,
             representative_pin_id=names.get(representative, ""),
             indexed=row < pins.n_indexed,
         )
-        for row, pin_id, title, representative in zip(
-            rows.tolist(), pins.pin_ids(rows), pins.titles(rows), representatives.tolist(), strict=True
+        for row, pin_id, title, representative, is_blocked in zip(
+            rows.tolist(),
+            pins.pin_ids(rows),
+            pins.titles(rows),
+            representatives.tolist(),
+            blocked.among(rows).tolist(),
+            strict=True,
         )
     ]
 

@@ -17,6 +17,8 @@ from server.sampling import Sampler
 from server.servicer import Servicer
 from server.serving import RunningServer
 from server.settings import Fallback, ServerSettings
+from server.side_threads import Ticker
+from server.takedown import POLL_S, BlockedRows, Takedown
 from storage.pins.artefact import PinArtefact
 from storage.pins.port import Pins
 from storage.profiles.opening import open_reader
@@ -44,7 +46,13 @@ def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -
     metrics = _metrics(pins, batch)
     cache = CandidateCache(settings.cache_mb * MEGABYTE)
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
-    source = ProfileSource(profiles, pins, metrics)
+    takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
+    metrics.watch_takedown(takedown)
+
+    def blocked() -> BlockedRows:
+        return takedown.blocked
+
+    source = ProfileSource(profiles, pins, metrics, blocked)
     _warm_up(pins, source, settings.ef_search)
     recommender = Recommender(
         pins=pins,
@@ -60,11 +68,18 @@ def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -
         metrics=metrics,
         popular=_popular(pins, source, settings.fallback),
         clock=now_s,
+        blocked=blocked,
     )
     servicer = Servicer(
         recommender, merge_policy=pb.MergePolicy.Value(f"MERGE_POLICY_{settings.merge_policy.name}")
     )
-    return RunningServer(servicer, metrics, threads=settings.threads, with_reflection=settings.reflection)
+    return RunningServer(
+        servicer,
+        metrics,
+        threads=settings.threads,
+        with_reflection=settings.reflection,
+        watching=[Ticker(takedown.poll, name="takedown", every_s=POLL_S)],
+    )
 
 
 def now_s() -> int:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from model.exclusion import not_excluded
 from model.merging import Merged, interleave
 from server.candidate_cache import CandidateList
+from server.takedown import NO_ROWS_BLOCKED, BlockedRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,20 +46,30 @@ class Filters:
         representatives: int32 [n_pins], of the artefact.
         excluded: int64 [x], representative rows: a near-duplicate never returns as its twin.
         min_score: Least cosine, None for no bound.
+        blocked: What nobody may be shown.
     """
 
     representatives: NDArray[np.int32]
     excluded: NDArray[np.int64]
     min_score: float | None
+    blocked: BlockedRows = NO_ROWS_BLOCKED
 
     def allowed_in_each(self, lists: Sequence[CandidateList]) -> list[NDArray[np.int64]]:
         """The positions of each list that may come back, in order."""
         rows = np.concatenate([each.rows for each in lists])
         keep = not_excluded(rows, self.representatives, self.excluded)
+        if self.blocked.mask is not None:
+            keep &= ~self.blocked.mask[rows]
         if self.min_score is not None:
             keep &= np.concatenate([each.scores for each in lists]) >= self.min_score
         ends = np.cumsum([len(each) for each in lists])
         return [np.flatnonzero(part) for part in np.split(keep, ends[:-1])]
+
+    def n_blocked(self, lists: Sequence[CandidateList]) -> int:
+        """How many candidates of the lists are dropped because nobody may be shown them."""
+        if self.blocked.mask is None:
+            return 0
+        return sum(int(np.count_nonzero(self.blocked.mask[each.rows])) for each in lists)
 
     def may_find_more(self, candidates: CandidateList) -> bool:
         """Whether a longer list could hold further candidates that pass."""

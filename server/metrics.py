@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.limits import LIMITS
+from server.takedown import Takedown
 
 SERVICE = "pinnersage.v1.Recommender"
 REASONS: Mapping["pb.AnswerReason.ValueType", str] = {
@@ -118,7 +119,7 @@ class Metrics:
         self._answers = {reason: answers.labels(name) for reason, name in REASONS.items()}
         self._skipped = Counter(
             "pinnersage_interests_skipped",
-            "Interests whose medoid the artefact does not hold.",
+            "Interests that no pin can stand for: missing from the artefact, or blocked.",
             registry=registry,
         )
         self._candidates = Histogram(
@@ -130,6 +131,34 @@ class Metrics:
         self._short = Counter(
             "pinnersage_short_answers", "Answers with fewer candidates than asked for.", registry=registry
         )
+
+        self._blocked = Counter(
+            "pinnersage_takedown_candidates",
+            "Candidates dropped from lists because they are blocked.",
+            registry=registry,
+        )
+        self._takedown_errors = Counter(
+            "pinnersage_takedown_errors",
+            "Looks at the takedown list that failed; the last good list stays in force.",
+            registry=registry,
+        )
+
+    def watch_takedown(self, takedown: Takedown) -> None:
+        """Expose the takedown list in force; read when scraped."""
+        gauges: Mapping[str, tuple[str, Callable[[], float]]] = {
+            "listed": ("Pins on the takedown list.", lambda: takedown.blocked.listed),
+            "unknown": (
+                "Pins on the takedown list that the artefact does not hold.",
+                lambda: takedown.blocked.unknown,
+            ),
+            "bad_lines": ("Lines of the takedown list that cannot be read.", lambda: takedown.bad_lines),
+            "age_seconds": (
+                "Since the list in force was last known to be what the file says.",
+                lambda: takedown.age_s,
+            ),
+        }
+        for name, (meaning, value) in gauges.items():
+            Gauge(f"pinnersage_takedown_{name}", meaning, registry=self.registry).set_function(value)
 
     def watch_cache(self, size_bytes: Callable[[], int], entries: Callable[[], int]) -> None:
         """Expose the candidate cache's size; read when scraped."""
@@ -179,8 +208,17 @@ class Metrics:
         self._answers[reason].inc()
 
     def count_skipped(self, interests: int) -> None:
-        """Count interests whose medoid the artefact does not hold."""
+        """Count interests that no pin can stand for."""
         self._skipped.inc(interests)
+
+    def count_takedown_error(self) -> None:
+        """Count a look at the takedown list that failed."""
+        self._takedown_errors.inc()
+
+    def count_blocked(self, candidates: int) -> None:
+        """Count candidates that were dropped because they are blocked."""
+        if candidates:
+            self._blocked.inc(candidates)
 
     def count_candidates(self, found: int, wanted: int) -> None:
         """Count an answer's candidates."""

@@ -25,6 +25,7 @@ from server.metrics import Metrics
 from server.profiles import ProfileSource, UserProfile
 from server.retrieval import TIERS, Medoid, Retrieval, Retrieved, tier
 from server.sampling import Sampler
+from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import Options, RecentAction
 from storage.pins.port import NO_ROW, Pins
 
@@ -60,6 +61,7 @@ class Recommender:
         metrics: Times the stages, counts the answers.
         popular: What users without interests get; None for nothing.
         clock: Unix seconds UTC, now.
+        blocked: What nobody may be shown, now.
     """
 
     pins: Pins
@@ -69,6 +71,7 @@ class Recommender:
     metrics: Metrics
     popular: CandidateList | None
     clock: Callable[[], int]
+    blocked: Callable[[], BlockedRows] = no_rows_blocked
 
     def for_user(self, user_id: str, options: Options, deadline: Deadline) -> Recommendation:
         """Recommend for a stored user; one without interests gets the fallback and the reason."""
@@ -93,7 +96,7 @@ class Recommender:
     def for_pins(
         self, actions: list[RecentAction], options: Options, deadline: Deadline
     ) -> tuple[Recommendation, int]:
-        """Recommend from recent pins, and how many of them the artefact does not know."""
+        """Recommend from recent pins, and how many of them are unknown to the artefact, or blocked."""
         deadline.check("profile")
         with self.metrics.stage("profile"):
             profile, unknown_pins = self.profiles.from_recent(actions, self.clock())
@@ -105,13 +108,15 @@ class Recommender:
         """The pins nearest to one, and whether the list came from the cache.
 
         Raises:
-            NotFoundError: The artefact does not hold the pin.
+            NotFoundError: The artefact does not hold the pin, or it is blocked.
         """
-        row = self.pins.row(pin_id)
+        row, blocked = self.pins.row(pin_id), self.blocked()
         if row == NO_ROW:
             raise NotFoundError(f"pin_id: the artefact {self.pins.version} does not hold pin {pin_id!r}")
+        if blocked.among(np.array([row])).any():
+            raise NotFoundError(f"pin_id: pin {pin_id!r} is blocked")
         itself = representative_rows(np.array([row]), self.pins.representatives)
-        filters = self._filters(np.union1d(itself, self._excluded(options)), options.min_score)
+        filters = self._filters(np.union1d(itself, self._excluded(options)), options.min_score, blocked)
         retrieved, selection = self._fill([(pin_id, row)], filters, options, deadline)
         return _answer((), retrieved, selection), retrieved[0].cache_hit
 
@@ -132,7 +137,7 @@ class Recommender:
         with self.metrics.stage("sample"):
             sampled = self.sampler.sample(profile.interests.importances, options.max_interests, options.seed)
         medoids = [(profile.interests.medoid_pin_ids[at], int(profile.rows[at])) for at in sampled.tolist()]
-        filters = self._filters(excluded, options.min_score)
+        filters = self._filters(excluded, options.min_score, profile.blocked)
         retrieved, selection = self._fill(medoids, filters, options, deadline)
         return _answer(_describe(profile, sampled, retrieved), retrieved, selection)
 
@@ -140,7 +145,7 @@ class Recommender:
         self, profile: UserProfile, excluded: NDArray[np.int64], options: Options, deadline: Deadline
     ) -> Recommendation:
         """From all interests of some importance, by all of their representatives together."""
-        representatives, rows = self.profiles.representatives(profile.interests)
+        representatives, rows = self.profiles.representatives(profile)
         fusion = Fusion(
             representatives=representatives,
             rows=rows,
@@ -148,7 +153,7 @@ class Recommender:
             policy=self.profiles.batch.parameters.fusing,
         )
         themselves = representative_rows(rows, self.pins.representatives)
-        filters = self._filters(np.union1d(excluded, themselves), options.min_score)
+        filters = self._filters(np.union1d(excluded, themselves), options.min_score, profile.blocked)
         retrieved, selection = self._fill_fused(fusion, filters, options, deadline)
         return _answer(_describe_fused(profile, representatives, retrieved), retrieved, selection)
 
@@ -165,6 +170,7 @@ class Recommender:
             short = _short_lists(lists, selection, filters, budget, options.max_candidates)
             if not short:
                 self.metrics.count_candidates(len(selection), options.max_candidates)
+                self.metrics.count_blocked(filters.n_blocked(lists))
                 return retrieved, selection
             at_least = 1 + max(lists[at].wanted for at in short)
             wider = self._retrieve([medoids[at] for at in short], at_least, deadline)
@@ -188,6 +194,7 @@ class Recommender:
             if is_full or not any(map(filters.may_find_more, lists)):
                 break
         self.metrics.count_candidates(len(selection), options.max_candidates)
+        self.metrics.count_blocked(filters.n_blocked(lists))
         return retrieved, selection
 
     def _retrieve(self, medoids: list[Medoid], at_least: int, deadline: Deadline) -> list[Retrieved]:
@@ -198,8 +205,10 @@ class Recommender:
         """int64 [x]: the caller's exclusions, by representative."""
         return representative_rows(self.pins.rows(options.exclude_pin_ids), self.pins.representatives)
 
-    def _filters(self, excluded: NDArray[np.int64], min_score: float | None) -> Filters:
-        return Filters(representatives=self.pins.representatives, excluded=excluded, min_score=min_score)
+    def _filters(self, excluded: NDArray[np.int64], min_score: float | None, blocked: BlockedRows) -> Filters:
+        return Filters(
+            representatives=self.pins.representatives, excluded=excluded, min_score=min_score, blocked=blocked
+        )
 
     def _fall_back(
         self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int64], options: Options
@@ -207,10 +216,11 @@ class Recommender:
         if not self.popular:
             return Recommendation(reason=reason)
         # A popular pin has no cosine to anything: min_score does not apply.
-        filters = self._filters(excluded, min_score=None)
+        filters = self._filters(excluded, None, self.blocked())
         selection = merge(
             [self.popular], filters, budget=options.max_candidates, max_candidates=options.max_candidates
         )
+        self.metrics.count_blocked(filters.n_blocked([self.popular]))
         interest = pb.SampledInterest(probability=1.0, origin=pb.INTEREST_ORIGIN_FALLBACK, cache_hit=True)
         return Recommendation(
             interests=(interest,), lists=(self.popular,), selection=selection, reason=reason

@@ -82,7 +82,7 @@ class Servicer:
         profile = recommender.profiles.load(user_id, recommender.clock())
         if profile is None:
             raise NotFoundError(f"user_id: the profile store knows no user {user_id!r}")
-        representatives, _ = recommender.profiles.representatives(profile.interests)
+        representatives, _ = recommender.profiles.representatives(profile)
         return profile_message(
             user_id,
             profile,
@@ -95,8 +95,9 @@ class Servicer:
     def get_pins(self, request: pb.GetPinsRequest, call: Call) -> bytes:
         """Titles and representatives."""
         pin_ids = validate_get_pins(request)
+        recommender = self._recommender
         return pins_message(
-            pin_ids, pins=self._recommender.pins, request_id=call.request_id
+            pin_ids, pins=recommender.pins, blocked=recommender.blocked(), request_id=call.request_id
         ).SerializeToString()
 
     def _encode(self, recommendation: Recommendation, options: Options, call: Call) -> bytes:

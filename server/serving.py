@@ -1,6 +1,7 @@
 """The running server: ports, health, reflection, and an orderly end."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
@@ -17,7 +18,7 @@ from server.limits import LIMITS
 from server.metrics import SERVICE, MethodMetrics, Metrics
 from server.reflection import enable_reflection
 from server.servicer import Servicer
-from server.side_threads import in_side_threads
+from server.side_threads import Ticker, in_side_threads
 
 log = structlog.get_logger("server.serving")
 
@@ -39,10 +40,20 @@ class RunningServer:
         metrics: Counts the calls.
         threads: How many calls are answered at a time.
         with_reflection: Let callers list and describe the service.
+        watching: What goes on beside the calls, as long as they are answered.
     """
 
-    def __init__(self, servicer: Servicer, metrics: Metrics, *, threads: int, with_reflection: bool) -> None:
+    def __init__(
+        self,
+        servicer: Servicer,
+        metrics: Metrics,
+        *,
+        threads: int,
+        with_reflection: bool,
+        watching: Sequence[Ticker] = (),
+    ) -> None:
         self._metrics = metrics
+        self._watching = watching
         self._health = health.HealthServicer()
         # Who asks whether the server lives must not queue behind the calls that keep it busy.
         self._health.Check = in_side_threads(self._health.Check, name="health", threads=1)
@@ -70,6 +81,8 @@ class RunningServer:
         port = self._bind(ports.host, ports.port)
         if ports.metrics_port:
             self._metrics_server = self._serve_metrics(ports.host, ports.metrics_port)
+        for ticker in self._watching:
+            ticker.start()
         self._server.start()
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
         log.info("serving", address=_address(ports.host, port), metrics_port=ports.metrics_port or None)
@@ -89,6 +102,8 @@ class RunningServer:
         """Take no new calls, let those in flight finish within `grace_s`, then end."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
+        for ticker in self._watching:
+            ticker.stop()
         if self._metrics_server is not None:
             http, thread = self._metrics_server
             http.shutdown()

@@ -10,6 +10,7 @@ StorageError
 ├── EmbeddingSpaceMismatchError  artefact and profiles (or model file) of different embedding spaces
 ├── PublishError                 a version could not be written
 │   └── PublishLockedError       another process is publishing into the same folder
+├── TakedownError                the list of blocked pins cannot be read or written
 └── ProfileStoreError            the profile store cannot be used
     ├── StoreUnavailableError    it does not answer: locked, unreachable
     ├── StoreReadOnlyError       it cannot be written to
@@ -58,6 +59,10 @@ class PublishError(StorageError):
 
 class PublishLockedError(PublishError):
     """Another process is publishing into the same folder."""
+
+
+class TakedownError(StorageError):
+    """The list of blocked pins cannot be read or written."""
 
 
 class ProfileStoreError(StorageError):

@@ -279,7 +279,9 @@ class RecommendForPinsRequest(_message.Message):
     merge_policy: Global___MergePolicy.ValueType
     @_builtins.property
     def pins(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecentPin]:
-        """1 to 200 pins; those the artefact does not know are ignored, and counted in the answer."""
+        """1 to 200 pins; those that the artefact does not know, or that are blocked, are ignored, and counted in
+        the answer.
+        """
 
     @_builtins.property
     def exclude_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
@@ -364,7 +366,7 @@ class RecommendForPinsResponse(_message.Message):
     request_id: _builtins.str
     reason: Global___AnswerReason.ValueType
     unknown_pins: _builtins.int
-    """How many of the request's pins the artefact does not know."""
+    """How many of the request's pins the artefact does not know, or are blocked."""
     merge_policy: Global___MergePolicy.ValueType
     """The merge policy used."""
     @_builtins.property
@@ -821,6 +823,7 @@ class Interest(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     IN_ARTEFACT_FIELD_NUMBER: _builtins.int
     MEDOIDS_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
     medoid_pin_id: _builtins.str
     title: _builtins.str
     importance: _builtins.float
@@ -831,6 +834,8 @@ class Interest(_message.Message):
     origin: Global___InterestOrigin.ValueType
     in_artefact: _builtins.bool
     """False when the present artefact does not hold the medoid: the interest is skipped."""
+    blocked: _builtins.bool
+    """The medoid is blocked, and no other pin stands for the interest: the interest is skipped."""
     @_builtins.property
     def last_action_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -849,10 +854,11 @@ class Interest(_message.Message):
         origin: Global___InterestOrigin.ValueType = ...,
         in_artefact: _builtins.bool = ...,
         medoids: _abc.Iterable[Global___Medoid] | None = ...,
+        blocked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_action_time", b"last_action_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["importance", b"importance", "in_artefact", b"in_artefact", "last_action_time", b"last_action_time", "medoid_pin_id", b"medoid_pin_id", "medoids", b"medoids", "origin", b"origin", "probability", b"probability", "size", b"size", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "importance", b"importance", "in_artefact", b"in_artefact", "last_action_time", b"last_action_time", "medoid_pin_id", b"medoid_pin_id", "medoids", b"medoids", "origin", b"origin", "probability", b"probability", "size", b"size", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -866,6 +872,7 @@ class Pin(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     REPRESENTATIVE_PIN_ID_FIELD_NUMBER: _builtins.int
     INDEXED_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
     pin_id: _builtins.str
     title: _builtins.str
     representative_pin_id: _builtins.str
@@ -874,6 +881,10 @@ class Pin(_message.Message):
     """
     indexed: _builtins.bool
     """It can be a candidate itself."""
+    blocked: _builtins.bool
+    """It is on the takedown list, or a near-duplicate of one that is: it is shown to nobody, and nothing else is
+    told of it.
+    """
     def __init__(
         self,
         *,
@@ -881,10 +892,11 @@ class Pin(_message.Message):
         title: _builtins.str = ...,
         representative_pin_id: _builtins.str = ...,
         indexed: _builtins.bool = ...,
+        blocked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["indexed", b"indexed", "pin_id", b"pin_id", "representative_pin_id", b"representative_pin_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "indexed", b"indexed", "pin_id", b"pin_id", "representative_pin_id", b"representative_pin_id", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

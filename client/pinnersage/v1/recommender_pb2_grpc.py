@@ -94,7 +94,8 @@ class RecommenderServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SimilarPins(self, request, context):
-        """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin.
+        """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin, and
+        for a blocked one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,9 @@ class RecommenderStub:
     RecommendBatch: _grpc.UnaryStreamMultiCallable[_recommender_pb2.RecommendBatchRequest, _recommender_pb2.RecommendBatchResponse]
     """Recommend for up to 1,000 users. Results come back in the order asked, in messages of up to 1 MiB."""
     SimilarPins: _grpc.UnaryUnaryMultiCallable[_recommender_pb2.SimilarPinsRequest, _recommender_pb2.SimilarPinsResponse]
-    """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin."""
+    """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin, and
+    for a blocked one.
+    """
     GetProfile: _grpc.UnaryUnaryMultiCallable[_recommender_pb2.GetProfileRequest, _recommender_pb2.GetProfileResponse]
     """Everything stored about a user's interests. NOT_FOUND for an unknown user."""
     GetPins: _grpc.UnaryUnaryMultiCallable[_recommender_pb2.GetPinsRequest, _recommender_pb2.GetPinsResponse]
@@ -72,7 +74,9 @@ class RecommenderAsyncStub(RecommenderStub):
     RecommendBatch: _aio.UnaryStreamMultiCallable[_recommender_pb2.RecommendBatchRequest, _recommender_pb2.RecommendBatchResponse]  # type: ignore[assignment]
     """Recommend for up to 1,000 users. Results come back in the order asked, in messages of up to 1 MiB."""
     SimilarPins: _aio.UnaryUnaryMultiCallable[_recommender_pb2.SimilarPinsRequest, _recommender_pb2.SimilarPinsResponse]  # type: ignore[assignment]
-    """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin."""
+    """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin, and
+    for a blocked one.
+    """
     GetProfile: _aio.UnaryUnaryMultiCallable[_recommender_pb2.GetProfileRequest, _recommender_pb2.GetProfileResponse]  # type: ignore[assignment]
     """Everything stored about a user's interests. NOT_FOUND for an unknown user."""
     GetPins: _aio.UnaryUnaryMultiCallable[_recommender_pb2.GetPinsRequest, _recommender_pb2.GetPinsResponse]  # type: ignore[assignment]
@@ -114,7 +118,9 @@ class RecommenderServicer(metaclass=_abc_1.ABCMeta):
         request: _recommender_pb2.SimilarPinsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recommender_pb2.SimilarPinsResponse, _abc.Awaitable[_recommender_pb2.SimilarPinsResponse]]:
-        """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin."""
+        """The pins nearest to one pin, from the same index and the same cache. NOT_FOUND for an unknown pin, and
+        for a blocked one.
+        """
 
     @_abc_1.abstractmethod
     def GetProfile(
