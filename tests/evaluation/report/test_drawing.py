@@ -118,3 +118,22 @@ def test_labels_stand_apart_and_inside(wanted: list[float]) -> None:
 def test_a_label_that_has_room_does_not_move() -> None:
     """Two labels three apart stay where they are."""
     assert spread([2.0, 5.0], sizes=[1.0, 1.0], low=0.0, high=10.0) == [2.0, 5.0]
+
+
+def small(x_title: str, *series: Series) -> Figure:
+    return replace(lines(*series, x_title=x_title), shape="multiples", y_unit="lift")
+
+
+def test_small_multiples_name_what_is_varied_and_share_a_key() -> None:
+    """Two panels of other values: each says what it varies, names stand once, and thousands are short."""
+    up = Series(name="up", x=(10_000, 1_000_000), y=(-0.1, 0.2), kind="fused")
+    found = texts(draw([small("pool", up), small("interests", replace(up, x=(1, 20)))], name="n"))
+    assert {"Pool", "Interests", "10k", "1M", "1", "20"} <= set(found)
+    assert found.count("up") == 1
+
+
+def test_small_multiples_share_their_scale() -> None:
+    """Only the first panel of a line needs numbers on it; a fifth panel begins another line."""
+    up = Series(name="up", x=(1, 2), y=(0.0, 0.2), kind="fused")
+    assert texts(draw([small("a", up)] * 4, name="n")).count("+10\N{NARROW NO-BREAK SPACE}%") == 1
+    assert texts(draw([small("a", up)] * 5, name="n")).count("+10\N{NARROW NO-BREAK SPACE}%") == 2
