@@ -8,7 +8,7 @@ import numpy as np
 from evaluation import paper
 from evaluation.choosing import CRITERION, RULE, lifts_of
 from evaluation.comparing import Comparison, compared, ranking_columns, retrieval_columns
-from evaluation.methods import DEFAULT, FIGURE_7, LAST_PIN, Method
+from evaluation.methods import DEFAULT, FIGURE_7, LAST_PIN, SERVED, Method
 from evaluation.oracles import ORACLES
 from evaluation.protocol import Case, readings
 from evaluation.resampling import resample
@@ -29,7 +29,6 @@ from evaluation.worlds import World
 
 _RETRIEVAL_PAPER = {"relevance@0.8": paper.RELEVANCE, "recall": paper.RECALL}
 _RANKING_PAPER = {"r_precision": paper.R_PRECISION, "reciprocal_rank": paper.RECIPROCAL_RANK}
-_ORACLE_NOTES = {"k-means-oracle": f"The paper's has k = {paper.K_MEANS_ORACLE_K}."}
 
 
 def method_tables(period: str, comparison: Comparison, setting: Setting) -> dict[str, Table]:
@@ -85,7 +84,6 @@ def oracle_table(measured: Measured, setting: Setting) -> dict[str, Table]:
         Row(
             name=title,
             kind="oracle" if "oracle" in key else "single",
-            note=_ORACLE_NOTES.get(key, ""),
             cells={
                 f"accuracy@{threshold.key}": cell(at, i, key)
                 for i, threshold in enumerate(setting.thresholds)
@@ -183,6 +181,7 @@ def findings(chosen: Method, validation: Comparison, test: Comparison) -> tuple[
         f"Chosen by rule ({RULE}): {chosen.title}.",
         f"In validation, over the best single embedding: {_in_words(lifts_of(chosen, validation))}.",
         f"On the test period: {_in_words(confirmed)}. {verdict}",
+        f"The service's setting ({SERVED.title}) on the test period: {_in_words(lifts_of(SERVED, test))}.",
         f"The paper's default on the test period: {_in_words(lifts_of(DEFAULT, test))}.",
     )
 

@@ -16,13 +16,15 @@ from evaluation.assembling import (
 from evaluation.choosing import choose
 from evaluation.comparing import Comparison, compared
 from evaluation.costs.costs import costs
-from evaluation.methods import DEFAULT, FIGURE_7, FUSED, PAPERS, SINGLES, TABLE_4, TOP_10, Method
+from evaluation.methods import DEFAULT, FIGURE_7, FUSED, PAPERS, SERVED, SINGLES, TABLE_4, TOP_10, Method
 from evaluation.portrait.portrait import portrait
 from evaluation.results import Report
 from evaluation.running import Measured, Plan, Setting, run
 from process.progress import Reporter
 
 _IN_VALIDATION: Final = (*SINGLES, DEFAULT, TOP_10)
+_VALIDATION_CASES: Final = 3_000
+"""Enough to choose by, and quickly: settings that differ less than so many cases show are as good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +41,7 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
     Raises:
         EvaluationError: Nobody can be judged.
     """
-    validation = _period(
-        Plan(name="validation", period="validation", methods=_IN_VALIDATION, fused=FUSED), setting, reporter
-    )
+    validation = _period(_validation_plan(), setting, reporter)
     chosen = choose(FUSED, validation.comparison)
     reporter.say(f"  Chosen in validation: {chosen.title}")
     test = _period(_test_plan(chosen), setting, reporter)
@@ -76,12 +76,22 @@ def experiments(setting: Setting, reporter: Reporter) -> Report:
     )
 
 
+def _validation_plan() -> Plan:
+    return Plan(
+        name="validation",
+        period="validation",
+        methods=_IN_VALIDATION,
+        fused=FUSED,
+        max_cases=_VALIDATION_CASES,
+    )
+
+
 def _test_plan(chosen: Method) -> Plan:
     return Plan(
         name="test",
         period="test",
         methods=(*TABLE_4, *FIGURE_7),
-        fused=(chosen,),
+        fused=tuple(dict.fromkeys((chosen, SERVED))),
         diverse=FIGURE_7,
         with_oracles=True,
     )
@@ -94,6 +104,7 @@ def _kept_plan(chosen: Method) -> Plan:
         methods=PAPERS,
         fused=(chosen,),
         removes_past=False,
+        max_cases=_VALIDATION_CASES,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from model.fusing import FusePolicy
 
-Clustering = Literal["ward", "complete", "k-means"]
+Clustering = Literal["ward", "complete", "k-means", "oracle k-means"]
 Embedding = Literal["last pin", "decay average", "medoid", "centroid"]
 Merge = Literal["prefixes", "refilled", "fused"]
 
@@ -107,9 +107,20 @@ def fused(policy: FusePolicy, lambda_per_day: float = PAPERS_LAMBDA) -> Method:
     )
 
 
-FUSED = tuple(
-    fused(FusePolicy(perplexity=perplexity, fused_share=share))
-    for perplexity in (275.0, 325.0, 350.0)
-    for share in (1.0, 0.9, 0.8)
+SERVED_LAMBDA = 0.02
+"""Of the representatives, per day: see SERVED."""
+SERVED = fused(FusePolicy(), SERVED_LAMBDA)
+"""The service's own fused merge: ahead of every single embedding on all measures in the validation periods of
+movietweetings, with either vectors, and of the large world."""
+_CANDIDATES = (
+    SERVED,
+    fused(FusePolicy(n_representatives=20), SERVED_LAMBDA),
+    *(
+        fused(FusePolicy(perplexity=perplexity, fused_share=share), lambda_per_day)
+        for lambda_per_day in (SERVED_LAMBDA, 0.01, 0.1)
+        for perplexity in (325.0, 350.0)
+        for share in (0.9, 1.0)
+    ),
 )
-"""What validation chooses from."""
+FUSED = tuple(dict.fromkeys(_CANDIDATES))
+"""What validation chooses from: how fast people's interests change differs more than anything else."""

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from evaluation.embeddings import centroid_embeddings, decay_average, last_pin
 from evaluation.methods import PAPERS_LAMBDA
+from evaluation.paper import K_MEANS_ORACLE_K
 from evaluation.people import People
 
 ORACLES = {
     "last-pin": "Last pin",
     "decay-0.01": "Decay average, λ = 0.01",
-    "k-means-oracle": "k-means oracle, k = 5",
+    "k-means-oracle": f"k-means oracle, k = {K_MEANS_ORACLE_K}",
     "oracle": "Oracle: the nearest of all pins",
 }
 
@@ -28,7 +29,7 @@ def accuracies(
         For each key of ORACLES float64 [n_cases, t].
     """
     found: dict[str, list[NDArray[np.float64]]] = {key: [] for key in ORACLES}
-    for case, clusters in zip(people.cases, people.clusters("k-means"), strict=True):
+    for case, clusters in zip(people.cases, people.clusters("oracle k-means"), strict=True):
         targets = pool[case.positives].astype(np.float32).T
         embeddings: Sequence[NDArray[np.float32]] = (
             last_pin(case, pool).vectors,

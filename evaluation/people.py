@@ -20,6 +20,7 @@ from evaluation.embeddings import (
     ward,
 )
 from evaluation.methods import K_MEANS_K, Clustering, Method
+from evaluation.paper import K_MEANS_ORACLE_K
 from evaluation.protocol import Case
 from model.representatives import representatives
 from process.progress import Reporter
@@ -52,6 +53,7 @@ class People:
             "ward": ward(alpha),
             "complete": complete_linkage(alpha),
             "k-means": k_means(K_MEANS_K),
+            "oracle k-means": k_means(K_MEANS_ORACLE_K),
         }
         self._clusters: dict[Clustering, list[Clusters]] = {}
         self._embeddings: dict[tuple[object, ...], list[Embeddings]] = {}

@@ -44,6 +44,7 @@ class Plan:
         diverse: Methods whose answers' diversity is measured too.
         with_oracles: Whether Table 1 is.
         removes_past: See Protocol.
+        max_cases: At most so many, drawn by chance; None for all that the setting allows.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Plan:
     diverse: tuple[Method, ...] = ()
     with_oracles: bool = False
     removes_past: bool = True
+    max_cases: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +132,15 @@ def plan_cases(plan: Plan, setting: Setting) -> list[Case]:
             f"nobody in {world.title} can be judged in the {plan.period} period: no user with "
             "earlier actions does anything new. Choose another first day, or more days."
         )
-    if setting.max_cases is None or len(cases) <= setting.max_cases:
+    most = _most_cases(plan, setting)
+    if most is None or len(cases) <= most:
         return cases
-    chosen = np.random.default_rng(0).permutation(len(cases))[: setting.max_cases]
+    chosen = np.random.default_rng(0).permutation(len(cases))[:most]
     return [cases[i] for i in np.sort(chosen)]
+
+
+def _most_cases(plan: Plan, setting: Setting) -> int | None:
+    return min((most for most in (plan.max_cases, setting.max_cases) if most is not None), default=None)
 
 
 def _run_part(
@@ -232,6 +239,6 @@ def identity(plan: Plan, setting: Setting, part: int) -> dict[str, object]:
         "retriever": setting.retriever.name,
         "protocol": asdict(replace(setting.protocol, removes_past=plan.removes_past)),
         "thresholds": [threshold.cosine for threshold in setting.thresholds],
-        "cases": setting.max_cases,
+        "cases": _most_cases(plan, setting),
         "part": [part, setting.n_processes],
     }

@@ -43,7 +43,7 @@ class FusePolicy:
         fused_share: The part of the answer taken by score; the rest is interleaved from the lists.
     """
 
-    n_representatives: int = 20
+    n_representatives: int = 40
     perplexity: float = 325.0
     fused_share: float = 0.9
 
