@@ -28,6 +28,8 @@ def next_steps(world: World, user_ids: Sequence[str]) -> Iterator[tuple[str, str
         pinnersage = str(Path(sys.executable).with_name("pinnersage"))
         user = ("--", user_id) if user_id.startswith("-") else (user_id,)
         yield "and in another terminal, ask for candidates", typed((pinnersage, "recommend", *user))
+        together = (pinnersage, "recommend", "--merge-policy", "fused", *user)
+        yield "for those near to all of the interests together", typed(together)
         yield "for everything known about a user", typed((pinnersage, "profile", *user))
         yield "or over plain gRPC", grpcurl(user_id)
 
