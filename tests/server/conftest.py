@@ -15,6 +15,8 @@ from storage.pins.port import Pins
 from storage.profiles.store import ProfileReader
 from tests.server.world import default_people, make_pins
 
+IN_MEMORY = Path("in-memory")
+
 Serve = Callable[..., RecommenderStub]
 
 
@@ -27,7 +29,7 @@ def request_id_of(refusal: grpc.RpcError) -> str:
 def settings(**changes: object) -> ServerSettings:
     """Settings for a server of parts in memory; the folders are never opened."""
     values: dict[str, object] = {
-        "pins": Path("in-memory"),
+        "pins": IN_MEMORY,
         "profiles": "in-memory",
         "port": 0,
         "metrics_port": 0,
@@ -47,11 +49,12 @@ def serve() -> Iterator[Serve]:
         fallback: Fallback = Fallback.NONE,
         merge_policy: MergePolicy = MergePolicy.INTERLEAVED,
         threads: int = 4,
+        root: Path = IN_MEMORY,
     ) -> RecommenderStub:
         server = wire_server(
             pins or make_pins(),
             profiles or default_people().store(),
-            settings(fallback=fallback, merge_policy=merge_policy, threads=threads),
+            settings(pins=root, fallback=fallback, merge_policy=merge_policy, threads=threads),
         )
         port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
         channel = grpc.insecure_channel(f"127.0.0.1:{port}")

@@ -19,10 +19,9 @@ from storage.pins.takedown import (
     read_takedown,
 )
 
-IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(
-    lambda text: len(text.encode()) <= 128
-)
-NOTES = st.text(st.characters(exclude_categories=("Cs",)))
+CHARACTERS = st.characters(codec="utf-8")
+IDS = st.text(CHARACTERS, min_size=1).filter(lambda text: len(text.encode()) <= 128)
+NOTES = st.text(CHARACTERS)
 BLOCKS = st.builds(Block, IDS, st.booleans(), NOTES)
 
 BY_HAND = """\

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from storage.errors import TakedownError
-from storage.pins import takedown_writing
 from storage.pins.takedown import FILE, Block, read_takedown
 from storage.pins.takedown_writing import HEADER, Change, block, unblock
 
@@ -132,7 +131,7 @@ def test_a_full_disk_leaves_the_list_as_it_was(tmp_path: Path, monkeypatch: pyte
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(takedown_writing.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(
         TakedownError, match=r"blocked\.txt cannot be changed: No space left on device\. It is as it was\."
     ):
