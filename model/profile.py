@@ -56,19 +56,23 @@ def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Int
     )
 
 
-def interests_at(interests: Interests, now_s: int, lambda_per_day: float) -> Interests:
+def interests_at(interests: Interests, now_s: int, parameters: Parameters) -> Interests:
     """The same interests at a later time: every importance decays by the same factor, exactly (eq. 3).
 
-    So do the weights of representatives. At an earlier time (a clock that is off) they are what they were.
+    So do the weights of representatives, by their own. At an earlier time (a clock that is off) they are what
+    they were.
     """
     if now_s <= interests.computed_at_s:
         return interests
-    factor = decay_factor(interests.computed_at_s, now_s, lambda_per_day)
+    decay, weight_decay = (
+        decay_factor(interests.computed_at_s, now_s, lambda_per_day)
+        for lambda_per_day in (parameters.lambda_per_day, parameters.representative_lambda_per_day)
+    )
     stood_for = interests.representatives
     return replace(
         interests,
-        importances=interests.importances * factor,
-        representatives=replace(stood_for, weights=stood_for.weights * factor),
+        importances=interests.importances * decay,
+        representatives=replace(stood_for, weights=stood_for.weights * weight_decay),
         computed_at_s=now_s,
     )
 
@@ -87,7 +91,7 @@ def _representatives(
         pins.weights,
         n_clusters=len(labels),
         now_s=now_s,
-        lambda_per_day=parameters.lambda_per_day,
+        lambda_per_day=parameters.representative_lambda_per_day,
     )
     n = parameters.fusing.n_representatives
     chosen = choose_representatives(

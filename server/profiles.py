@@ -87,9 +87,7 @@ class ProfileSource:
         stored = no_interests(now_s) if batch is None else batch.interests
         blocked = self._blocked()
         rows_of = self._rows_to_show(blocked)
-        usable, rows, skipped = _split(
-            interests_at(stored, now_s, self._batch.parameters.lambda_per_day), rows_of
-        )
+        usable, rows, skipped = _split(interests_at(stored, now_s, self._batch.parameters), rows_of)
         self._metrics.count_skipped(len(skipped))
         origins = (Origin.BATCH,) * len(usable)
         if online is not None:

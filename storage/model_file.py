@@ -17,7 +17,7 @@ from storage.toml_files import TomlTable, read_toml, toml_text
 _TOP = ("version", "embedding_space", "parameters", "fusing")
 _SPACE = ("name", "dimension")
 _PARAMETERS = ("alpha", "lambda_per_day", "window_days")
-_FUSING = ("n_representatives", "perplexity", "fused_share")
+_FUSING = ("n_representatives", "representative_lambda_per_day", "perplexity", "fused_share")
 _CALIBRATE = "Make one with: python -m profile_builder calibrate"
 
 
@@ -82,6 +82,9 @@ def _fused(parameters: Parameters, table: TomlTable) -> Parameters:
 
     return replace(
         parameters,
+        representative_lambda_per_day=number(
+            "representative_lambda_per_day", parameters.representative_lambda_per_day
+        ),
         fusing=FusePolicy(
             n_representatives=table.count("n_representatives", example=default.n_representatives)
             if "n_representatives" in table
@@ -133,6 +136,8 @@ def _written(model_file: ModelFile) -> str:
         "[fusing]\n"
         "# Saved pins that stand for a user, at most.\n"
         f"n_representatives = {fusing.n_representatives}\n"
+        "# Decay of an action's weight per day of age where they are chosen and weighed.\n"
+        f"representative_lambda_per_day = {float(parameters.representative_lambda_per_day)!r}\n"
         "# Over how many of the 400 pins nearest to it each is spread, as if evenly.\n"
         f"perplexity = {float(fusing.perplexity)!r}\n"
         "# The part of an answer that is taken by score; the rest is interleaved.\n"

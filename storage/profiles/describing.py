@@ -25,6 +25,7 @@ def encode_manifest(manifest: BatchManifest) -> Manifest:
             "alpha": parameters.alpha,
             "lambda_per_day": parameters.lambda_per_day,
             "window_days": parameters.window_days,
+            "representative_lambda_per_day": parameters.representative_lambda_per_day,
             "fusing": asdict(parameters.fusing),
         },
         "computed_at_s": description.computed_at_s,
@@ -79,6 +80,7 @@ def _parameters(written: dict[str, object]) -> Parameters:
     fusing = cast(dict[str, object], written["fusing"])
     return replace(
         parameters,
+        representative_lambda_per_day=cast(float, written["representative_lambda_per_day"]),
         fusing=FusePolicy(
             n_representatives=cast(int, fusing["n_representatives"]),
             perplexity=cast(float, fusing["perplexity"]),

@@ -30,6 +30,13 @@ def test_lambda_is_a_number_of_0_or_more(lambda_per_day: float) -> None:
     assert Parameters(alpha=1, lambda_per_day=0).lambda_per_day == 0
 
 
+def test_representatives_have_a_lambda_of_their_own() -> None:
+    """It keeps to the same rule, and the message says which of the two it is."""
+    message = "representative_lambda_per_day must be a number, 0 or more, got -1"
+    with pytest.raises(InvalidInputError, match=message):
+        Parameters(alpha=1, representative_lambda_per_day=-1)
+
+
 def test_the_window_is_positive() -> None:
     """A window of no days has no actions."""
     with pytest.raises(InvalidInputError, match="window_days must be positive, got 0"):

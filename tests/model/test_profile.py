@@ -74,10 +74,21 @@ def test_an_important_interest_has_several_representatives() -> None:
     assert stood_for.interests.tolist() == [0, 1, 0]
 
 
+def test_representatives_forget_at_a_rate_of_their_own() -> None:
+    """At 0.1 a day an action of 10 days ago weighs exp(-1) among representatives, exp(-0.1) in importance."""
+    actions = actions_of(Action("a", TIED[0], days_ago=10), Action("b", TIED[2]))
+    parameters = Parameters(alpha=0.5, representative_lambda_per_day=0.1)
+    interests = build_interests(actions, parameters, NOW_S)
+    assert interests.importances.tolist() == pytest.approx([1, math.exp(-0.1)])
+    assert interests.representatives.weights.tolist() == pytest.approx([1, math.exp(-1)])
+
+
 @given(actions=any_actions(), alpha=st.sampled_from([0.01, 0.5, 2.0]), n=st.integers(1, 15))
 def test_representatives_are_of_the_interests(actions: Actions, alpha: float, n: int) -> None:
     """As many as there may be, each pin once, heaviest first; no weight of an interest with any is lost."""
-    parameters = Parameters(alpha=alpha, fusing=FusePolicy(n_representatives=n))
+    parameters = Parameters(
+        alpha=alpha, representative_lambda_per_day=0.01, fusing=FusePolicy(n_representatives=n)
+    )
     interests = build_interests(actions, parameters, NOW_S)
     stood_for = interests.representatives
     assert len(stood_for) == len(set(stood_for.pin_ids)) == min(n, len(set(actions.pin_ids)))
@@ -91,7 +102,7 @@ def test_representatives_are_of_the_interests(actions: Actions, alpha: float, n:
 def test_weights_that_have_decayed_to_nothing_choose_all_the_same() -> None:
     """Actions so long ago that every weight is 0 still have their representatives."""
     actions = actions_of(*(Action(str(i), vector, days_ago=80) for i, vector in enumerate(angles(0, 5, 9))))
-    parameters = Parameters(alpha=0.5, lambda_per_day=100)
+    parameters = Parameters(alpha=0.5, representative_lambda_per_day=100)
     assert build_interests(actions, parameters, NOW_S).representatives.weights.tolist() == [0, 0, 0]
 
 
@@ -247,7 +258,7 @@ def test_five_thousand_pins() -> None:
 def test_a_clock_that_is_ten_years_off_is_harmless(actions: Actions, skew_s: int) -> None:
     """Before or after the actions, importances are finite, positive, and never grow later."""
     interests = build_interests(actions, PARAMETERS, NOW_S + skew_s)
-    later = interests_at(interests, NOW_S, PARAMETERS.lambda_per_day)
+    later = interests_at(interests, NOW_S, PARAMETERS)
     for each in (interests, later):
         assert np.isfinite(each.importances).all()
         assert (each.importances > 0).all()
@@ -255,13 +266,13 @@ def test_a_clock_that_is_ten_years_off_is_harmless(actions: Actions, skew_s: int
 
 
 def test_later_importances_are_the_stored_ones_decayed() -> None:
-    """After 10 days at 0.01 a day every importance and weight is exp(-0.1) of what it was; the rest stays."""
+    """After 10 days at 0.01 a day importances are exp(-0.1) of what they were, weights at 0.02 exp(-0.2)."""
     stored = build_interests(
         actions_of(Action("a", TIED[0], weight=3), Action("b", TIED[2])), PARAMETERS, NOW_S
     )
-    later = interests_at(stored, NOW_S + 10 * SECONDS_PER_DAY, 0.01)
+    later = interests_at(stored, NOW_S + 10 * SECONDS_PER_DAY, PARAMETERS)
     assert later.importances.tolist() == [3 * math.exp(-0.1), math.exp(-0.1)]
-    assert later.representatives.weights.tolist() == [3 * math.exp(-0.1), math.exp(-0.1)]
+    assert later.representatives.weights.tolist() == [3 * math.exp(-0.2), math.exp(-0.2)]
     assert later.computed_at_s == NOW_S + 10 * SECONDS_PER_DAY
     undone = replace(
         later,
@@ -276,7 +287,7 @@ def test_decaying_equals_computing_later() -> None:
     """Stored interests brought to a later time are those computed at that time."""
     actions = actions_of(Action("a", TIED[0], days_ago=7), Action("b", TIED[2], days_ago=30))
     then_s = NOW_S + 5 * SECONDS_PER_DAY
-    decayed = interests_at(build_interests(actions, PARAMETERS, NOW_S), then_s, PARAMETERS.lambda_per_day)
+    decayed = interests_at(build_interests(actions, PARAMETERS, NOW_S), then_s, PARAMETERS)
     computed = build_interests(actions, PARAMETERS, then_s)
     np.testing.assert_allclose(decayed.importances, computed.importances, rtol=1e-14)
     np.testing.assert_allclose(decayed.representatives.weights, computed.representatives.weights, rtol=1e-14)
@@ -285,7 +296,7 @@ def test_decaying_equals_computing_later() -> None:
 def test_an_earlier_time_changes_nothing() -> None:
     """A reader whose clock is behind sees the interests as they were stored."""
     stored = build_interests(actions_of(Action("a", TIED[0])), PARAMETERS, NOW_S)
-    assert interests_at(stored, NOW_S - TEN_YEARS_S, 0.01) is stored
+    assert interests_at(stored, NOW_S - TEN_YEARS_S, PARAMETERS) is stored
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])

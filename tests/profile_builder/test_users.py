@@ -55,7 +55,7 @@ def test_the_pins_that_stand_for_a_user_are_stored() -> None:
     )
     stood_for = profile_of(built).interests.representatives
     assert stood_for.pin_ids == ("cat-1", "cat-2", "cat-3", "car-4")
-    assert stood_for.weights.tolist() == pytest.approx([1, 1, 1, 1 / math.e])
+    assert stood_for.weights.tolist() == pytest.approx([1, 1, 1, math.exp(-2)])
     assert stood_for.interests.tolist() == [0, 0, 0, 1]
 
 

@@ -130,8 +130,9 @@ def test_a_profile_of_an_earlier_version_is_stood_for_by_its_medoids(fans: Recom
 
 def test_no_more_medoids_answer_than_the_model_says(serve: Serve) -> None:
     """Of an earlier version's thirty, the twenty heaviest."""
-    stub = serve(profiles=People(shares={"max": {f"cat-{i}": 30.0 - i for i in range(30)}}).store())
-    answer = stub.Recommend(fused("max"))
+    parameters = Parameters(alpha=0.5, fusing=FusePolicy(n_representatives=20))
+    people = People(shares={"max": {f"cat-{i}": 30.0 - i for i in range(30)}}, parameters=parameters)
+    answer = serve(profiles=people.store()).Recommend(fused("max"))
 
     assert [each.medoid_pin_id for each in answer.interests] == [f"cat-{i}" for i in range(20)]
 

@@ -49,6 +49,7 @@ positive = st.floats(1e-300, 1e300)
             alpha=positive,
             lambda_per_day=positive | st.just(0.0),
             window_days=st.integers(1, 999),
+            representative_lambda_per_day=positive | st.just(0.0),
             fusing=st.builds(
                 FusePolicy,
                 n_representatives=st.integers(1, 64),
@@ -84,7 +85,9 @@ def test_a_person_can_read_it(path: Path) -> None:
         "# For requests that all of a user's representatives answer together.\n"
         "[fusing]\n"
         "# Saved pins that stand for a user, at most.\n"
-        "n_representatives = 20\n"
+        "n_representatives = 40\n"
+        "# Decay of an action's weight per day of age where they are chosen and weighed.\n"
+        "representative_lambda_per_day = 0.02\n"
         "# Over how many of the 400 pins nearest to it each is spread, as if evenly.\n"
         "perplexity = 325.0\n"
         "# The part of an answer that is taken by score; the rest is interleaved.\n"
@@ -97,15 +100,15 @@ def test_a_file_of_an_earlier_version_has_the_defaults(path: Path) -> None:
     text = path.read_text()
     path.write_text(text[: text.index("# For requests")])
     assert read_model_file(path) == MODEL
-    path.write_text(path.read_text() + "[fusing]\nperplexity = 100\n")
-    expected = Parameters(alpha=1.25, fusing=FusePolicy(perplexity=100))
+    path.write_text(path.read_text() + "[fusing]\nperplexity = 100\nrepresentative_lambda_per_day = 0\n")
+    expected = Parameters(alpha=1.25, representative_lambda_per_day=0, fusing=FusePolicy(perplexity=100))
     assert read_model_file(path).parameters == expected
 
 
 def test_the_same_content_has_the_same_version() -> None:
     """On every machine and every day: the version is in manifests that are compared by bytes."""
     again = model(EmbeddingSpace("shop-2", 64), Parameters(alpha=1.25))
-    assert again.version == MODEL.version == "ee635975e312"
+    assert again.version == MODEL.version == "6bbb7f3f746b"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,8 @@ def test_the_same_content_has_the_same_version() -> None:
         ("window_days = 90", "window_days = 30"),
         ("dimension = 64", "dimension = 65"),
         ('name = "shop-2"', 'name = "shop-3"'),
-        ("n_representatives = 20", "n_representatives = 10"),
+        ("n_representatives = 40", "n_representatives = 20"),
+        ("representative_lambda_per_day = 0.02", "representative_lambda_per_day = 0.01"),
         ("perplexity = 325.0", "perplexity = 100"),
         ("fused_share = 0.9", "fused_share = 1"),
     ],

@@ -65,7 +65,7 @@ def test_a_batch_of_an_earlier_version_is_described() -> None:
 def test_what_a_batch_says_of_itself_comes_back() -> None:
     """Every parameter, those of representatives included."""
     fusing = FusePolicy(n_representatives=7, perplexity=100.0, fused_share=0.5)
-    parameters = Parameters(alpha=2.0, fusing=fusing)
+    parameters = Parameters(alpha=2.0, representative_lambda_per_day=0.1, fusing=fusing)
     description = replace(DESCRIPTION, parameters=parameters, version="000001")
     written = encode_manifest(BatchManifest(description=description))
 
