@@ -47,6 +47,9 @@ class MergingSettings:
 
     pins: Annotated[int, setting("Pins in the pool.", env="BENCH_PINS", low=5_000)] = 100_000
     dimension: Annotated[int, setting("Of a vector.", env="BENCH_DIMENSION", low=8, high=4_096)] = 256
+    medoids: Annotated[
+        int, setting("That stand for the user, of 5 interests.", env="BENCH_MEDOIDS", low=5, high=40)
+    ] = 40
     rounds: Annotated[int, setting("Both policies take turns so often.", env="BENCH_ROUNDS", low=1)] = 40
     requests: Annotated[int, setting("Requests a round.", env="BENCH_REQUESTS", low=1)] = 20
     out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
@@ -72,7 +75,7 @@ class PolicyCost:
 def measure(settings: MergingSettings) -> None:
     """Measure, show and write."""
     pins = themed_pins(settings.pins, settings.dimension)
-    recommender = recommender_of(pins)
+    recommender = recommender_of(pins, n_medoids=settings.medoids)
     policies = policy_costs(recommender, pins, settings)
     n_distinct, steps = step_costs(recommender, settings)
     _show(policies, steps, n_distinct)
@@ -178,6 +181,7 @@ def _write(
     figures = {
         "pins": settings.pins,
         "dimension": settings.dimension,
+        "medoids": settings.medoids,
         "policies": {name: asdict(cost) for name, cost in policies.items()},
         "fused_steps_us": dict(steps),
         "fused_distinct_pins": n_distinct,

@@ -21,7 +21,7 @@ from storage.profiles.records import Profile
 from storage.profiles.store import BatchDescription
 
 USER = "ann"
-N_INTERESTS, MEDOIDS_EACH, N_SEEN = 5, 4, 200
+N_INTERESTS, N_SEEN = 5, 200
 PINS_A_THEME = 1_000
 
 _NOW_S = 1_700_000_000
@@ -51,13 +51,13 @@ def themed_pins(n: int, d: int) -> CountedPins:
     return CountedPins([f"pin-{i:08}" for i in range(n)], X.astype(np.float16), embedding_space=space)
 
 
-def recommender_of(pins: InMemoryPins) -> Recommender:
-    """The server's stages over these pins and the one user, wired as the server's own."""
+def recommender_of(pins: InMemoryPins, *, n_medoids: int) -> Recommender:
+    """The server's stages over these pins and the one user, who is stood for by about so many medoids."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     profiles = InMemoryProfiles(
         _description(pins.embedding_space),
-        profiles=[_profile(pins)],
+        profiles=[_profile(pins, n_medoids // N_INTERESTS)],
         seen={USER: hash_ids(pins.pin_ids(np.arange(0, N_INTERESTS * PINS_A_THEME, 25)[:N_SEEN]))},
     )
     cache = CandidateCache(_CACHE_BYTES)
@@ -72,19 +72,19 @@ def recommender_of(pins: InMemoryPins) -> Recommender:
     )
 
 
-def _profile(pins: InMemoryPins) -> Profile:
+def _profile(pins: InMemoryPins, medoids_each: int) -> Profile:
     """Interests of falling importance, each with its share of medoids."""
-    theme_of = np.repeat(np.arange(N_INTERESTS), MEDOIDS_EACH)
-    rows = theme_of * PINS_A_THEME + np.tile(np.arange(MEDOIDS_EACH), N_INTERESTS)
+    theme_of = np.repeat(np.arange(N_INTERESTS), medoids_each)
+    rows = theme_of * PINS_A_THEME + np.tile(np.arange(medoids_each), N_INTERESTS)
     medoids = tuple(pins.pin_ids(rows))
     interests = Interests(
-        medoid_pin_ids=medoids[::MEDOIDS_EACH],
+        medoid_pin_ids=medoids[::medoids_each],
         importances=1 / np.arange(1.0, N_INTERESTS + 1),
         sizes=np.full(N_INTERESTS, N_SEEN // N_INTERESTS),
         last_action_times_s=np.full(N_INTERESTS, _NOW_S),
         computed_at_s=_NOW_S,
         representatives=Representatives(
-            pin_ids=medoids, weights=1 / (theme_of + 1.0) / MEDOIDS_EACH, interests=theme_of
+            pin_ids=medoids, weights=1 / (theme_of + 1.0) / medoids_each, interests=theme_of
         ),
     )
     return Profile(

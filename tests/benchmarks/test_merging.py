@@ -13,7 +13,7 @@ def test_a_small_run_writes_and_shows_every_figure(
 ) -> None:
     """Lists searched cold, CPU warm as a ratio, and each step of the fused merge; the same on the screen."""
     out = tmp_path / "bench" / "merging.json"
-    measure(MergingSettings(pins=5_000, dimension=16, rounds=2, requests=1, out=out))
+    measure(MergingSettings(pins=5_000, dimension=16, medoids=20, rounds=2, requests=1, out=out))
     figures = json.loads(out.read_text())
 
     assert figures["policies"]["interleaved"]["searches"] == 3
