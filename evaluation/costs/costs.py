@@ -72,6 +72,7 @@ def costs(
         pools=work.pools(queries, refined) if refined else None,
         refined=refined,
         replays=work.replays(requests),
+        is_sample=len(cases) == setting.max_cases,
     )
     tables = cost_tables(facts, policy)
     return Costs(tables=tables, figures=saved_figure(tables["table2.saved"]), seconds=work.seconds)

@@ -22,6 +22,7 @@ class CostFacts:
         pools: See comparing.pool_costs, of the full and of the refined pool; None where that was not given.
         refined: The refined pool.
         replays: Of centroids at the headline's capacity, then of medoids at every capacity.
+        is_sample: Whether the replayed requests are some of the test period's, drawn by chance.
     """
 
     n_pins: int
@@ -31,6 +32,7 @@ class CostFacts:
     pools: Arrays | None
     refined: RefinedPool | None
     replays: tuple[Replay, ...]
+    is_sample: bool = False
 
     @property
     def target_recall(self) -> float:

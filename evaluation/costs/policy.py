@@ -14,7 +14,7 @@ class CostPolicy:
     Attributes:
         k: Pins a list: what the service fetches for one of three medoids and 400 candidates, the smallest
             of its list lengths that holds a third of them.
-        target_recall: Of the k nearest pins, what every index must find; see `reachable_by_all`.
+        target_recall: Of the k nearest pins, what every index must find; see comparing.index_costs.
         ef_search: HNSW's efSearch where parameters are not sought: the service's.
         n_queries: Medoid pins that are searched for.
         n_rounds: Of measuring, all indexes in turn in each of them.

@@ -198,7 +198,7 @@ def _cache_table(facts: CostFacts, policy: CostPolicy) -> Table:
             "sampled for each. A medoid is a pin, so its list serves everybody whose medoid it is: lists are "
             "kept by pin, the least recently used is forgotten, and the cache begins empty. A centroid is no "
             "pin, and is searched for every time; the second line shows what keeping lists by the very "
-            "vector would give. CPU is that of HNSW above, and of looking up."
+            f"vector would give. CPU is that of HNSW above, and of looking up.{_SAMPLE * facts.is_sample}"
         ),
         columns={
             "hits": Column(title="Lists from the cache", unit="share", higher_is_better=True),
@@ -262,4 +262,5 @@ _NOT_MEASURED = (
     "not measured: build the refined pool (python -m index_builder build) and give its folder as --pins"
 )
 _BUILD = "Build: seconds by the clock, HNSW on all cores, the others on one."
+_SAMPLE = " These requests are a sample, drawn by chance: all of them together would share more lists."
 _BEST = "Bold: the best of its column."

@@ -167,3 +167,9 @@ def test_a_pool_that_needs_no_index_is_said_to_need_none() -> None:
     assert "so small" not in cost_tables(known, POLICY)["table2.index"].note
     known.indexes["us"][3] = 90
     assert "2,000 pins is so small" in cost_tables(known, POLICY)["table2.index"].note
+
+
+def test_a_sample_of_requests_is_said_to_share_fewer_lists() -> None:
+    """A cache lives on traffic, and most of it was left out."""
+    assert "a sample" not in cost_tables(facts(), POLICY)["table2.cache"].note
+    assert "a sample" in cost_tables(replace(facts(), is_sample=True), POLICY)["table2.cache"].note
