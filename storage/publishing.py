@@ -5,6 +5,7 @@
     ROOT/.draft/             a version being written; one left by a dead publisher is collected by the next
     ROOT/.arriving           the version that is moved into place but has never been live; collected likewise
     ROOT/.lock               held (flock) by the publisher at work
+    ROOT/.collected-*/       an old version on its way out; one left by a dead collector goes with the next
 
 A version's name is a sequence number and the start of its identity (storage.manifests): no clock. A reader
 that follows CURRENT meets a whole version at any instant, whenever a publisher is killed.
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from storage.errors import ArtefactError, NoVersionError
+from storage.errors import ArtefactError, NoVersionError, PublishError
+from storage.leases import Lease, take_lease
 from storage.manifests import Manifest, identity, read_manifest, verify_files
 from storage.publication import (
     CURRENT,
@@ -30,6 +32,7 @@ from storage.publication import (
     publisher,
     version_names,
 )
+from storage.retention import Pruned, collect, reasons_to_keep
 
 __all__ = ["Manifest", "Published", "VersionInfo", "VersionedFolder", "read_manifest", "verify_files"]
 
@@ -112,6 +115,18 @@ class VersionedFolder:
             raise NoVersionError(f"{self.root} holds no version {name!r}. {self._what_is_there()}")
         return self.root / name
 
+    def lease(self, version: str | None = None) -> Lease:
+        """The folder of `version`, or of the live one, not to be collected while it is used.
+
+        Raises:
+            NoVersionError: There is no such version.
+        """
+        while True:
+            lease = take_lease(self.folder(version))
+            # Else it was collected that instant: another one is live, or the next look says that it is gone.
+            if lease is not None:
+                return lease
+
     def versions(self) -> list[VersionInfo]:
         """Every version, oldest first; one that cannot be read says why."""
         live = live_version(self.root)
@@ -157,6 +172,62 @@ class VersionedFolder:
         verify_files(folder, self._manifest(version), checksums=False)
         with publisher(self.root):
             go_to(Showing(root=self.root, version=version))
+
+    def rollback_target(self) -> str | None:
+        """The newest older version that is whole by its manifest and sizes, if there is one.
+
+        Raises:
+            NoVersionError: Nothing is live here.
+        """
+        names = version_names(self.root)
+        older = names[: names.index(self.current())]
+        return next((name for name in reversed(older) if self._is_whole(name)), None)
+
+    def roll_back(self) -> str:
+        """Make the version before the live one live; returns its name.
+
+        Raises:
+            NoVersionError: There is none to go back to; for the rest see `make_current`.
+        """
+        target = self.rollback_target()
+        if target is None:
+            raise NoVersionError(
+                f"{self.root} holds no whole version older than the live one, {self.current()}. "
+                f"{self._what_is_there()}"
+            )
+        self.make_current(target)
+        return target
+
+    def prune(self, keep: int) -> Pruned:
+        """Collect old versions, but never the live one, the one to roll back to, or one in use.
+
+        Args:
+            keep: The newest so many are kept, too; 1 at least.
+
+        Raises:
+            NoVersionError: Nothing is live here.
+            PublishLockedError: Another process is publishing here.
+            PublishError: The system does not let them be removed.
+        """
+        # Before the lock: that would make the folder.
+        self.current()
+        with publisher(self.root):
+            versions = self.versions()
+            reasons = reasons_to_keep(versions, keep, self.rollback_target())
+            try:
+                return collect(self.root, [each.name for each in versions], reasons)
+            except OSError as error:
+                raise PublishError(
+                    f"old versions in {self.root} cannot be collected: {error.strerror or error} "
+                    f"({error.filename}). The others are whole."
+                ) from error
+
+    def _is_whole(self, version: str) -> bool:
+        try:
+            verify_files(self.root / version, self._manifest(version), checksums=False)
+        except ArtefactError:
+            return False
+        return True
 
     def _manifest(self, version: str) -> Manifest:
         return read_manifest(self.root / version, newest_format=self._newest_format)

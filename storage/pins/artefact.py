@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
+from storage.leases import Lease
 from storage.pins.golden import check_golden
 from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.ids import IdLookup
@@ -37,14 +38,16 @@ class PinArtefact:
     Args:
         folder: The version's folder.
         manifest: Its manifest.
+        lease: Keeps the version from being collected, until `close`.
 
     Raises:
         DamagedArtefactError: A file does not hold what the manifest says, or the golden queries fail.
     """
 
-    def __init__(self, folder: Path, manifest: PinManifest) -> None:
+    def __init__(self, folder: Path, manifest: PinManifest, lease: Lease | None = None) -> None:
         n, d = manifest.counts.pins, manifest.embedding_space.dimension
         self.manifest = manifest
+        self._lease = lease
         self.version = folder.name
         self.embedding_space = manifest.embedding_space
         self.n_pins = n
@@ -75,15 +78,18 @@ class PinArtefact:
             DamagedArtefactError: The version is not what was published.
             UnknownFormatError: It was written by a newer version of this software.
         """
-        folder = pin_versions(root).folder(version)
+        lease = pin_versions(root).lease(version)
+        folder = lease.folder
         content = read_manifest(folder, newest_format=FORMAT)
         manifest = PinManifest.from_json(content, where=folder)
         verify_files(folder, content, checksums=checksums)
-        return cls(folder, manifest)
+        return cls(folder, manifest, lease)
 
     def close(self) -> None:
-        """Close the open file; memory is unmapped when the last array of this version is dropped."""
+        """Close the open file, let the version go; memory is unmapped when its last array is dropped."""
         self._source.close()
+        if self._lease is not None:
+            self._lease.close()
 
     def row(self, pin_id: str) -> int:
         """The pin's row, or NO_ROW when this version does not hold it."""

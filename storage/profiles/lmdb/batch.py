@@ -56,7 +56,8 @@ class BatchProfiles:
     """
 
     def __init__(self, profiles: Path, version: str | None = None, *, checksums: bool = True) -> None:
-        folder = batch_folder(profiles).folder(version)
+        self._lease = batch_folder(profiles).lease(version)
+        folder = self._lease.folder
         self._path = folder / FILE
         manifest = read_manifest(folder)
         self.description = decode_description(manifest, version=folder.name, where=str(folder))
@@ -96,5 +97,6 @@ class BatchProfiles:
             raise StoreUnavailableError(f"{self._path} cannot be read: {error}") from error
 
     def close(self) -> None:
-        """Give the file back."""
+        """Give the file back, and let the version go."""
         self._hold.close()
+        self._lease.close()

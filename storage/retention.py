@@ -1,0 +1,119 @@
+"""Collecting old versions: which are kept and why, and how the others go so that nobody meets half of one."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from storage.leases import unused
+
+_COLLECTED = ".collected-"
+
+LIVE, TARGET, IN_USE = "live", "to roll back to", "in use"
+
+
+class Candidate(Protocol):
+    """A version that may be collected."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def is_current(self) -> bool:
+        """It is the live one."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be read; empty when it can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version that was not collected, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A version that is gone, and the bytes it took."""
+
+    name: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What came of collecting, oldest version first."""
+
+    collected: tuple[Collected, ...]
+    kept: tuple[Kept, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """What was freed."""
+        return sum(each.n_bytes for each in self.collected)
+
+
+def reasons_to_keep(versions: Sequence[Candidate], keep: int, target: str | None) -> dict[str, str]:
+    """Why versions are kept whoever uses them, by name.
+
+    Args:
+        versions: All of them, oldest first.
+        keep: The newest so many that can be read, 1 at least.
+        target: The version that a rollback goes to.
+    """
+    newest = [each.name for each in versions if not each.problem][-keep:]
+    reasons = dict.fromkeys(newest, f"among the newest {keep:,}")
+    reasons |= {each.name: "cannot be read: remove it by hand" for each in versions if each.problem}
+    if target is not None:
+        reasons[target] = TARGET
+    return reasons | {each.name: LIVE for each in versions if each.is_current}
+
+
+def collect(root: Path, names: Sequence[str], reasons: dict[str, str]) -> Pruned:
+    """Remove the versions that there is no reason to keep and that nobody uses.
+
+    Only a publisher may call this. A killed one leaves a folder that is no version; the next takes it away.
+
+    Args:
+        root: Their folder.
+        names: All versions, oldest first.
+        reasons: Why some are kept.
+
+    Raises:
+        OSError: The system does not let them be removed; those left are whole.
+    """
+    _remove_left_overs(root)
+    collected, kept = [], []
+    for name in names:
+        n_bytes = None if name in reasons else _collect(root, name)
+        if n_bytes is None:
+            kept.append(Kept(name, reasons.get(name, IN_USE)))
+        else:
+            collected.append(Collected(name, n_bytes))
+    return Pruned(tuple(collected), tuple(kept))
+
+
+def _collect(root: Path, name: str) -> int | None:
+    """Remove a version and say how large it was; None when it is in use."""
+    aside = root / f"{_COLLECTED}{name}"
+    with unused(root / name) as is_unused:
+        if not is_unused:
+            return None
+        # In one step: nobody finds it by its name from here on, and nobody ever finds half of it.
+        (root / name).rename(aside)
+    n_bytes = sum(path.stat().st_size for path in aside.iterdir())
+    shutil.rmtree(aside)
+    return n_bytes
+
+
+def _remove_left_overs(root: Path) -> None:
+    for path in root.glob(f"{_COLLECTED}*"):
+        shutil.rmtree(path)

@@ -1,0 +1,230 @@
+"""Old versions are collected, but never one that somebody uses, the live one, or the one to go back to."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from storage.errors import NoVersionError, PublishError, PublishLockedError
+from storage.publishing import Manifest, VersionedFolder
+
+READER = """
+import sys, time
+from pathlib import Path
+from storage.publishing import VersionedFolder
+lease = VersionedFolder(Path(sys.argv[1])).lease(sys.argv[2])
+print("using", flush=True)
+time.sleep(600)
+"""
+
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+from storage.publishing import VersionedFolder
+shutil.rmtree = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+VersionedFolder(Path(sys.argv[1])).prune(1)
+"""
+
+
+def publish(root: Path, text: str) -> str:
+    def write(folder: Path) -> Manifest:
+        (folder / "data.txt").write_text(text)
+        return {"kind": "test"}
+
+    return VersionedFolder(root).publish(write).version
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> list[str]:
+    """Five of them, the last one live."""
+    return [publish(tmp_path, str(number) * 100) for number in range(5)]
+
+
+def names(root: Path) -> list[str]:
+    return [each.name for each in VersionedFolder(root).versions()]
+
+
+def everything(root: Path) -> set[str]:
+    return {path.name for path in root.iterdir()}
+
+
+@contextmanager
+def reader_of(root: Path, version: str) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that uses a version."""
+    command = [sys.executable, "-c", READER, str(root), version]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "using\n"
+        yield reader
+        reader.kill()
+
+
+class TestPrune:
+    """Which versions go."""
+
+    def test_the_newest_stay(self, tmp_path: Path, versions: list[str]) -> None:
+        """And everything is told: what is gone, what it took, what stays and why."""
+        sizes = [sum(path.stat().st_size for path in (tmp_path / name).iterdir()) for name in versions]
+        pruned = VersionedFolder(tmp_path).prune(3)
+        assert names(tmp_path) == versions[2:]
+        assert [(each.name, each.n_bytes) for each in pruned.collected] == list(
+            zip(versions[:2], sizes[:2], strict=True)
+        )
+        assert pruned.n_bytes == sum(sizes[:2])
+        assert [(each.name, each.why) for each in pruned.kept] == [
+            (versions[2], "among the newest 3"),
+            (versions[3], "to roll back to"),
+            (versions[4], "live"),
+        ]
+        assert everything(tmp_path) == {*versions[2:], "CURRENT", ".lock"}
+
+    def test_the_one_to_roll_back_to_stays(self, tmp_path: Path, versions: list[str]) -> None:
+        """Also where one version is all that is asked to be kept."""
+        VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == versions[3:]
+        assert VersionedFolder(tmp_path).roll_back() == versions[3]
+
+    def test_a_damaged_one_is_nothing_to_roll_back_to(self, tmp_path: Path, versions: list[str]) -> None:
+        """The next older whole one is kept for that."""
+        (tmp_path / versions[3] / "data.txt").unlink()
+        VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == [versions[2], versions[4]]
+
+    def test_after_a_rollback_the_live_one_and_the_newest_stay(
+        self, tmp_path: Path, versions: list[str]
+    ) -> None:
+        """And the one before it: the way back and the way forward are both open."""
+        VersionedFolder(tmp_path).make_current(versions[2])
+        VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == [versions[1], versions[2], versions[4]]
+
+    def test_what_cannot_be_read_is_left_to_people(self, tmp_path: Path, versions: list[str]) -> None:
+        """It may be of a newer version of this software; it does not count as one of the newest either."""
+        (tmp_path / versions[0] / "manifest.json").unlink()
+        pruned = VersionedFolder(tmp_path).prune(2)
+        assert names(tmp_path) == [versions[0], *versions[3:]]
+        assert pruned.kept[0].why == "cannot be read: remove it by hand"
+
+    def test_nothing_to_collect(self, tmp_path: Path, versions: list[str]) -> None:
+        """A second time, or with room for all."""
+        assert VersionedFolder(tmp_path).prune(5).collected == ()
+        assert names(tmp_path) == versions
+
+    def test_a_folder_without_versions(self, tmp_path: Path) -> None:
+        """It is not made, and it is said that there is none."""
+        with pytest.raises(NoVersionError, match="is not a folder that exists"):
+            VersionedFolder(tmp_path / "no").prune(1)
+        assert not (tmp_path / "no").exists()
+
+    def test_only_a_publisher_collects(self, tmp_path: Path, versions: list[str]) -> None:
+        """A build that is under way is not disturbed."""
+
+        def prune_meanwhile(folder: Path) -> Manifest:
+            with pytest.raises(PublishLockedError):
+                VersionedFolder(tmp_path).prune(1)
+            (folder / "data.txt").write_text("new")
+            return {}
+
+        VersionedFolder(tmp_path).publish(prune_meanwhile)
+        assert len(names(tmp_path)) == len(versions) + 1
+
+
+class TestInUse:
+    """Versions that somebody uses."""
+
+    def test_a_reader_in_another_process_keeps_its_version(self, tmp_path: Path, versions: list[str]) -> None:
+        """For as long as it lives: kill -9 frees it, and nothing has to be cleaned up."""
+        with reader_of(tmp_path, versions[1]) as reader:
+            pruned = VersionedFolder(tmp_path).prune(1)
+            assert names(tmp_path) == [versions[1], *versions[3:]]
+            assert (versions[1], "in use") in {(each.name, each.why) for each in pruned.kept}
+            os.kill(reader.pid, signal.SIGKILL)
+            reader.wait(30)
+            VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == versions[3:]
+
+    def test_a_version_is_used_until_all_its_readers_are_done(
+        self, tmp_path: Path, versions: list[str]
+    ) -> None:
+        """Two in one process hold it apart from each other; closing twice is closing once."""
+        folder = VersionedFolder(tmp_path)
+        first, second = folder.lease(versions[0]), folder.lease(versions[0])
+        first.close()
+        first.close()
+        folder.prune(1)
+        assert versions[0] in names(tmp_path)
+        second.close()
+        folder.prune(1)
+        assert versions[0] not in names(tmp_path)
+
+    def test_a_forgotten_reader_lets_go(self, tmp_path: Path, versions: list[str]) -> None:
+        """A lease that nobody knows any more keeps nothing."""
+        lease = VersionedFolder(tmp_path).lease(versions[0])
+        assert lease.folder == tmp_path / versions[0]
+        del lease
+        VersionedFolder(tmp_path).prune(1)
+        assert versions[0] not in names(tmp_path)
+
+    def test_readers_and_collectors_at_once(self, tmp_path: Path) -> None:
+        """A reader that follows CURRENT gets a whole version that stays, whatever is collected."""
+        publish(tmp_path, "first")
+        done, failures = threading.Event(), list[str]()
+
+        def read() -> None:
+            while not done.is_set():
+                lease = VersionedFolder(tmp_path).lease()
+                if not (lease.folder / "data.txt").exists():
+                    failures.append(lease.folder.name)
+                lease.close()
+
+        readers = [threading.Thread(target=read) for _ in range(2)]
+        for reader in readers:
+            reader.start()
+        for number in range(30):
+            publish(tmp_path, str(number))
+            VersionedFolder(tmp_path).prune(1)
+        done.set()
+        for reader in readers:
+            reader.join(30)
+        assert failures == []
+        assert len(names(tmp_path)) <= 4
+
+    def test_a_version_that_is_not_there_cannot_be_used(self, tmp_path: Path, versions: list[str]) -> None:
+        """As everywhere."""
+        with pytest.raises(NoVersionError, match="holds no version"):
+            VersionedFolder(tmp_path).lease("000009-00000000")
+
+
+class TestFailure:
+    """Collecting that fails or is killed."""
+
+    def test_a_killed_collector_leaves_no_half_version(self, tmp_path: Path, versions: list[str]) -> None:
+        """What it was removing has no name already; the next one finishes the work."""
+        command = [sys.executable, "-c", KILLED, str(tmp_path)]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        assert names(tmp_path) == versions[1:]
+        VersionedFolder(tmp_path).prune(1)
+        assert everything(tmp_path) == {*versions[3:], "CURRENT", ".lock"}
+
+    def test_what_the_system_refuses_is_told(
+        self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With what it says; what is left is whole."""
+
+        def refuse(path: Path) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+        monkeypatch.setattr(shutil, "rmtree", refuse)
+        with pytest.raises(
+            PublishError, match=r"cannot be collected: Read-only file system \(.*\)\. The others"
+        ):
+            VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == versions[1:]
