@@ -23,18 +23,17 @@ from evaluation.large_world.titles import read_titles
 from evaluation.large_world.topics import Topics
 from evaluation.large_world.vectors import vectors_of
 from evaluation.large_world.writing import write_actions, write_dataset, write_pins
-from evaluation.methods import fused
+from evaluation.methods import SERVED
 from evaluation.report import write_html
 from evaluation.results import Report, write_json
 from evaluation.running import Setting
-from model.fusing import FusePolicy
 from process.progress import Reporter
 from storage.dataset import DATASET_FILE
 
 JUDGED_FROM = date(2026, 1, 1)
 """No clock, so that the same setting gives the same bytes."""
 
-SWEPT_FUSED = (fused(FusePolicy()),)
+SWEPT_FUSED = (SERVED,)
 """The model's own."""
 
 _SWEPT_TITLES = 100_000
