@@ -25,6 +25,8 @@ RecordT = TypeVar("RecordT")
 
 _CRC = struct.Struct("<I")
 _HASH = np.dtype("<u8")
+# Longer lengths take two bytes in a protobuf.
+_ONE_BYTE_LENGTH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,24 @@ def decode_online(value: bytes, user_id: str) -> OnlineProfile:
     """
     what = f"online record of user {user_id!r}"
     return _opened(value, profile_pb2.OnlineProfile, _online_profile, what, user_id)
+
+
+def is_online_record_of_another(user_id: bytes, value: bytes) -> bool:
+    """Whether `value` is a whole online record, and says that it is not this user's.
+
+    One that is not whole says nothing; whoever reads it hears that it is damaged.
+    """
+    # Their own id comes first in nearly all: field 1, its length in one byte, itself.
+    n = len(user_id)
+    if n < _ONE_BYTE_LENGTH and value.startswith(b"\n%c%b" % (n, user_id), _CRC.size):
+        return False
+    record = value[_CRC.size :]
+    if value[: _CRC.size] != _CRC.pack(google_crc32c.value(record)):
+        return False
+    try:
+        return profile_pb2.OnlineProfile.FromString(record).user_id.encode() != user_id
+    except DecodeError:
+        return False
 
 
 def _sealed(message: Message) -> bytes:

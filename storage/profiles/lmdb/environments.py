@@ -13,6 +13,10 @@ from pathlib import Path
 
 import lmdb
 
+from storage.errors import StoreUnavailableError
+from storage.profiles.lmdb import trees
+from storage.profiles.lmdb.trees import IsMisplaced
+
 _Inode = tuple[int, int]
 
 # LMDB's own default of 126 reader slots is few for workers times threads.
@@ -46,10 +50,23 @@ class Environment:
             if not self._unlocked or self._env.info()["last_txnid"] == snapshot:
                 return value
 
+    def problem_of(self, path: Path, is_misplaced: IsMisplaced) -> str | None:
+        """Why LMDB must not be asked for any record of the file that is open here; see trees.problem_of."""
+        while True:
+            with self._env.begin() as txn:
+                snapshot = txn.id()
+                problem = trees.problem_of(path, snapshot, is_misplaced)
+            if problem is None or not self._unlocked or self._env.info()["last_txnid"] == snapshot:
+                return problem
+
     def put(self, key: bytes, value: bytes) -> None:
         """Store the value; durable when this returns."""
         with self._env.begin(write=True) as txn:
             txn.put(key, value)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._env.close()
 
     def hold(self) -> None:
         """Count one more holder."""
@@ -59,7 +76,7 @@ class Environment:
         """Count one holder less and close with the last; says whether it did."""
         self._n_holders -= 1
         if self._n_holders == 0:
-            self._env.close()
+            self.close()
         return self._n_holders == 0
 
 
@@ -95,8 +112,8 @@ def open_sealed(path: Path) -> Environment:
     return Environment(_opened(path, map_bytes=path.stat().st_size, locked=False))
 
 
-def open_shared(path: Path, *, map_bytes: int, only_read: bool) -> Environment:
-    """Open a file that one process writes and any number read; it is made if it is missing.
+def open_shared(path: Path, *, map_bytes: int, only_read: bool, is_misplaced: IsMisplaced) -> Environment:
+    """Open a file that one process writes and any number read, whole; it is made if it is missing.
 
     It is opened for writing even to be read, because LMDB cannot open it a second time should this process
     become the writer. Where the folder is read-only it is read without locks.
@@ -105,10 +122,26 @@ def open_shared(path: Path, *, map_bytes: int, only_read: bool) -> Environment:
         path: The data file; its lock file lies beside it.
         map_bytes: Address space reserved: the size that the file can grow to.
         only_read: A file that this process may not write to will do.
+        is_misplaced: Whether a value lies under a key that is not its own.
 
     Raises:
         lmdb.Error: It cannot be opened.
+        StoreUnavailableError: It is damaged: LMDB, which trusts its pages, would abort or lie.
     """
+    environment = _open_shared(path, map_bytes, only_read=only_read)
+    try:
+        # Opening and beginning to read touched no page of a tree yet.
+        if problem := environment.problem_of(path, is_misplaced):
+            raise StoreUnavailableError(
+                f"{path} cannot be used: {problem}. Restore a copy, or remove it to start without records."
+            )
+    except BaseException:
+        environment.close()
+        raise
+    return environment
+
+
+def _open_shared(path: Path, map_bytes: int, *, only_read: bool) -> Environment:
     try:
         env = _opened(path, map_bytes=map_bytes, locked=True)
     except lmdb.Error as error:

@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -22,7 +22,7 @@ from storage.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-from storage.profiles.encoding import decode_online, encode_online
+from storage.profiles.encoding import decode_online, encode_online, is_online_record_of_another
 from storage.profiles.lmdb import meta_page
 from storage.profiles.lmdb.environments import Hold, is_full, is_read_only, open_shared
 from storage.profiles.records import OnlineProfile
@@ -30,6 +30,8 @@ from storage.profiles.records import OnlineProfile
 ONLINE_FOLDER = "online"
 FILE = "profiles.lmdb"
 WRITER_LOCK = "writer.lock"
+
+_State = tuple[int, int, int]
 
 # Address space, not disk: the file grows as records come. About 50 million users at 20 actions each.
 MAP_BYTES = 1 << 36
@@ -48,6 +50,7 @@ class OnlineRecords:
         self._map_bytes = map_bytes
         self._opening = threading.Lock()
         self._hold: Hold | None = None
+        self._refused: tuple[_State, StoreUnavailableError] | None = None
 
     def get(self, user_id: str) -> OnlineProfile | None:
         """The user's newest actions, or None.
@@ -61,12 +64,31 @@ class OnlineRecords:
             value = hold.environment.get(user_id.encode()) if hold else None
         return None if value is None else decode_online(value, user_id)
 
+    def open_early(self) -> None:
+        """Open the file now if there is one: checking a large one takes seconds, too long for a request.
+
+        What is wrong with it is told to whoever gets a record.
+        """
+        with suppress(ProfileStoreError), _plainly(self._path, "read"):
+            self._try_to_open()
+
     def _try_to_open(self) -> Hold | None:
         """Open the file once there is one: a first writer is noticed without a restart."""
         with self._opening:
             if self._hold is None and _exists(self._path):
-                self._hold = _hold(self._path, self._map_bytes, only_read=True)
+                self._hold = self._opened()
             return self._hold
+
+    def _opened(self) -> Hold:
+        """Open the file; one that was refused is judged again only when it has changed."""
+        state = _state(self._path)
+        if self._refused is not None and self._refused[0] == state:
+            raise self._refused[1]
+        try:
+            return _hold(self._path, self._map_bytes, only_read=True)
+        except StoreUnavailableError as error:
+            self._refused = state, error
+            raise
 
     def close(self) -> None:
         """Give the file back."""
@@ -91,12 +113,15 @@ class LmdbOnlineWriter:
         self._path = profiles / ONLINE_FOLDER / FILE
         with _plainly(self._path, "opened for writing"):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _writer_lock(self._path.parent / WRITER_LOCK)
-            try:
-                self._hold = _hold(self._path, map_bytes, only_read=False)
-            except BaseException:
-                self._lock.close()
-                raise
+            with ExitStack() as unless_opened:
+                self._lock = unless_opened.enter_context(_writer_lock(self._path.parent / WRITER_LOCK))
+                self._hold = unless_opened.enter_context(
+                    closing(_hold(self._path, map_bytes, only_read=False))
+                )
+                # A record is no safer than the entry of its file, or of the folder.
+                for folder in (self._path.parent, profiles):
+                    _sync(folder)
+                unless_opened.pop_all()
 
     def put(self, profile: OnlineProfile) -> None:
         """Store the record; it survives a crash once this returns."""
@@ -123,12 +148,21 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _state(path: Path) -> _State:
+    """What is another when the file was replaced or written to."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _hold(path: Path, map_bytes: int, *, only_read: bool) -> Hold:
     if _exists(path) and (problem := meta_page.problem_of(path)):
         raise StoreUnavailableError(
             f"{path} cannot be used: {problem}. Restore a copy, or remove it to start without records."
         )
-    return Hold(path, partial(open_shared, map_bytes=map_bytes, only_read=only_read))
+    open_file = partial(
+        open_shared, map_bytes=map_bytes, only_read=only_read, is_misplaced=is_online_record_of_another
+    )
+    return Hold(path, open_file)
 
 
 def _writer_lock(path: Path) -> TextIO:
@@ -147,6 +181,14 @@ def _writer_lock(path: Path) -> TextIO:
     lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     lock.flush()
     return lock
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

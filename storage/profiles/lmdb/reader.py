@@ -15,6 +15,7 @@ class LmdbProfiles:
     """Reads a profile folder (a ProfileReader); open it after spawning, never before.
 
     The batch is the version that was live when this was opened; online records are seen as they come.
+    Those that are there are checked first, which takes some seconds for a million.
 
     Args:
         profiles: The profile folder.
@@ -28,6 +29,7 @@ class LmdbProfiles:
     def __init__(self, profiles: Path, version: str | None = None, *, checksums: bool = True) -> None:
         self._batch = BatchProfiles(profiles, version, checksums=checksums)
         self._online = OnlineRecords(profiles)
+        self._online.open_early()
 
     def describe(self) -> BatchDescription:
         """The batch profiles read here."""
