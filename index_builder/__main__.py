@@ -1,10 +1,20 @@
-"""`python -m index_builder`: build, verify, list and roll back pin artefacts."""
+"""`python -m index_builder`: build pin artefacts, look after the versions, take pins down."""
 
 import sys
 
-from index_builder.bootstrap import run_build, run_list, run_rollback, run_verify
+from index_builder.bootstrap import run_build, run_list, run_prune, run_rollback, run_verify
 from index_builder.errors import IndexBuilderError
-from index_builder.settings import BuildSettings, ListSettings, RollbackSettings, VerifySettings
+from index_builder.settings import (
+    BlockedSettings,
+    BlockSettings,
+    BuildSettings,
+    ListSettings,
+    PruneSettings,
+    RollbackSettings,
+    UnblockSettings,
+    VerifySettings,
+)
+from index_builder.takedown import run_block, run_blocked, run_unblock
 from process.commands import Program
 from storage.errors import StorageError
 
@@ -17,6 +27,10 @@ def program() -> Program:
     program.command("verify", VerifySettings, run_verify)
     program.command("list", ListSettings, run_list)
     program.command("rollback", RollbackSettings, run_rollback)
+    program.command("prune", PruneSettings, run_prune)
+    program.command("block", BlockSettings, run_block)
+    program.command("unblock", UnblockSettings, run_unblock)
+    program.command("blocked", BlockedSettings, run_blocked)
     return program
 
 

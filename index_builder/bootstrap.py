@@ -8,8 +8,14 @@ from index_builder.build import BuildPolicy, build
 from index_builder.errors import UsageError
 from index_builder.hnsw import HnswParameters
 from index_builder.refining import DEFAULT_NEAR_DUPLICATE_COSINE, Refinement
-from index_builder.settings import BuildSettings, ListSettings, RollbackSettings, VerifySettings
-from index_builder.showing import summary, verified, version_table
+from index_builder.settings import (
+    BuildSettings,
+    ListSettings,
+    PruneSettings,
+    RollbackSettings,
+    VerifySettings,
+)
+from index_builder.showing import pruned, summary, verified, version_table
 from process.progress import Reporter
 from storage.dataset import read_dataset
 from storage.pins.artefact import pin_versions
@@ -30,6 +36,8 @@ def run_build(settings: BuildSettings) -> None:
         reporter=Reporter(),
     )
     print(summary(built))
+    if settings.keep is not None:
+        print(pruned(pin_versions(settings.out).prune(settings.keep)))
 
 
 def run_verify(settings: VerifySettings) -> None:
@@ -49,8 +57,17 @@ def run_list(settings: ListSettings) -> None:
 
 def run_rollback(settings: RollbackSettings) -> None:
     """Make another version live."""
-    pin_versions(settings.pins).make_current(settings.version)
-    print(f"{settings.version} is live in {settings.pins}.")
+    folder, version = pin_versions(settings.pins), settings.version
+    if version is None:
+        version = folder.roll_back()
+    else:
+        folder.make_current(version)
+    print(f"{version} is live in {settings.pins}.")
+
+
+def run_prune(settings: PruneSettings) -> None:
+    """Collect old versions, and say which."""
+    print(pruned(pin_versions(settings.pins).prune(settings.keep)))
 
 
 @dataclass(frozen=True)

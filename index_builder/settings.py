@@ -56,6 +56,14 @@ class BuildSettings:
         Path | None,
         setting("Lists the bad rows; default: rejects.jsonl in --out.", env="PINS_REJECTS", metavar="FILE"),
     ] = None
+    keep: Annotated[
+        int | None,
+        setting(
+            "Then collect old versions, all but the newest so many; see prune. Default: none is collected.",
+            env="KEEP",
+            low=1,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +85,54 @@ class ListSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackSettings:
-    """Make a version live that was published before; going forward again works the same way."""
+    """Make an earlier version live. Going forward again works the same way."""
 
-    version: Annotated[str, typer.Argument(help="The version to make live, as `list` shows it.")]
+    pins: Versions
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            help="The version to make live, as `list` shows it; default: the one before the live."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneSettings:
+    """Collect old versions. The live one, the one before it, and those that a process uses always stay."""
+
+    pins: Versions
+    keep: Annotated[int, setting("Keep the newest so many, too.", env="KEEP", low=1)] = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockSettings:
+    """Take pins down. Every running server hides them, with all their near-duplicates, within 5 s."""
+
+    pin_ids: Annotated[
+        list[str], typer.Argument(metavar="ID", help="The pins; after -- if one begins with -.")
+    ]
+    pins: Versions
+    only: Annotated[
+        bool, setting("The pins alone: their near-duplicates go on being shown.", env="BLOCK_ONLY")
+    ] = False
+    note: Annotated[
+        str | None,
+        setting("Kept beside them: who asked for it, when, why.", env="BLOCK_NOTE", metavar="TEXT"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnblockSettings:
+    """Show pins again that were blocked."""
+
+    pin_ids: Annotated[
+        list[str], typer.Argument(metavar="ID", help="The pins; after -- if one begins with -.")
+    ]
+    pins: Versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockedSettings:
+    """List the blocked pins. Lines of blocked.txt that cannot be read are named, too."""
+
     pins: Versions

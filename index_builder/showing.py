@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from index_builder.build import Built
-from process.showing import Column, fact_lines, shown_version, table_of_versions
-from storage.pins.artefact import PinArtefact
+from process.showing import Column, fact_lines, freed, shown_version, table_of_versions
 from storage.pins.manifest import PinManifest
+from storage.pins.verifying import Verified
 from storage.publishing import VersionInfo
+from storage.retention import Pruned
 
 _COLUMNS = (Column("pins"), Column("indexed"), Column("d"), Column("embedding space", is_text=True))
 
@@ -16,10 +17,20 @@ def summary(built: Built) -> str:
     return "\n".join(fact_lines(_summary_lines(built)))
 
 
-def verified(pins: PinArtefact) -> str:
-    """The word that a version is good."""
-    checked = "checksums, golden queries, ids, representatives, vectors"
-    return f"{pins.version} OK: {pins.n_pins:,} pins, {pins.n_indexed:,} indexed ({checked})"
+def verified(verified: Verified) -> str:
+    """The word that a version is good, what was checked, and how long that took."""
+    checks = [(check.what, f"{check.found} ({check.seconds:,.2f} s)") for check in verified.checks]
+    counts = f"{verified.n_pins:,} pins, {verified.n_indexed:,} indexed"
+    good = f"{verified.version} OK: {counts}, verified in {verified.seconds:,.2f} s"
+    return "\n".join([*fact_lines(checks), good])
+
+
+def pruned(pruned: Pruned) -> str:
+    """Which versions are gone, which stay and why."""
+    return freed(
+        [(each.name, each.n_bytes) for each in pruned.collected],
+        [(each.name, each.why) for each in pruned.kept],
+    )
 
 
 def version_table(versions: Sequence[VersionInfo]) -> str:

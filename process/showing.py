@@ -78,5 +78,14 @@ def table_of_versions(
     return "\n".join([*lines, *problems])
 
 
+def freed(collected: Sequence[tuple[str, int]], kept: Sequence[tuple[str, str]]) -> str:
+    """What collecting old versions came to: those gone with their bytes, those kept with why."""
+    lines = [f"  {name}  collected, {n_bytes / 1e6:,.1f} MB" for name, n_bytes in collected]
+    lines += [f"  {name}  kept: {why}" for name, why in kept]
+    n_bytes = sum(n_bytes for _, n_bytes in collected)
+    versions = "1 version" if len(collected) == 1 else f"{len(collected):,} versions"
+    return "\n".join([*sorted(lines), f"{versions} collected, {n_bytes / 1e6:,.1f} MB freed."])
+
+
 def _padded(cell: str, width: int, column: Column) -> str:
     return cell.ljust(width) if column.is_text else cell.rjust(width)

@@ -1,12 +1,18 @@
-"""`python -m profile_builder`: calibrate once, build everybody's profiles every day, list and roll back."""
+"""`python -m profile_builder`: calibrate once, build everybody's profiles every day, and look after them."""
 
 import sys
 
 from model.errors import ModelError
 from process.commands import Program
-from profile_builder.bootstrap import batch, calibrate, list_batches, rollback
+from profile_builder.bootstrap import batch, calibrate, list_batches, prune, rollback
 from profile_builder.errors import ProfileBuilderError
-from profile_builder.settings import BatchSettings, CalibrateSettings, ListSettings, RollbackSettings
+from profile_builder.settings import (
+    BatchSettings,
+    CalibrateSettings,
+    ListSettings,
+    PruneSettings,
+    RollbackSettings,
+)
 from storage.errors import StorageError
 
 
@@ -18,6 +24,7 @@ def program() -> Program:
     program.command("batch", BatchSettings, batch)
     program.command("list", ListSettings, list_batches)
     program.command("rollback", RollbackSettings, rollback)
+    program.command("prune", PruneSettings, prune)
     return program
 
 

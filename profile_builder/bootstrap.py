@@ -10,8 +10,14 @@ from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_cal
 from profile_builder.errors import UsageError
 from profile_builder.inputs import ReadPolicy, open_input
 from profile_builder.local import LocalPolicy
-from profile_builder.settings import BatchSettings, CalibrateSettings, ListSettings, RollbackSettings
-from profile_builder.summary import batch_table, describe_batch, describe_calibration
+from profile_builder.settings import (
+    BatchSettings,
+    CalibrateSettings,
+    ListSettings,
+    PruneSettings,
+    RollbackSettings,
+)
+from profile_builder.summary import batch_table, describe_batch, describe_calibration, describe_pruned
 from profile_builder.times import parse_time
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
@@ -77,6 +83,8 @@ def batch(settings: BatchSettings) -> None:
         )
         result = run_batch(parts, policy)
     print("\n".join(describe_batch(result, model_file, settings.max_actions, rejects)))
+    if settings.keep is not None:
+        print(describe_pruned(open_batch_publisher(settings.profiles).prune(settings.keep)))
 
 
 def list_batches(settings: ListSettings) -> None:
@@ -94,8 +102,21 @@ def rollback(settings: RollbackSettings) -> None:
     Raises:
         StorageError: It is not there, or cannot be used.
     """
-    open_batch_publisher(settings.profiles).make_current(settings.version)
-    print(f"{settings.version} is live in {settings.profiles}.")
+    publisher, version = open_batch_publisher(settings.profiles), settings.version
+    if version is None:
+        version = publisher.roll_back()
+    else:
+        publisher.make_current(version)
+    print(f"{version} is live in {settings.profiles}.")
+
+
+def prune(settings: PruneSettings) -> None:
+    """Collect old batches, and say which.
+
+    Raises:
+        StorageError: There is none, or they cannot be removed.
+    """
+    print(describe_pruned(open_batch_publisher(settings.profiles).prune(settings.keep)))
 
 
 def _read_policy(settings: CalibrateSettings | BatchSettings, window_days: int) -> ReadPolicy:

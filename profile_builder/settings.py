@@ -102,6 +102,14 @@ class BatchSettings:
             "Lists the bad rows; default: batch-rejects.jsonl in --profiles.", env="REJECTS", metavar="FILE"
         ),
     ] = None
+    keep: Annotated[
+        int | None,
+        setting(
+            "Then collect old batches, all but the newest so many; see prune. Default: none is collected.",
+            env="KEEP",
+            low=1,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +121,20 @@ class ListSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackSettings:
-    """Make a batch live that was published before; going forward again works the same way."""
+    """Make an earlier batch live. Going forward again works the same way."""
 
-    version: Annotated[str, typer.Argument(help="The version to make live, as `list` shows it.")]
     profiles: Annotated[str, _PROFILES]
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            help="The version to make live, as `list` shows it; default: the one before the live."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneSettings:
+    """Collect old batches. The live one, the one before it, and those that a process uses always stay."""
+
+    profiles: Annotated[str, _PROFILES]
+    keep: Annotated[int, setting("Keep the newest so many, too.", env="KEEP", low=1)] = 3

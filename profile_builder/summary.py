@@ -11,7 +11,7 @@ from model.calibration import (
     TARGET_CLUSTERS,
     Calibration,
 )
-from process.showing import Column, fact_lines, shown_version, table_of_versions
+from process.showing import Column, fact_lines, freed, shown_version, table_of_versions
 from profile_builder.batch import BatchResult
 from profile_builder.calibrating import CalibrateResult
 from profile_builder.inputs import WindowActions
@@ -19,6 +19,7 @@ from profile_builder.times import show_time
 from storage.model_file import ModelFile
 from storage.profiles.store import BatchVersion
 from storage.rejects import Rejects
+from storage.retention import Pruned
 
 _COLUMNS = (
     Column("users"),
@@ -46,6 +47,14 @@ def describe_batch(
         "in": published.place,
     }
     return [*fact_lines(facts.items()), *_of_strays(result.actions)]
+
+
+def describe_pruned(pruned: Pruned) -> str:
+    """Which batches are gone, which stay and why."""
+    return freed(
+        [(each.name, each.n_bytes) for each in pruned.collected],
+        [(each.name, each.why) for each in pruned.kept],
+    )
 
 
 def describe_calibration(result: CalibrateResult, out: Path, rejects: Rejects) -> list[str]:

@@ -10,6 +10,7 @@ from storage.errors import NoVersionError
 from storage.profiles.encoding import EncodedUser, decode_profile, decode_seen
 from storage.profiles.records import OnlineProfile, Profile
 from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, PublishedBatch
+from storage.retention import Collected, Kept, Pruned, reasons_to_keep
 
 _NOTHING_SEEN: Mapping[str, NDArray[np.uint64]] = {}
 
@@ -99,7 +100,7 @@ class InMemoryBatches:
         batch = _Batch(users, tuple(popular), manifest())
         already_live = batch == self._batches.get(self._live)
         if not already_live:
-            self._live = f"{len(self._batches) + 1:06d}"
+            self._live = f"{int(max(self._batches, default=0)) + 1:06d}"
             self._batches[self._live] = batch
         return PublishedBatch(version=self._live, place="memory", already_live=already_live)
 
@@ -129,6 +130,37 @@ class InMemoryBatches:
         """
         self._require(version)
         self._live = version
+
+    def roll_back(self) -> str:
+        """Make the batch before the live one live.
+
+        Raises:
+            NoVersionError: There is none before it.
+        """
+        older = self._older()
+        if not older:
+            raise NoVersionError(f"no batch is older than the live one, {self._live!r}")
+        self._live = older[-1]
+        return self._live
+
+    def prune(self, keep: int) -> Pruned:
+        """Forget old batches; none is in use, because readers have their own copies.
+
+        Raises:
+            NoVersionError: None is live.
+        """
+        self._require(self._live)
+        target = next(reversed(self._older()), None)
+        reasons = reasons_to_keep(self.versions(), keep, target)
+        collected = [
+            Collected(each.name, each.n_bytes) for each in self.versions() if each.name not in reasons
+        ]
+        for each in collected:
+            del self._batches[each.name]
+        return Pruned(tuple(collected), tuple(Kept(name, reasons[name]) for name in self._batches))
+
+    def _older(self) -> list[str]:
+        return [name for name in self._batches if name < self._live]
 
     def open_reader(self) -> InMemoryProfiles:
         """Read the live batch, without online records.

@@ -11,6 +11,7 @@ from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.profiles.encoding import EncodedUser
 from storage.profiles.records import OnlineProfile, Profile
+from storage.retention import Pruned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,25 @@ class BatchPublisher(Protocol):
         Raises:
             NoVersionError: It is not there.
             DamagedArtefactError: It cannot be used.
+        """
+        ...
+
+    def roll_back(self) -> str:
+        """Make the batch before the live one live; returns its version.
+
+        Raises:
+            NoVersionError: There is none before it.
+        """
+        ...
+
+    def prune(self, keep: int) -> Pruned:
+        """Collect old batches, but never the live one, the one to roll back to, or one in use.
+
+        Args:
+            keep: The newest so many are kept, too; 1 at least.
+
+        Raises:
+            NoVersionError: None is live.
         """
         ...
 

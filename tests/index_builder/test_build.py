@@ -57,7 +57,8 @@ def test_a_file_becomes_a_live_version(pins: Path, tmp_path: Path) -> None:
     root = tmp_path / "artefact"
     built = run(pins, root)
     assert built.published.version == pin_versions(root).current()
-    artefact = verify_version(root)
+    verify_version(root)
+    artefact = PinArtefact.open(root)
     assert artefact.embedding_space.name == "circle-1"
     assert (artefact.n_pins, artefact.n_indexed) == (38, 36)
     twin, weak = artefact.rows(["91N", "182N"])
@@ -141,7 +142,8 @@ def test_the_graph_is_built_as_told(pins: Path, tmp_path: Path) -> None:
 def test_one_pin_is_enough(tmp_path: Path) -> None:
     """It finds itself."""
     run(write_circle(tmp_path / "p.parquet", [7]), tmp_path / "artefact")
-    artefact = verify_version(tmp_path / "artefact")
+    verify_version(tmp_path / "artefact")
+    artefact = PinArtefact.open(tmp_path / "artefact")
     assert artefact.search(artefact.embeddings, 5, ef_search=16)[1].tolist() == [[0]]
 
 

@@ -194,10 +194,18 @@ class TestVerify:
     """python -m index_builder verify."""
 
     def test_a_good_version(self, run: Terminal, root: Path) -> None:
-        """One line, status 0."""
+        """What was checked and how long that took, line by line; status 0."""
         assert run("verify", "--pins", root) == 0
-        checked = "checksums, golden queries, ids, representatives, vectors"
-        assert run.out == f"{pin_versions(root).current()} OK: 26 pins, 24 indexed ({checked})\n"
+        out = re.sub(r"[\d.]+ (s|MB)\b", r"N \1", run.out)
+        assert out.splitlines() == [
+            "  files             6 of N MB are of the sizes and SHA-256 that were published (N s)",
+            "  golden queries    16 answered as when it was built (N s)",
+            "  ids               26 lead back to their rows (N s)",
+            "  representatives   26 pins have one that is indexed, 0 none (N s)",
+            "  vectors           26 are of length 1 (N s)",
+            "  index             24 rows hold the vectors of embeddings.npy (N s)",
+            f"{pin_versions(root).current()} OK: 26 pins, 24 indexed, verified in N s",
+        ]
 
     def test_a_damaged_version(self, run: Terminal, root: Path) -> None:
         """Exactly what is wrong, status 1."""
@@ -255,7 +263,7 @@ class TestListAndRollback:
     ) -> None:
         """Before it is rolled back to."""
         assert run("verify", "--pins", root, "--version", two[0]) == 0
-        assert run.out.startswith(f"{two[0]} OK: 26 pins")
+        assert f"\n{two[0]} OK: 26 pins" in run.out
 
     def test_rolling_back(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
         """And what is live afterwards."""
@@ -263,12 +271,62 @@ class TestListAndRollback:
         assert run.out == f"{two[0]} is live in {root}.\n"
         assert pin_versions(root).current() == two[0]
 
+    def test_rolling_back_without_a_name(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
+        """To the version before the live one, and no further than there is one."""
+        assert run("rollback", "--pins", root) == 0
+        assert run.out == f"{two[0]} is live in {root}.\n"
+        assert run("rollback", "--pins", root) == 1
+        assert "holds no whole version older than the live one" in run.err
+
     def test_rolling_back_to_nowhere(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
         """The versions that are there are named."""
         assert run("rollback", "000009-00000000", "--pins", root) == 1
         assert run.err == (
             f"index_builder: {root} holds no version '000009-00000000'. Versions there: {two[0]}, {two[1]}.\n"
         )
+
+
+class TestPrune:
+    """python -m index_builder prune, and build --keep."""
+
+    @pytest.fixture
+    def three(self, run: Terminal, root: Path, tmp_path: Path) -> list[str]:
+        """Three versions."""
+        for n in (2, 3):
+            path = write_circle(tmp_path / f"{n}.parquet", [0, 90, 180][:n])
+            assert run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root) == 0
+        return [version.name for version in pin_versions(root).versions()]
+
+    def test_what_is_gone_and_what_stays(self, run: Terminal, root: Path, three: list[str]) -> None:
+        """Line by line, and what was freed."""
+        assert run("prune", "--pins", root, "--keep", "1") == 0
+        assert run.out.splitlines() == [
+            f"  {three[0]}  collected, 0.0 MB",
+            f"  {three[1]}  kept: to roll back to",
+            f"  {three[2]}  kept: live",
+            "1 version collected, 0.0 MB freed.",
+        ]
+        assert [version.name for version in pin_versions(root).versions()] == three[1:]
+
+    def test_what_is_served_stays(self, run: Terminal, root: Path, three: list[str]) -> None:
+        """An artefact that is open anywhere is in use."""
+        pins = PinArtefact.open(root, three[0])
+        assert run("prune", "--pins", root, "--keep", "1") == 0
+        assert f"  {three[0]}  kept: in use" in run.out
+        pins.close()
+        assert run("prune", "--pins", root, "--keep", "1") == 0
+        assert f"  {three[0]}  collected" in run.out
+
+    def test_a_build_collects_when_told_to(
+        self, run: Terminal, root: Path, three: list[str], tmp_path: Path
+    ) -> None:
+        """After its version is live."""
+        path = write_circle(tmp_path / "q.parquet", [0, 45])
+        source = ("--pins", path, "--embedding-space", "circle-2", "--out", root)
+        assert run("build", *source, "--keep", "1") == 0
+        assert run.out.endswith("2 versions collected, 0.0 MB freed.\n")
+        left = [version.name for version in pin_versions(root).versions()]
+        assert left == [three[2], pin_versions(root).current()]
 
 
 def test_it_runs_as_a_program(tmp_path: Path) -> None:

@@ -114,9 +114,9 @@ class TestServing:
             pb.RecommendForPinsRequest(pins=[pb.RecentPin(pin_id="cat-9")], max_candidates=ALL)
         )
         similar = stub.SimilarPins(pb.SimilarPinsRequest(pin_id="cat-0", max_candidates=ALL))
-        for answer in (*users, recent, similar):
-            assert "cat-3" in names(answer.candidates)
-            assert {"cat-1", "cat-2", "cake-3"}.isdisjoint(names(answer.candidates))
+        for found in (*(each.candidates for each in users), recent.candidates, similar.candidates):
+            assert "cat-3" in names(found)
+            assert {"cat-1", "cat-2", "cake-3"}.isdisjoint(names(found))
 
     @pytest.mark.parametrize("policy", POLICIES)
     def test_recent_pins_that_are_blocked_make_no_interest(

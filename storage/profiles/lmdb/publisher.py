@@ -20,6 +20,7 @@ from storage.profiles.lmdb.batch import FILE, POPULAR, batch_folder, profile_key
 from storage.profiles.lmdb.environments import is_full
 from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, PublishedBatch
 from storage.publishing import Manifest, VersionInfo
+from storage.retention import Pruned
 
 _COMMIT_EVERY = 10_000
 _FIRST_MAP_BYTES = 1 << 24
@@ -72,6 +73,24 @@ class LmdbBatchPublisher:
             PublishError: The folder cannot be written to.
         """
         self._folder.make_current(version)
+
+    def roll_back(self) -> str:
+        """Make the batch before the live one live; returns its version.
+
+        Raises:
+            NoVersionError: There is none before it.
+            PublishError: The folder cannot be written to.
+        """
+        return self._folder.roll_back()
+
+    def prune(self, keep: int) -> Pruned:
+        """Collect old batches; see VersionedFolder.prune.
+
+        Raises:
+            NoVersionError: None is live.
+            PublishError: They cannot be removed, or another process is publishing.
+        """
+        return self._folder.prune(keep)
 
     def _version(self, version: VersionInfo) -> BatchVersion:
         description, problem = self._description(version)

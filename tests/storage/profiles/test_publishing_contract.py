@@ -119,6 +119,38 @@ def test_going_back_to_nowhere_names_what_is_there(store: Store) -> None:
     assert store.current() == [version]
 
 
+def test_going_back_without_a_name_is_one_batch_back(store: Store) -> None:
+    """And no further than there is one."""
+    store.publish(ANN)
+    store.publish(BEN)
+
+    assert store.publisher.roll_back() == store.publisher.versions()[0].name
+    assert store.has("ann")
+    with pytest.raises(NoVersionError, match="older than the live one"):
+        store.publisher.roll_back()
+
+
+def test_old_batches_are_collected(store: Store) -> None:
+    """All but the newest so many, the live one and the one before it; numbers go on where they were."""
+    names = [store.publish(ANN, encoded(f"user-{number}", "cat-1")).version for number in range(4)]
+    pruned = store.publisher.prune(1)
+
+    assert [each.name for each in store.publisher.versions()] == names[2:]
+    assert [each.name for each in pruned.collected] == names[:2]
+    assert pruned.n_bytes > 0
+    assert [(each.name, each.why) for each in pruned.kept] == [
+        (names[2], "to roll back to"),
+        (names[3], "live"),
+    ]
+    assert store.publish(BEN).version > names[3]
+
+
+def test_without_a_batch_nothing_is_collected(store: Store) -> None:
+    """And it is said that there is none."""
+    with pytest.raises(NoVersionError):
+        store.publisher.prune(1)
+
+
 def some_and_then_none() -> Iterator[EncodedUser]:
     yield ANN
     raise DataError("a worker has died")
