@@ -73,6 +73,7 @@ PROFILES = st.builds(
             origin=st.sampled_from(InterestOrigin),
             in_artefact=st.booleans(),
             medoids=MEDOIDS,
+            blocked=st.booleans(),
         ),
         max_size=3,
     ).map(tuple),

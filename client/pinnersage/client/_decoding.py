@@ -115,6 +115,7 @@ def _interest(message: pb.Interest) -> Interest:
         origin=InterestOrigin(message.origin),
         in_artefact=message.in_artefact,
         medoids=tuple(map(_medoid, message.medoids)),
+        blocked=message.blocked,
     )
 
 
@@ -124,6 +125,7 @@ def _pin(message: pb.Pin) -> Pin:
         title=message.title or None,
         representative_pin_id=message.representative_pin_id or None,
         indexed=message.indexed,
+        blocked=message.blocked,
     )
 
 

@@ -148,7 +148,7 @@ class Recommendation:
         request_id: What to look for in the server's log.
         reason: Why the answer is empty or a fallback.
         degraded: What was given up to answer at all; empty for a full answer.
-        unknown_pins: How many pins of the request the server does not know (`recommend_for_pins` only).
+        unknown_pins: How many pins of the request are unknown or blocked (`recommend_for_pins` only).
         merge_policy: How the interests' lists became this answer.
     """
 
@@ -245,6 +245,7 @@ class Interest:
         last_action_time: The newest action; None if unknown.
         origin: Where the interest comes from.
         in_artefact: False when the pins served now lack the medoid: the interest is skipped.
+        blocked: The medoid is taken down and no other pin stands for the interest: it is skipped.
         medoids: The pins that stand for it with FUSED, heaviest first; none for an unimportant interest.
     """
 
@@ -257,6 +258,7 @@ class Interest:
     origin: InterestOrigin = InterestOrigin.UNSPECIFIED
     in_artefact: bool = True
     medoids: tuple[Medoid, ...] = ()
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,12 +302,14 @@ class Pin:
         representative_pin_id: The indexed pin that stands for it: itself, or the one it is a near-duplicate
             of; None when none does.
         indexed: It can be a candidate itself.
+        blocked: It is taken down: it is shown to nobody, and nothing else is told of it.
     """
 
     pin_id: str
     title: str | None = None
     representative_pin_id: str | None = None
     indexed: bool = False
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,7 @@ def _interest(interest: Interest) -> Document:
         "last_action_time": _time(interest.last_action_time),
         "origin": _word(interest.origin),
         "in_artefact": interest.in_artefact,
+        "blocked": interest.blocked,
         "medoids": _medoids(interest.medoids),
     }
 

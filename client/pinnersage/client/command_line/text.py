@@ -110,9 +110,15 @@ def _interests(interests: Iterable[Interest]) -> list[str]:
     )
 
 
+def _share(interest: Interest) -> str:
+    if interest.blocked:
+        return "blocked"
+    return f"{interest.probability:.0%}" if interest.in_artefact else "skipped"
+
+
 def _interest_row(interest: Interest) -> tuple[str, ...]:
     return (
-        f"{interest.probability:.0%}" if interest.in_artefact else "skipped",
+        _share(interest),
         f"{interest.importance:.3g}",
         f"{interest.size:,}",
         f"{interest.last_action_time:%Y-%m-%d}" if interest.last_action_time else "",

@@ -76,6 +76,7 @@ def pin(value: Pin) -> pb.Pin:
         title=value.title or "",
         representative_pin_id=value.representative_pin_id or "",
         indexed=value.indexed,
+        blocked=value.blocked,
     )
 
 
@@ -118,6 +119,7 @@ def _interest(value: Interest) -> pb.Interest:
         origin=pb.InterestOrigin.ValueType(value.origin.value),
         in_artefact=value.in_artefact,
         medoids=map(_medoid, value.medoids),
+        blocked=value.blocked,
     )
 
 
