@@ -11,7 +11,15 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/data-format.md", "docs/evaluation.md", "docs/merging.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/data-format.md",
+    "docs/evaluation.md",
+    "docs/merging.md",
+    "docs/operations.md",
+)
 
 _FENCE = re.compile(r"(?ms)^```(?P<kind>sh|console)\n(?P<lines>.*?)^```$")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
