@@ -69,7 +69,7 @@ class Filters:
         """How many candidates of the lists are dropped because nobody may be shown them."""
         if self.blocked.mask is None:
             return 0
-        return sum(int(np.count_nonzero(self.blocked.mask[each.rows])) for each in lists)
+        return int(np.count_nonzero(self.blocked.mask[np.concatenate([each.rows for each in lists])]))
 
     def may_find_more(self, candidates: CandidateList) -> bool:
         """Whether a longer list could hold further candidates that pass."""
