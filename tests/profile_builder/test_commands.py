@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from storage.model_file import read_model_file
 from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.opening import open_reader
+from storage.publishing import Manifest
 from tests.profile_builder.conftest import Shop, Terminal
 from tests.profile_builder.world import NEWEST_S, Act, light_users, write_actions
 
@@ -117,6 +119,44 @@ def test_a_damaged_batch_hides_no_other(run: Terminal, calibrated: Shop, two: tu
     assert run("list", "--profiles", calibrated.profiles) == 0
     assert run.out.splitlines()[2].split() == [two[1], "*", *"?????"]
     assert run.out.splitlines()[3].startswith(f"! {two[1]}: {manifest} is missing")
+
+
+def test_without_a_name_it_is_one_night_back(run: Terminal, calibrated: Shop, two: tuple[str, str]) -> None:
+    """And no further than there is one."""
+    assert run("rollback", "--profiles", calibrated.profiles) == 0
+    assert run.out == f"{two[0]} is live in {calibrated.profiles}.\n"
+    said = refused(run, run("rollback", "--profiles", calibrated.profiles))
+    assert "holds no whole version older than the live one" in said
+
+
+def test_old_nights_are_collected_unless_they_are_read(
+    run: Terminal, calibrated: Shop, two: tuple[str, str]
+) -> None:
+    """The live one and the one before it stay, and so does what a server has open."""
+    reader = open_reader(str(calibrated.profiles))
+    third = batch_folder(calibrated.profiles).publish(_any_batch).version
+    fourth = batch_folder(calibrated.profiles).publish(_another_batch).version
+    assert run("prune", "--profiles", calibrated.profiles, "--keep", "1") == 0
+    assert re.sub(r"[\d.]+ MB", "N MB", run.out).splitlines() == [
+        f"  {two[0]}  collected, N MB",
+        f"  {two[1]}  kept: in use",
+        f"  {third}  kept: to roll back to",
+        f"  {fourth}  kept: live",
+        "1 version collected, N MB freed.",
+    ]
+    reader.close()
+    assert run("prune", "--profiles", calibrated.profiles, "--keep", "1") == 0
+    assert f"  {two[1]}  collected" in run.out
+
+
+def _any_batch(folder: Path) -> Manifest:
+    (folder / "profiles.lmdb").write_text("a")
+    return {}
+
+
+def _another_batch(folder: Path) -> Manifest:
+    (folder / "profiles.lmdb").write_text("b")
+    return {}
 
 
 def test_a_bad_night_is_rolled_back(run: Terminal, calibrated: Shop, two: tuple[str, str]) -> None:
@@ -295,4 +335,5 @@ def test_the_help_says_what_the_program_is_for(run: Terminal) -> None:
     assert "Choose alpha for an embedding space" in run.out
     assert "Build every user's profile" in run.out
     assert "List the published batches" in run.out
-    assert "Make a batch live that was published before" in run.out
+    assert "Make an earlier batch live." in run.out
+    assert "Collect old batches." in run.out

@@ -1,0 +1,29 @@
+"""What goes on beside the calls."""
+
+import threading
+
+from server.side_threads import Ticker
+
+
+def test_a_ticker_goes_on_until_it_is_stopped() -> None:
+    """Again and again; once stopped, its work has ended and its thread is gone."""
+    done, enough = list[str](), threading.Event()
+
+    def work() -> None:
+        done.append(threading.current_thread().name)
+        if len(done) == 3:
+            enough.set()
+
+    ticker = Ticker(work, name="ticking", every_s=0.001)
+    ticker.start()
+    assert enough.wait(30)
+    ticker.stop()
+    assert set(done) == {"ticking"}
+    assert "ticking" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_ticker_that_was_never_started_can_be_stopped() -> None:
+    """A server that could not listen is stopped, too."""
+    done = list[int]()
+    Ticker(lambda: done.append(1), name="ticking", every_s=0.001).stop()
+    assert done == []
