@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -61,16 +62,26 @@ def read_model_file(path: Path) -> ModelFile:
 
 def _parameters(path: Path, top: TomlTable) -> Parameters:
     table = top.table("parameters", known=_PARAMETERS)
-    try:
+    with _named(path, "parameters"):
         parameters = Parameters(
             alpha=table.number("alpha", example=1.5),
             lambda_per_day=table.number("lambda_per_day", example=0.01),
             window_days=table.count("window_days", example=90),
         )
-        # A file of an earlier version has no such table, and one of a person may have a part of it.
-        return _fused(parameters, top.table("fusing", known=_FUSING)) if "fusing" in top else parameters
+    # A file of an earlier version has no such table, and one of a person may have a part of it.
+    if "fusing" not in top:
+        return parameters
+    with _named(path, "fusing"):
+        return _fused(parameters, top.table("fusing", known=_FUSING))
+
+
+@contextmanager
+def _named(path: Path, table: str) -> Iterator[None]:
+    """Say in which table of the file a number is that makes no sense."""
+    try:
+        yield
     except InvalidInputError as error:
-        raise DataError(f"{path}: parameters: {error}") from error
+        raise DataError(f"{path}: {table}: {error}") from error
 
 
 def _fused(parameters: Parameters, table: TomlTable) -> Parameters:

@@ -170,11 +170,16 @@ def test_comments_spaces_and_the_version_line_do_not_matter(path: Path) -> None:
         ),
         ("lambda_per_day", "lambda", "parameters.lambda is not known here; known are: alpha, lambda_per_day"),
         ("[parameters]", "[params]", "params is not known here"),
-        ("perplexity = 325.0", "perplexity = 0", "parameters: perplexity must be 1 to 400, got 0.0"),
+        ("perplexity = 325.0", "perplexity = 0", "fusing: perplexity must be 1 to 400, got 0.0"),
         (
-            "n_representatives = 20",
+            "n_representatives = 40",
             "n_representatives = 0",
             "fusing.n_representatives must be a whole number",
+        ),
+        (
+            "representative_lambda_per_day = 0.02",
+            "representative_lambda_per_day = -1",
+            "fusing: representative_lambda_per_day must be a number, 0 or more, got -1",
         ),
         ("fused_share = 0.9", "share = 0.7", "fusing.share is not known here; known are: fused_share"),
         ('name = "shop-2"', "name = 2", "embedding_space.name must be a text that is not empty"),
