@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_BLOCK_ROWS = 256
+
 Within = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """The cosines between some of the user's pins: from int64 [k], indices, to float32 [k, k]."""
 
@@ -51,7 +53,8 @@ def choose_representatives(
     """Up to n pins: each important cluster's medoid, and more pins of the most important ones.
 
     A cluster's first representative is its medoid. Each further one is the pin that most raises the cluster's
-    weighted similarity to its nearest representative (greedy facility location); ties go to the first pin.
+    weighted similarity to its nearest representative (greedy facility location); ties go to the first pin. A
+    twin of a chosen one raises nothing: it comes last, weighs nothing, and may stand in for the other.
 
     Args:
         within: The cosines between pins; asked for clusters with more than one representative only.
@@ -87,7 +90,8 @@ def seats_of(importances: NDArray[np.float64], sizes: NDArray[np.int64], n: int)
     """
     seats = np.zeros(len(importances), np.int64)
     seats[np.argsort(-importances, kind="stable")[:n]] = 1
-    claims = [(-importances[i] / 1.5, int(i)) for i in np.flatnonzero((seats > 0) & (seats < sizes))]
+    # Whoever has no seat has no claim either: the first seats took all there are.
+    claims = [(-importances[i] / 1.5, int(i)) for i in np.flatnonzero(seats < sizes)]
     heapq.heapify(claims)
     for _ in range(min(n, int(sizes.sum())) - int(seats.sum())):
         _, i = heapq.heappop(claims)
@@ -115,12 +119,27 @@ def _facilities(
     """So many pins of a cluster, greedily from the first; and which of them each pin is nearest to."""
     chosen, nearest = [first], cosines[:, first]
     while len(chosen) < n:
-        raised = np.maximum(cosines - nearest[:, np.newaxis], 0)
-        gains = (weights[:, np.newaxis] * raised).sum(axis=0)
+        gains = _gains(cosines, nearest, weights)
+        # Where only twins of the chosen are left, nothing gains, and none may be chosen twice.
         gains[chosen] = -1
         chosen.append(int(np.argmax(gains)))
         nearest = np.maximum(nearest, cosines[:, chosen[-1]])
     return chosen, np.argmax(cosines[:, chosen], axis=1)
+
+
+def _gains(
+    cosines: NDArray[np.float32], nearest: NDArray[np.float32], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much each pin as a further representative would raise the weighted similarity: float64 [m].
+
+    In blocks: in the largest clusters three more matrices [m, m] would be hundreds of megabytes.
+    """
+    gains = np.zeros(len(cosines))
+    for start in range(0, len(cosines), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
+        raised = np.maximum(cosines[block] - nearest[block, np.newaxis], 0)
+        gains += (weights[block, np.newaxis] * raised).sum(axis=0)
+    return gains
 
 
 def _sums(labels: NDArray[np.int64], weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:

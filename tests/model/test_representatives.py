@@ -49,12 +49,39 @@ def test_a_clusters_first_representative_is_its_medoid() -> None:
 
 
 def test_a_second_representative_is_the_pin_that_raises_similarity_most() -> None:
-    """The medoid stands in a crowd of three; of two far pins the one with more weight is next."""
+    """The medoid stands in a crowd of three; of two far pins the one with more weight, though nearer."""
     X = angles(0, 15, 30, 75, 330)
     found = representatives(
-        _cosines(X), np.zeros(5, np.int64), np.array([1]), np.array([1.0, 1.0, 1.0, 5.0, 1.0]), 2
+        _cosines(X), np.zeros(5, np.int64), np.array([1]), np.array([1.0, 1.0, 1.0, 1.0, 5.0]), 2
     )
-    assert set(found.indices.tolist()) == {1, 3}
+    assert found.indices.tolist() == [4, 1]
+    assert found.weights.tolist() == [5.0, 4.0]
+
+
+def test_a_third_representative_is_for_those_that_both_others_are_far_from() -> None:
+    """Beside 0 and 180 degrees the pin at 80, not the heavier at 10: the first stands for that one still."""
+    X = angles(0, 10, 180, 80)
+    found = representatives(
+        _cosines(X), np.zeros(4, np.int64), np.array([0]), np.array([1.0, 2.0, 9.0, 1.0]), 3
+    )
+    assert found.indices.tolist() == [2, 0, 3]
+    assert found.weights.tolist() == [9.0, 3.0, 1.0]
+
+
+def test_a_twin_of_a_representative_comes_last_and_weighs_nothing() -> None:
+    """Everyone else is raised first; those nearest to both are nearest to the one that was there."""
+    X = angles(0, 0, 30, 60)
+    found = representatives(_cosines(X), np.zeros(4, np.int64), np.array([1]), np.ones(4), 4)
+    assert (found.indices.tolist(), found.weights.tolist()) == ([1, 2, 3, 0], [2.0, 1.0, 1.0, 0.0])
+
+
+def test_in_large_clusters_every_pin_is_weighed() -> None:
+    """Of 600 pins the first few and the last few lie apart; the last are heavier, and so come first."""
+    X = angles(*[90.0] * 3, *[0.0] * 594, *[270.0] * 3)
+    weights = np.concatenate([np.ones(597), np.full(3, 2.0)])
+    labels, medoid = np.zeros(600, np.int64), np.array([300])
+    assert set(representatives(_cosines(X), labels, medoid, weights, 2).indices.tolist()) == {300, 597}
+    assert set(representatives(_cosines(X), labels, medoid, weights, 3).indices.tolist()) == {0, 300, 597}
 
 
 @given(st.integers(0, 1_000), st.integers(1, 12))
