@@ -150,6 +150,14 @@ def test_the_head_is_by_score_and_the_tail_by_turns() -> None:
     assert answer.tolist() == [0, 1, 2, 4]
 
 
+@pytest.mark.parametrize(("n", "by_score"), [(1, 1), (2, 2), (3, 3), (4, 4), (6, 5), (10, 9)])
+def test_the_part_by_score_is_rounded(n: int, by_score: int) -> None:
+    """Of nine tenths: an answer of one is the best, and one of six has its sixth by turns."""
+    scores = np.arange(20, dtype=np.float32)
+    answer = fuse([np.arange(20)], scores, fused_share=0.9, n=n).tolist()
+    assert answer == [*range(19, 19 - by_score, -1), *range(n - by_score)]
+
+
 def test_ties_in_the_head_go_to_the_first() -> None:
     """Whether all are sorted or only the best."""
     scores = np.array([0.5, 0.9, 0.5, 0.5], np.float32)
@@ -165,6 +173,12 @@ def test_a_candidate_comes_from_the_list_that_counts_most_for_it() -> None:
     came = traced(lists, parts, np.array([0, 1, 2]))
     assert came.lists.tolist() == [1, 0, 1]
     assert came.positions.tolist() == [1, 1, 0]
+
+
+def test_a_candidate_that_nobody_adds_to_comes_from_a_list_that_holds_it() -> None:
+    """The only one that holds it has no weight beside the others: it is that one all the same."""
+    came = traced([np.array([1]), np.array([2, 0])], np.zeros((2, 1), np.float32), np.array([0]))
+    assert (came.lists.tolist(), came.positions.tolist()) == ([1], [1])
 
 
 def test_of_lists_that_count_alike_the_first_is_named() -> None:
