@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from index_builder.comparing import Mask, Rows
 from index_builder.near_duplicates import keepers, nearest_keepers
+from index_builder.near_duplicates_in_cells import LOWEST_COSINE, NearDuplicatesInCells
 from index_builder.reading import ValidPins
-from process.progress import Reporter
+from process.progress import Reporter, Step
 from storage.errors import DataError
 from storage.pins.writing import PinRows
 
@@ -32,10 +34,18 @@ class Refinement:
         quality_threshold: Those of lower quality, where the data has a quality.
         near_duplicate_cosine: Those at this cosine or above to a better pin; it belongs to the embedding
             space.
+        compare_all_up_to: Pins. In larger pools only those that share a cell are compared
+            (index_builder.near_duplicates_in_cells says what that may miss).
     """
 
     quality_threshold: float = 0.5
     near_duplicate_cosine: float = DEFAULT_NEAR_DUPLICATE_COSINE
+    compare_all_up_to: int = 50_000
+
+    @property
+    def compares_all(self) -> bool:
+        """Whether pins at the threshold are too far apart to share cells reliably."""
+        return self.near_duplicate_cosine < LOWEST_COSINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +78,9 @@ def refine(pins: ValidPins, refinement: Refinement, reporter: Reporter) -> Refin
             f"no pin is left to index: the quality of all {len(pins):,} valid pins is below "
             f"{refinement.quality_threshold}. Lower --quality-threshold, or mend the quality column."
         )
-    is_kept = np.zeros(len(ranked), np.bool_)
     with reporter.step("Find near-duplicates", len(ranked)) as step:
-        cosine = refinement.near_duplicate_cosine
-        is_kept[is_good] = keepers(pins.embeddings, ranked[is_good], cosine, step)
-        kept, others = ranked[is_kept], ranked[~is_kept]
-        stand_ins = nearest_keepers(pins.embeddings, others, kept, cosine, step)
+        is_kept, stand_ins = _judged(pins.embeddings, ranked, is_good, refinement, step)
+    kept, others = ranked[is_kept], ranked[~is_kept]
     return RefinedPins(
         rows=_in_order(pins, np.concatenate([kept, others]), len(kept), stand_ins),
         indexed=len(kept),
@@ -91,6 +98,19 @@ def rank(pins: ValidPins) -> NDArray[np.int64]:
         table = table.append_column("quality", pa.array(pins.quality))
     order = [key for key in _ORDER if key[0] in table.column_names]
     return pc.sort_indices(table, sort_keys=order).to_numpy().astype(np.int64)
+
+
+def _judged(
+    vectors: NDArray[np.float16], ranked: Rows, is_good: Mask, refinement: Refinement, step: Step
+) -> tuple[Mask, NDArray[np.int32]]:
+    """Who is kept, bool [n], and for each of the others the place among them of who stands for it."""
+    is_kept, cosine = np.zeros(len(ranked), np.bool_), refinement.near_duplicate_cosine
+    if refinement.compares_all or len(ranked) <= refinement.compare_all_up_to:
+        is_kept[is_good] = keepers(vectors, ranked[is_good], cosine, step)
+        return is_kept, nearest_keepers(vectors, ranked[~is_kept], ranked[is_kept], cosine, step)
+    judge = NearDuplicatesInCells(vectors, ranked, cosine, step)
+    is_kept[is_good] = judge.keepers(ranked[is_good])
+    return is_kept, judge.nearest_keepers(ranked[~is_kept], ranked[is_kept])
 
 
 def _is_good(pins: ValidPins, quality_threshold: float) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import pytest
 
 from index_builder.reading import UNKNOWN_TIME_S, ValidPins
 from index_builder.refining import Refinement, rank, refine
+from index_builder.validating import unit_vectors
 from storage.errors import DataError
 from storage.pins.port import NO_ROW
 from tests.index_builder.tables import QUIET, circle
@@ -96,3 +97,24 @@ def test_no_pin_left_says_what_to_do() -> None:
         "no pin is left to index: the quality of all 2 valid pins is below 0.5. "
         "Lower --quality-threshold, or mend the quality column."
     )
+
+
+@pytest.mark.parametrize("cosine", [0.95, 0.8])
+def test_a_large_pool_is_refined_as_a_small_one(cosine: float) -> None:
+    """In cells, or by comparing all where the threshold is too far for cells: low quality included."""
+    generator = np.random.default_rng(0)
+    around = np.repeat(generator.standard_normal((60, 16)), 5, axis=0)
+    pins = ValidPins(
+        n_read=300,
+        pin_ids=pa.array([f"p{at}" for at in range(300)], pa.large_string()),
+        embeddings=unit_vectors(around + 0.1 * generator.standard_normal((300, 16))),
+        titles=None,
+        quality=generator.random(300),
+        created_at_s=None,
+    )
+    small, large = (
+        refine(pins, Refinement(near_duplicate_cosine=cosine, compare_all_up_to=n), QUIET) for n in (300, 299)
+    )
+    assert small.near_duplicates > 50
+    assert large.rows.pin_ids.to_pylist() == small.rows.pin_ids.to_pylist()
+    np.testing.assert_array_equal(large.rows.representatives, small.rows.representatives)
