@@ -175,24 +175,29 @@ class Recommender:
             at_least = 1 + max(lists[at].wanted for at in short)
             wider = self._retrieve([medoids[at] for at in short], at_least, deadline)
             for at, each in zip(short, wider, strict=True):
-                retrieved[at] = Retrieved(each.candidates, retrieved[at].cache_hit)
+                retrieved[at] = _wider(retrieved[at], each)
 
     def _fill_fused(
         self, fusion: Fusion, filters: Filters, options: Options, deadline: Deadline
     ) -> tuple[list[Retrieved], Selection]:
         """Fetch all lists and fuse them; when exclusions left the answer short, all are fetched wider.
 
-        Lists are cut to one length: an answer does not depend on what the cache happens to hold.
+        Lists are cut to one length, however long those are that the cache happens to hold.
         """
         medoids = list(zip(fusion.representatives.pin_ids, fusion.rows.tolist(), strict=True))
-        for k in TIERS[TIERS.index(tier(options.max_candidates)) :]:
-            retrieved = self._retrieve(medoids, max(k, SPREAD_OVER), deadline)
+        k = tier(options.max_candidates)
+        retrieved = self._retrieve(medoids, max(k, SPREAD_OVER), deadline)
+        while True:
+            deadline.check("fuse")
             lists = [each.candidates.first(k) for each in retrieved]
             with self.metrics.stage("fuse"):
                 selection = fusion.fuse(lists, filters, max_candidates=options.max_candidates)
             is_full = len(selection) == options.max_candidates
-            if is_full or not any(map(filters.may_find_more, lists)):
+            if is_full or k == TIERS[-1] or not any(map(filters.may_find_more, lists)):
                 break
+            k = tier(k + 1)
+            if k > SPREAD_OVER:
+                retrieved = list(map(_wider, retrieved, self._retrieve(medoids, k, deadline)))
         self.metrics.count_candidates(len(selection), options.max_candidates)
         self.metrics.count_blocked(filters.n_blocked(lists))
         return retrieved, selection
@@ -241,6 +246,11 @@ def _answer(
         selection=selection,
         reason=pb.ANSWER_REASON_UNSPECIFIED if len(selection) else pb.ANSWER_REASON_ALL_FILTERED,
     )
+
+
+def _wider(first: Retrieved, wider: Retrieved) -> Retrieved:
+    """The wider list; whether it was in the cache is what the call's first look found."""
+    return Retrieved(wider.candidates, first.cache_hit)
 
 
 def _describe(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import CallCancelledError, DeadlineExpiredError
@@ -39,10 +40,10 @@ def test_no_stage_begins_for_a_caller_who_gave_up() -> None:
         Deadline(60, lambda: False).check("merge")
 
 
-def test_a_batch_stops_between_two_users() -> None:
-    """Users of a batch are served while the caller waits, and none is looked up after that."""
+def make_recommender() -> Recommender:
+    """The stages over the test world."""
     pins, metrics = make_pins(), Metrics(CollectorRegistry())
-    recommender = Recommender(
+    return Recommender(
         pins=pins,
         profiles=ProfileSource(default_people().store(), pins, metrics),
         sampler=Sampler(np.random.default_rng(1)),
@@ -51,6 +52,11 @@ def test_a_batch_stops_between_two_users() -> None:
         popular=None,
         clock=lambda: CUT_S,
     )
+
+
+def test_a_batch_stops_between_two_users() -> None:
+    """Users of a batch are served while the caller waits, and none is looked up after that."""
+    recommender = make_recommender()
     waiting = [True]
     answers = recommender.for_users(["ben", "ann"], Options(), Deadline(None, lambda: waiting[0]))
 
@@ -58,3 +64,13 @@ def test_a_batch_stops_between_two_users() -> None:
     waiting[0] = False
     with pytest.raises(CallCancelledError, match="'profile'"):
         next(answers)
+
+
+def test_lists_are_not_fused_for_a_caller_who_gave_up_while_they_were_fetched() -> None:
+    """Warm or cold: the stage that costs most of a warm request asks first."""
+    recommender, options = make_recommender(), Options(merge_policy=pb.MERGE_POLICY_FUSED)
+    assert len(recommender.for_user("ann", options, Deadline()).selection)
+    questions = iter([True, False])
+
+    with pytest.raises(CallCancelledError, match="'fuse'"):
+        recommender.for_user("ann", options, Deadline(None, lambda: next(questions)))

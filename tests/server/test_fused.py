@@ -164,6 +164,34 @@ def test_exclusions_are_refilled(serve: Serve) -> None:
     assert set(names(answer.candidates)) == {f"cat-{i}" for i in range(230, 280)}
 
 
+def test_a_list_that_a_call_has_fetched_itself_is_no_hit(serve: Serve) -> None:
+    """Refilled twice, from the list that is there and from a wider one: neither came from the cache."""
+    pins = CountedPins(1_000)
+    people = People(
+        shares={"ann": {"cat-0": 1.0}, "ben": {"cat-500": 1.0}},
+        seen={"ann": [f"cat-{i}" for i in range(450)], "ben": [f"cat-{i}" for i in range(390, 610)]},
+    )
+    stub = serve(pins, people.store())
+    for user, searched in (("ann", [400, 800]), ("ben", [400])):
+        pins.searched_k.clear()
+        cold = stub.Recommend(fused(user, max_candidates=50))
+        assert (len(cold.candidates), pins.searched_k) == (50, searched)
+        assert not cold.interests[0].cache_hit
+        assert stub.Recommend(fused(user, max_candidates=50)).interests[0].cache_hit
+
+
+def test_no_list_is_fetched_wider_when_the_rest_is_too_far(serve: Serve) -> None:
+    """Where a list ends below min_score, the pins beyond it would not come either."""
+    pins = CountedPins(1_000)
+    stub = serve(pins, People(shares={"ann": {"cat-0": 1.0}}).store())
+    pins.searched_k.clear()
+    # 10 degrees, in steps of 0.09: the first 111 pins, less the medoid.
+    answer = stub.Recommend(fused("ann", min_score=float(np.cos(np.deg2rad(10)))))
+
+    assert len(answer.candidates) == 111
+    assert pins.searched_k == [400]
+
+
 def test_an_answer_is_short_only_when_the_pool_is(serve: Serve) -> None:
     """2,000 pins seen and 2,000 excluded: 1,000 candidates still come; and of three pins, what is left."""
     cats = [f"cat-{i}" for i in range(6_000)]
