@@ -60,6 +60,15 @@ def test_several_clusters_may_strengthen_one_interest() -> None:
     assert answer.interests.sizes.tolist() == [8]
 
 
+def test_the_newest_action_of_all_that_join_counts() -> None:
+    """Whichever came first, and not an older one of the online actions where a clock was off."""
+    batch = interests_of({"food": (1.0, 5)}, last_s=NOW_S - 100)
+    online = interests_of({"cake": (0.5, 1), "mid": (0.25, 1)})
+    times_s = np.array([NOW_S - 50, NOW_S - 200])
+    answer = combined(batch, replace(online, last_action_times_s=times_s), alpha=10)
+    assert answer.interests.last_action_times_s.tolist() == [NOW_S - 50]
+
+
 def test_the_nearest_interest_is_joined() -> None:
     """With both within alpha, ski joins snow (10 degrees away), not food (80 degrees)."""
     batch = interests_of({"food": (1.0, 1), "snow": (1.0, 1)})

@@ -99,6 +99,15 @@ def test_representatives_are_of_the_interests(actions: Actions, alpha: float, n:
         assert stood_for.weights[of_it].sum() == pytest.approx(interests.importances[at])
 
 
+def test_representatives_of_one_weight_are_in_order_of_their_ids() -> None:
+    """Not of their actions: a record does not tell when anybody acted."""
+    c, a, b = angles(0, 9, 5)
+    actions = actions_of(Action("c", c, days_ago=3), Action("a", a, days_ago=2), Action("b", b, days_ago=1))
+    parameters = Parameters(alpha=0.5, representative_lambda_per_day=0)
+    stood_for = build_interests(actions, parameters, NOW_S).representatives
+    assert (stood_for.pin_ids, stood_for.weights.tolist()) == (("a", "b", "c"), [1, 1, 1])
+
+
 def test_weights_that_have_decayed_to_nothing_choose_all_the_same() -> None:
     """Actions so long ago that every weight is 0 still have their representatives."""
     actions = actions_of(*(Action(str(i), vector, days_ago=80) for i, vector in enumerate(angles(0, 5, 9))))

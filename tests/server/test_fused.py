@@ -192,6 +192,28 @@ def test_no_list_is_fetched_wider_when_the_rest_is_too_far(serve: Serve) -> None
     assert pins.searched_k == [400]
 
 
+def test_as_long_as_one_list_may_have_more_all_are_fetched_wider(serve: Serve) -> None:
+    """The list of cat-0 ends below the bound, that of cat-500 above it: what is further out comes."""
+    people = People(
+        shares={"ann": {"cat-0": 2.0}},
+        medoids={"ann": {"cat-0": (1.0, 0), "cat-500": (1.0, 0)}},
+        seen={"ann": [f"cat-{i}" for i in range(700)]},
+    )
+    stub = serve(make_pins(topics=("cat",), n=1_000), people.store())
+    # 27 degrees, in steps of 0.09: 300 pins to either side.
+    answer = stub.Recommend(fused("ann", min_score=float(np.cos(np.deg2rad(27.05)))))
+
+    assert set(names(answer.candidates)) == {f"cat-{i}" for i in range(700, 801)}
+
+
+def test_an_interest_was_in_the_cache_when_all_its_lists_were(fans: RecommenderStub) -> None:
+    """That of one medoid is not enough."""
+    fans.SimilarPins(pb.SimilarPinsRequest(pin_id="cat-0", max_candidates=400))
+
+    assert not fans.Recommend(fused("cleo")).interests[0].cache_hit
+    assert fans.Recommend(fused("cleo")).interests[0].cache_hit
+
+
 def test_an_answer_is_short_only_when_the_pool_is(serve: Serve) -> None:
     """2,000 pins seen and 2,000 excluded: 1,000 candidates still come; and of three pins, what is left."""
     cats = [f"cat-{i}" for i in range(6_000)]
@@ -251,14 +273,16 @@ def test_all_misses_are_one_search_and_hits_are_none(serve: Serve) -> None:
 
 
 def test_a_wider_list_in_the_cache_changes_nothing(serve: Serve) -> None:
-    """The answer is the same whether other calls have had wider lists fetched or not."""
-    people = People(shares={"ann": {"cat-0": 2.0}}, medoids={"ann": {"cat-0": (1.0, 0), "cat-300": (1.0, 0)}})
+    """Though it holds pins midway, nearer to both medoids together than any that the first 200 hold."""
+    people = People(shares={"ann": {"cat-0": 2.0}}, medoids={"ann": {"cat-0": (1.0, 0), "cat-450": (1.0, 0)}})
     cold, warm = (serve(make_pins(topics=("cat",), n=1_000), people.store()) for _ in range(2))
-    for pin_id in ("cat-0", "cat-300"):
+    for pin_id in ("cat-0", "cat-450"):
         warm.SimilarPins(pb.SimilarPinsRequest(pin_id=pin_id, max_candidates=800))
     request = fused("ann", max_candidates=100)
+    answer = names(cold.Recommend(request).candidates)
 
-    assert names(cold.Recommend(request).candidates) == names(warm.Recommend(request).candidates)
+    assert "cat-225" not in answer
+    assert names(warm.Recommend(request).candidates) == answer
 
 
 def test_a_seed_has_no_effect(fans: RecommenderStub) -> None:
