@@ -72,11 +72,12 @@ def run_prune(settings: PruneSettings) -> None:
 
 @dataclass(frozen=True)
 class _Source:
-    """What is built: the pins, their embedding space, and the cosine of near-duplicates in it, if known."""
+    """What is built: the pins, their embedding space, what is known of it, and what pins are filtered by."""
 
     pins: Path
     embedding_space: str
     near_duplicate_cosine: float | None = None
+    filter_columns: tuple[str, ...] = ()
 
 
 def _source(settings: BuildSettings) -> _Source:
@@ -84,7 +85,7 @@ def _source(settings: BuildSettings) -> _Source:
     space = settings.embedding_space
     if settings.data is not None and settings.pins is None and space is None:
         data = read_dataset(settings.data)
-        return _Source(data.pins, data.embedding_space, data.near_duplicate_cosine)
+        return _Source(data.pins, data.embedding_space, data.near_duplicate_cosine, data.filter_columns)
     if settings.pins is not None and settings.data is None and space is not None and space.strip():
         return _Source(settings.pins, space)
     raise UsageError(
@@ -106,4 +107,5 @@ def _policy(settings: BuildSettings, source: _Source) -> BuildPolicy:
             threads=settings.threads or len(os.sched_getaffinity(0)),
         ),
         max_reject_share=settings.max_reject_share,
+        filter_columns=tuple(dict.fromkeys(settings.filter_column or source.filter_columns)),
     )

@@ -8,6 +8,7 @@ from index_builder.hnsw import HnswParameters, build_hnsw
 from index_builder.measuring import measure
 from index_builder.reading import ValidPins, read_pins
 from index_builder.refining import RefinedPins, Refinement, refine
+from index_builder.work import Work, work_in
 from process.progress import Reporter
 from storage.embedding_space import EmbeddingSpace
 from storage.pins.artefact import PinArtefact
@@ -29,11 +30,13 @@ class BuildPolicy:
         refinement: Which pins are not indexed.
         hnsw: How the graph is built.
         max_reject_share: The build stops when more than this share of the rows is bad.
+        filter_columns: The pins' columns that requests may filter by.
     """
 
     refinement: Refinement = field(default_factory=Refinement)
     hnsw: HnswParameters = field(default_factory=HnswParameters)
     max_reject_share: float = 0.05
+    filter_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +65,30 @@ def build(
 ) -> Built:
     """Read, refine, index, measure and publish the pins at `pins_path`.
 
+    What a build that was killed had finished of the same pins is not done again (index_builder.work).
+
     Raises:
         StorageError: The input is bad, or the version cannot be written; what was live still is.
     """
+    with work_in(folder.root, reporter) as work:
+        built = _build(pins_path, embedding_space, folder, rejects_path, policy, reporter, work)
+        work.collect()
+    return built
+
+
+def _build(
+    pins_path: Path,
+    embedding_space: str,
+    folder: VersionedFolder,
+    rejects_path: Path,
+    policy: BuildPolicy,
+    reporter: Reporter,
+    work: Work,
+) -> Built:
     with Rejects(rejects_path) as rejects:
-        refined, counts = _read_and_refine(pins_path, rejects, policy, reporter)
+        refined, counts = _read_and_refine(pins_path, rejects, policy, reporter, work)
     pool = refined.rows.embeddings[: refined.indexed]
-    index = build_hnsw(pool, policy.hnsw, reporter)
+    index = build_hnsw(pool, policy.hnsw, reporter, work)
     search = HnswSearch(index, pool)
     manifest = PinManifest(
         embedding_space=EmbeddingSpace(embedding_space, pool.shape[1]),
@@ -77,6 +97,7 @@ def build(
         libraries={name: version(name) for name in _LIBRARIES},
         golden=ask_golden(search.search, pool),
         measured=measure(search, pool, reporter),
+        filter_columns=tuple(sorted(refined.rows.columns)),
     )
     with reporter.step("Publish"):
         published = folder.publish(lambda draft: _write(draft, refined, index, manifest))
@@ -84,11 +105,17 @@ def build(
 
 
 def _read_and_refine(
-    pins_path: Path, rejects: Rejects, policy: BuildPolicy, reporter: Reporter
+    pins_path: Path, rejects: Rejects, policy: BuildPolicy, reporter: Reporter, work: Work
 ) -> tuple[RefinedPins, Counts]:
     """The refined pins. The pins as they were read end here: two copies need not outlive this step."""
-    valid = read_pins(pins_path, rejects, reporter, max_reject_share=policy.max_reject_share)
-    refined = refine(valid, policy.refinement, reporter)
+    valid = read_pins(
+        pins_path,
+        rejects,
+        reporter,
+        max_reject_share=policy.max_reject_share,
+        filter_columns=policy.filter_columns,
+    )
+    refined = refine(valid, policy.refinement, reporter, work)
     return refined, _counts(valid, rejects, refined)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,11 +22,13 @@ class PinFiles:
         files: In order.
         columns: Those of our columns that they share.
         dimension: Of every embedding.
+        filter_columns: Those of the columns that pins will be filtered by.
     """
 
     files: tuple[InputFile, ...]
     columns: frozenset[str]
     dimension: int
+    filter_columns: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -34,15 +36,45 @@ class PinFiles:
         return sum(file.n_rows for file in self.files)
 
 
-def find_pin_files(path: Path) -> PinFiles:
+def find_pin_files(path: Path, filter_columns: Sequence[str] = ()) -> PinFiles:
     """The files at `path` (a parquet file, or a folder of them) with their columns checked.
+
+    Args:
+        path: Where the pins are.
+        filter_columns: The columns that pins will be filtered by; every file must have them.
 
     Raises:
         DataError: Nothing is there, a file is not parquet, a column is missing or of a wrong type, files
             differ in their columns or their dimension, or there is no row at all.
     """
-    files = find_files(path, _COLUMNS, what="pin")
-    return PinFiles(files, _shared_columns(files), _shared_dimension(files))
+    files = find_files(path, _with_filters(filter_columns), what="pin")
+    _require_one_kind(files, filter_columns)
+    return PinFiles(files, _shared_columns(files), _shared_dimension(files), tuple(filter_columns))
+
+
+def _with_filters(names: Sequence[str]) -> tuple[Column, ...]:
+    """All our columns; those to filter by are required, whichever they are."""
+    columns = {column.name: column for column in _COLUMNS}
+    for name in names:
+        if name in _NO_FILTERS:
+            raise DataError(
+                f"the column {name!r} cannot be filtered by: filters are on texts, times and booleans of "
+                "your own, such as a category"
+            )
+        known = columns.get(name, Column(name, _is_filterable, _FILTERABLE))
+        columns[name] = replace(known, required=True)
+    return tuple(columns.values())
+
+
+def _require_one_kind(files: Sequence[InputFile], names: Sequence[str]) -> None:
+    for name in names:
+        first = files[0]
+        for other in files[1:]:
+            if _kind(other.types[name]) != _kind(first.types[name]):
+                raise DataError(
+                    f"column {name!r} is {first.types[name]} in {first.path} and {other.types[name]} in "
+                    f"{other.path}: write it alike in all files"
+                )
 
 
 def _shared_columns(files: Sequence[InputFile]) -> frozenset[str]:
@@ -94,6 +126,18 @@ def _is_time(kind: pa.DataType) -> bool:
     return pa.types.is_int64(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind)
 
 
+def _kind(kind: pa.DataType) -> str:
+    if is_text(kind):
+        return "text"
+    return "boolean" if pa.types.is_boolean(kind) else "time"
+
+
+def _is_filterable(kind: pa.DataType) -> bool:
+    return is_text(kind) or pa.types.is_boolean(kind) or _is_time(kind)
+
+
+_FILTERABLE = "string, bool, or a time: int64 (Unix seconds in UTC), timestamp or date"
+_NO_FILTERS = frozenset({"pin_id", "embedding", "quality"})
 _COLUMNS = (
     Column("pin_id", is_text, "string", required=True),
     Column("embedding", _is_vector, "a list of float16 or float32", required=True),

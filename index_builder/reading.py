@@ -1,7 +1,7 @@
 """Reads pins in batches, keeps the valid ones, and counts and writes out the others."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +13,7 @@ from index_builder.columns import PinFiles, find_pin_files
 from index_builder.validating import Column, check_batch
 from process.progress import Reporter
 from storage.errors import DataError
-from storage.parquet_files import InputFile, read_batches
+from storage.parquet_files import InputFile, is_text, read_batches
 from storage.rejects import Rejects
 
 _BATCH_ROWS = 8_192
@@ -34,6 +34,8 @@ class ValidPins:
         quality: float64 [n] in [0, 1]; None when the data has none.
         created_at_s: int64 [n], Unix seconds, UNKNOWN_TIME_S where one is missing; None when the data has
             none.
+        filter_columns: n values each, by name: texts (large_string), int64 Unix seconds or booleans, null
+            where one is missing.
     """
 
     n_read: int
@@ -42,19 +44,27 @@ class ValidPins:
     titles: pa.LargeStringArray | None
     quality: NDArray[np.float64] | None
     created_at_s: NDArray[np.int64] | None
+    filter_columns: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pin_ids)
 
 
-def read_pins(path: Path, rejects: Rejects, reporter: Reporter, *, max_reject_share: float) -> ValidPins:
+def read_pins(
+    path: Path,
+    rejects: Rejects,
+    reporter: Reporter,
+    *,
+    max_reject_share: float,
+    filter_columns: Sequence[str] = (),
+) -> ValidPins:
     """Read a parquet file of pins, or a folder of them. The first pin of an id wins.
 
     Raises:
         DataError: The input cannot be read as pins, or holds no valid one.
         TooManyRejectsError: More than `max_reject_share` of the rows are bad.
     """
-    files = find_pin_files(path)
+    files = find_pin_files(path, filter_columns)
     collected = _Collected(files)
     with reporter.step("Read pins", files.n_rows) as step:
         for file, first_row, batch in _batches(files):
@@ -91,6 +101,7 @@ class _Collected:
     def __init__(self, files: PinFiles) -> None:
         self._embeddings = _room_for(files.n_rows, files.dimension)
         self._n_read = files.n_rows
+        self._filter_columns = files.filter_columns
         self._known: set[str] = set()
         self._parts: dict[str, list[Column]] = {name: [] for name in files.columns - {"embedding"}}
 
@@ -127,6 +138,7 @@ class _Collected:
             titles=None if titles is None else cast(pa.LargeStringArray, titles.fill_null("")),
             quality=None if quality is None else quality.to_numpy(),
             created_at_s=None if created_at is None else created_at.fill_null(UNKNOWN_TIME_S).to_numpy(),
+            filter_columns={name: columns[name] for name in self._filter_columns},
         )
 
 
@@ -143,7 +155,7 @@ def _room_for(n: int, d: int) -> NDArray[np.float16]:
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with its texts as large_string, its times as int64 seconds and its quality as float64."""
-    return pa.record_batch({name: _PLAIN.get(name, _same)(batch[name]) for name in batch.schema.names})
+    return pa.record_batch({name: _PLAIN.get(name, _attribute)(batch[name]) for name in batch.schema.names})
 
 
 def _same(column: Column) -> Column:
@@ -160,8 +172,15 @@ def _seconds(column: Column) -> Column:
     return column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
 
 
+def _attribute(column: Column) -> Column:
+    """A column to filter by."""
+    if is_text(column.type):
+        return _text(column)
+    return column if pa.types.is_boolean(column.type) else _seconds(column)
+
+
 def _number(column: Column) -> Column:
     return column.cast(pa.float64())
 
 
-_PLAIN = {"pin_id": _text, "title": _text, "created_at": _seconds, "quality": _number}
+_PLAIN = {"pin_id": _text, "embedding": _same, "title": _text, "created_at": _seconds, "quality": _number}

@@ -1,7 +1,10 @@
 """The refined pool: low-quality pins and near-duplicates are no candidates, but keep their vectors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +15,7 @@ from index_builder.comparing import Mask, Rows
 from index_builder.near_duplicates import keepers, nearest_keepers
 from index_builder.near_duplicates_in_cells import LOWEST_COSINE, NearDuplicatesInCells
 from index_builder.reading import ValidPins
+from index_builder.work import Work, digest
 from process.progress import Reporter, Step
 from storage.errors import DataError
 from storage.pins.writing import PinRows
@@ -22,8 +26,12 @@ _ORDER: tuple[tuple[str, Literal["ascending", "descending"]], ...] = (
     ("pin_id", "ascending"),
 )
 
-
 DEFAULT_NEAR_DUPLICATE_COSINE = 0.98
+
+Judgement: TypeAlias = tuple[Mask, NDArray[np.int32]]
+"""Who is kept, and the place among them of who stands for each of the others."""
+
+_STAGE, _KEPT, _STAND_INS = "near-duplicates", "kept.npy", "stand_ins.npy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +73,12 @@ class RefinedPins:
     near_duplicates: int
 
 
-def refine(pins: ValidPins, refinement: Refinement, reporter: Reporter) -> RefinedPins:
+def refine(
+    pins: ValidPins, refinement: Refinement, reporter: Reporter, work: Work | None = None
+) -> RefinedPins:
     """Choose the pool, and who stands for each pin outside it: the nearest near-duplicate within, if any.
+
+    With `work` the choice is kept, and taken from there when the same pins are judged again.
 
     Raises:
         DataError: No pin is left.
@@ -79,7 +91,9 @@ def refine(pins: ValidPins, refinement: Refinement, reporter: Reporter) -> Refin
             f"{refinement.quality_threshold}. Lower --quality-threshold, or mend the quality column."
         )
     with reporter.step("Find near-duplicates", len(ranked)) as step:
-        is_kept, stand_ins = _judged(pins.embeddings, ranked, is_good, refinement, step)
+        judge = partial(_judged, pins.embeddings, ranked, is_good, refinement, step)
+        key = digest(pins.embeddings, ranked, is_good, refinement) if work is not None else ""
+        is_kept, stand_ins = judge() if work is None else _remembered(judge, work, key)
     kept, others = ranked[is_kept], ranked[~is_kept]
     return RefinedPins(
         rows=_in_order(pins, np.concatenate([kept, others]), len(kept), stand_ins),
@@ -100,9 +114,24 @@ def rank(pins: ValidPins) -> NDArray[np.int64]:
     return pc.sort_indices(table, sort_keys=order).to_numpy().astype(np.int64)
 
 
+def _remembered(judge: Callable[[], Judgement], work: Work, key: str) -> Judgement:
+    """What was judged before of the same pins, or now; numpy's files are checked by the work's checksums."""
+    folder = work.find(_STAGE, key)
+    if folder is not None:
+        return np.load(folder / _KEPT), np.load(folder / _STAND_INS)
+    is_kept, stand_ins = judge()
+
+    def write(folder: Path) -> None:
+        np.save(folder / _KEPT, is_kept)
+        np.save(folder / _STAND_INS, stand_ins)
+
+    work.keep(_STAGE, key, write)
+    return is_kept, stand_ins
+
+
 def _judged(
     vectors: NDArray[np.float16], ranked: Rows, is_good: Mask, refinement: Refinement, step: Step
-) -> tuple[Mask, NDArray[np.int32]]:
+) -> Judgement:
     """Who is kept, bool [n], and for each of the others the place among them of who stands for it."""
     is_kept, cosine = np.zeros(len(ranked), np.bool_), refinement.near_duplicate_cosine
     if refinement.compares_all or len(ranked) <= refinement.compare_all_up_to:
@@ -125,6 +154,7 @@ def _in_order(
     return PinRows(
         pin_ids=pins.pin_ids.take(order),
         titles=None if pins.titles is None else pins.titles.take(order),
+        columns={name: column.take(order) for name, column in pins.filter_columns.items()},
         embeddings=pins.embeddings[order],
         representatives=np.concatenate([np.arange(n_kept, dtype=np.int32), stand_ins]),
     )

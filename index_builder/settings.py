@@ -40,6 +40,15 @@ class BuildSettings:
             high=1,
         ),
     ] = None
+    filter_column: Annotated[
+        list[str] | None,
+        setting(
+            "Column that requests may filter by; give it again for another. When left out, those that "
+            "dataset.toml names.",
+            env="FILTER_COLUMNS",
+            metavar="NAME",
+        ),
+    ] = None
     m: Annotated[int, setting("HNSW's M, links a node.", env="HNSW_M", low=2, high=512)] = 32
     ef_construction: Annotated[
         int, setting("HNSW's efConstruction.", env="HNSW_EF_CONSTRUCTION", low=1, high=10_000)

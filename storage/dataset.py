@@ -6,6 +6,9 @@ actions = "actions.parquet"           # a file or a folder; may be left out
 embedding_space = "my-model-2"
 near_duplicate_cosine = 0.98          # may be left out: then the index builder's own counts
 
+[filters]                             # may be left out: then nothing can be filtered by
+columns = ["category", "created_at"]  # of pins.parquet: texts, times or booleans
+
 [action_weights]                      # may be left out: then every action counts 1
 save = 1.0
 open = 0.0                            # 0: seen only
@@ -21,7 +24,7 @@ from storage.toml_files import TomlTable, read_toml
 
 DATASET_FILE = "dataset.toml"
 
-_KEYS = ("name", "pins", "actions", "embedding_space", "near_duplicate_cosine", "action_weights")
+_KEYS = ("name", "pins", "actions", "embedding_space", "near_duplicate_cosine", "filters", "action_weights")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class DataSet:
             near-duplicates. None: it does not say.
         action_weights: Weight of each action that is read: positive counts towards interests, 0 is seen only,
             negative is a hide. None: every action counts 1.
+        filter_columns: The pins' columns that requests may filter by.
     """
 
     name: str
@@ -45,6 +49,7 @@ class DataSet:
     embedding_space: str
     near_duplicate_cosine: float | None
     action_weights: Mapping[str, float] | None
+    filter_columns: tuple[str, ...] = ()
 
 
 def read_dataset(folder: Path) -> DataSet:
@@ -71,6 +76,9 @@ def read_dataset(folder: Path) -> DataSet:
         if "near_duplicate_cosine" in table
         else None,
         action_weights=_weights(table) if "action_weights" in table else None,
+        filter_columns=table.table("filters", known=("columns",)).texts("columns", example="category")
+        if "filters" in table
+        else (),
     )
 
 

@@ -75,6 +75,17 @@ class TomlTable:
             raise self.problem(key, f"must be a whole number from 1, for example {example}; got {value!r}")
         return value
 
+    def texts(self, key: str, *, example: str) -> tuple[str, ...]:
+        """A list of distinct strings, at least one, none of them empty."""
+        values = self._required(key, f'{key} = ["{example}"]')
+        if not _are_texts(values) or len(set(values)) < len(values):
+            raise self.problem(
+                key,
+                f'must be a list of distinct texts, none of them empty, for example ["{example}"]; '
+                f"got {values!r}",
+            )
+        return tuple(values)
+
     def table(self, key: str, *, known: Collection[str] | None = None) -> "TomlTable":
         """A table within this one."""
         value = self._required(key, f"a table [{key}]")
@@ -109,6 +120,13 @@ def read_toml(path: Path, *, known: Collection[str], missing: str) -> TomlTable:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as TOML: {error}") from error
     return TomlTable(path, values, known=known)
+
+
+def _are_texts(values: TomlValue) -> TypeGuard[list[str]]:
+    """Whether it is a list of strings that are not empty, at least one."""
+    if not isinstance(values, list) or not values:
+        return False
+    return all(isinstance(value, str) and value.strip() for value in values)
 
 
 def _is_number(value: TomlValue) -> TypeGuard[int | float]:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
 from storage.leases import Lease
+from storage.pins.columns import NO_COLUMNS, Columns
 from storage.pins.golden import check_golden
 from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.ids import IdLookup
-from storage.pins.layout import EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
+from storage.pins.layout import COLUMNS, EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
 from storage.pins.manifest import FORMAT, PinManifest
 from storage.publishing import VersionedFolder, read_manifest, verify_files
 
@@ -59,6 +60,7 @@ class PinArtefact:
         self._titles = texts["title"] if "title" in texts.schema.names else None
         # Not self.pin_ids: a cycle would keep a swapped version mapped until the garbage collector comes by.
         self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), partial(_texts, self._pin_ids))
+        self.columns = _columns(folder / COLUMNS, manifest)
         index = _index(folder / INDEX, self.n_indexed, d)
         self._search = HnswSearch(index, self.embeddings)
         check_golden(manifest.golden, self.search, self.embeddings, where=folder)
@@ -117,6 +119,12 @@ class PinArtefact:
         """The k indexed pins nearest to each query; see storage.pins.port."""
         return self._search.search(queries, k, ef_search=ef_search)
 
+    def search_passing(
+        self, queries: NDArray[np.float16], k: int, *, bitmap: NDArray[np.uint8], ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The nearest indexed pins among some; see storage.pins.port."""
+        return self._search.search_passing(queries, k, bitmap=bitmap, ef_search=ef_search)
+
 
 def _texts(column: "pa.Array[Any]", rows: NDArray[np.integer]) -> list[str]:
     return cast(list[str], column.take(pa.array(rows)).to_pylist())
@@ -159,3 +167,13 @@ def _index(path: Path, n: int, d: int) -> Hnsw:
             f"its manifest says {n:,} of {d}. Build again."
         )
     return index
+
+
+def _columns(path: Path, manifest: PinManifest) -> Columns:
+    if not manifest.filter_columns:
+        return NO_COLUMNS
+    columns = Columns.open(path, manifest.counts.pins)
+    if tuple(columns.kinds) != manifest.filter_columns:
+        found, expected = ", ".join(columns.kinds), ", ".join(manifest.filter_columns)
+        raise DamagedArtefactError(f"{path} holds {found}, its manifest says {expected}. Build again.")
+    return columns

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
-from storage.pins.scoring import best_first, cosines, exact_search
+from storage.pins.scoring import best_first, cosines, exact_search, padded
 
 # FAISS's own stubs know neither HNSW over scalar quantisers nor search parameters nor reading limits.
 faiss: Any = untyped_faiss
@@ -36,15 +36,19 @@ class Hnsw:
         return cls(index)
 
     @classmethod
-    def open(cls, path: Path) -> "Hnsw":
+    def open(cls, path: Path, *, to_add: bool = False) -> "Hnsw":
         """Map the file of an index into memory. Compare its checksum first: FAISS trusts what it reads.
+
+        Args:
+            path: The file.
+            to_add: Read it into memory instead, so that vectors can be added.
 
         Raises:
             DamagedArtefactError: FAISS cannot read it, or it holds another kind of index.
         """
         try:
             with _reading_limits(path.stat().st_size):
-                index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+                index = faiss.read_index(str(path), 0 if to_add else faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise DamagedArtefactError(f"{path} cannot be read by FAISS: {error}. Build again.") from error
         if not isinstance(index, faiss.IndexHNSWSQ) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
@@ -74,11 +78,22 @@ class Hnsw:
         vectors: NDArray[np.float32] = self._index.reconstruct_n(first, n)
         return vectors.astype(np.float16)
 
-    def nearest(self, queries: NDArray[np.float16], k: int, *, ef_search: int) -> NDArray[np.int64]:
-        """int64 [nq, k]: about the nearest rows to each query, padded with -1 where fewer were met."""
+    def nearest(
+        self,
+        queries: NDArray[np.float16],
+        k: int,
+        *,
+        ef_search: int,
+        bitmap: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.int64]:
+        """int64 [nq, k]: about the nearest rows to each query, padded with -1 where fewer were met.
+
+        With a bitmap [ceil(n / 8)], only rows whose bit is set count; the others are still walked past.
+        """
         # OpenMP keeps the number of threads for each calling thread: it must be set where the search runs.
         faiss.omp_set_num_threads(1)
-        parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search, k))
+        selector = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
+        parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search, k), **selector)
         rows: NDArray[np.int64] = self._index.search(queries.astype(np.float32), k, params=parameters)[1]
         return rows
 
@@ -105,6 +120,18 @@ class HnswSearch:
         for at, query in enumerate(queries):
             scores[at], rows[at] = self._ranked(query, rows[at], k)
         return scores, rows
+
+    def search_passing(
+        self, queries: NDArray[np.float16], k: int, *, bitmap: NDArray[np.uint8], ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The nearest rows among those whose bit is set; see storage.pins.port."""
+        met = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search, bitmap=bitmap)
+        found = [rows[rows >= 0] for rows in met]
+        ranked = [
+            best_first(cosines(query, self._pool[rows]), rows, k)
+            for query, rows in zip(queries, found, strict=True)
+        ]
+        return padded([scores for scores, _ in ranked], [rows for _, rows in ranked], k)
 
     def _ranked(
         self, query: NDArray[np.float16], rows: NDArray[np.int64], k: int

@@ -15,4 +15,8 @@ EMBEDDINGS = "embeddings.npy"
 INDEX = "hnsw.faiss"
 """HNSW over the refined pool."""
 
+COLUMNS = "columns.arrow"
+"""Arrow IPC, uncompressed: the filter columns of each row; only where some were declared."""
+
 FILES = (PINS, IDS, REPRESENTATIVE, EMBEDDINGS, INDEX)
+"""Those that every version has."""

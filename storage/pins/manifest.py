@@ -7,7 +7,7 @@ from typing import Any
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError
 from storage.manifests import Manifest
-from storage.pins.layout import FILES, INDEX
+from storage.pins.layout import COLUMNS, FILES, INDEX
 
 FORMAT = 1
 KIND = "pins"
@@ -105,6 +105,7 @@ class PinManifest:
         libraries: Name -> version of what computed it.
         golden: Questions with known answers.
         measured: Recall and latency.
+        filter_columns: What pins can be filtered by, in order; their values are in a file of their own.
     """
 
     embedding_space: EmbeddingSpace
@@ -113,6 +114,7 @@ class PinManifest:
     libraries: Mapping[str, str]
     golden: GoldenQueries
     measured: Measured
+    filter_columns: tuple[str, ...] = ()
 
     def to_json(self) -> Manifest:
         """The manifest's content for storage.publishing.
@@ -129,6 +131,8 @@ class PinManifest:
             "counts": asdict(self.counts),
             "parameters": asdict(self.parameters),
             "libraries": dict(self.libraries),
+            # A part that came later: versions without filter columns are as they were before.
+            **({"filter_columns": list(self.filter_columns)} if self.filter_columns else {}),
             "observed": {
                 "files": [INDEX],
                 "measured": asdict(self.measured),
@@ -156,7 +160,9 @@ class PinManifest:
 
 
 def _parsed(content: dict[str, Any]) -> PinManifest:
-    if missing := set(FILES) - set(content["files"]):
+    filter_columns = tuple(content.get("filter_columns", ()))
+    expected = {*FILES, COLUMNS} if filter_columns else set(FILES)
+    if missing := expected - set(content["files"]):
         raise KeyError(", ".join(sorted(missing)))
     observed = content["observed"]
     measured, golden = observed["measured"], observed["golden_queries"]
@@ -169,6 +175,7 @@ def _parsed(content: dict[str, Any]) -> PinManifest:
         golden=GoldenQueries(
             **golden | {"queries": tuple(_golden_query(query) for query in golden["queries"])}
         ),
+        filter_columns=filter_columns,
     )
 
 

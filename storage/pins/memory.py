@@ -1,6 +1,6 @@
 """Pins in memory with exact search: the fake of the pin artefact, and its oracle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
+from storage.pins.columns import NO_COLUMNS, Column, encoded
 from storage.pins.port import NO_ROW
-from storage.pins.scoring import exact_search
+from storage.pins.scoring import exact_search, exact_search_among, padded
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -25,6 +26,7 @@ class InMemoryPins:
         representatives: int32 [n]; every pin stands for itself when left out.
         n_indexed: How many of the first pins are searched; all when left out.
         version: What `version` answers.
+        columns: What pins can be filtered by: texts (large_string), int64 Unix seconds or booleans.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class InMemoryPins:
         representatives: NDArray[np.int32] | None = None,
         n_indexed: int | None = None,
         version: str = "memory",
+        columns: Mapping[str, Column] | None = None,
     ) -> None:
         n = len(pin_ids)
         self.version = version
@@ -47,6 +50,7 @@ class InMemoryPins:
         self.representatives = _read_only(
             np.arange(n, dtype=np.int32) if representatives is None else np.array(representatives, np.int32)
         )
+        self.columns = encoded(columns) if columns else NO_COLUMNS
         self._pin_ids = tuple(pin_ids)
         self._titles = ("",) * n if titles is None else tuple(titles)
         self._row_of = {pin_id: row for row, pin_id in enumerate(pin_ids)}
@@ -81,6 +85,18 @@ class InMemoryPins:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k indexed pins nearest to each query, exactly; see storage.pins.port."""
         return exact_search(queries, self.embeddings[: self.n_indexed], min(k, self.n_indexed))
+
+    def search_passing(
+        self,
+        queries: NDArray[np.float16],
+        k: int,
+        *,
+        bitmap: NDArray[np.uint8],
+        ef_search: int,  # noqa: ARG002 - as above
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k nearest among those whose bit is set, exactly; see storage.pins.port."""
+        rows = np.flatnonzero(np.unpackbits(bitmap, count=self.n_indexed, bitorder="little"))
+        return padded(*exact_search_among(queries, self.embeddings, rows, k), k)
 
 
 def _read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.embedding_space import EmbeddingSpace
+from storage.pins.columns import Columns
 
 NO_ROW = -1
 
@@ -47,6 +48,11 @@ class Pins(Protocol):
         """int32 [n_pins]: the indexed row that stands for each row (itself, or its keeper), or NO_ROW."""
         ...
 
+    @property
+    def columns(self) -> Columns:
+        """What pins can be filtered by, of every row."""
+        ...
+
     def row(self, pin_id: str) -> int:
         """The pin's row, or NO_ROW when this version does not hold it."""
         ...
@@ -79,5 +85,24 @@ class Pins(Protocol):
 
         Returns:
             Cosines float32 [nq, k'] in descending order and rows int64 [nq, k'], k' = min(k, n_indexed).
+        """
+        ...
+
+    def search_passing(
+        self, queries: NDArray[np.float16], k: int, *, bitmap: NDArray[np.uint8], ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k indexed pins nearest to each query among those whose bit is set.
+
+        The graph is walked past all pins: about `ef_search` of the nearest are met, whether they pass or not.
+
+        Args:
+            queries: float16 [nq, d], unit norm.
+            k: How many.
+            bitmap: uint8 [ceil(n_indexed / 8)]: bit r % 8, from the lowest, of byte r // 8 is row r's.
+            ef_search: HNSW's efSearch; values below k are raised to k.
+
+        Returns:
+            Cosines float32 [nq, k], descending, and rows int64 [nq, k]; at the end NO_ROW, with a cosine of
+            -1, where fewer were met.
         """
         ...

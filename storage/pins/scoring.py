@@ -4,12 +4,17 @@ A product of two float16 numbers is exact in float64, and so is the sum of a vec
 (up to d in the thousands): rounding happens once, at the end.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK_ROWS = 8_192
 _SIGN_EXPONENT_FRACTION = np.int32(-0x7000_2000)
 """The bits of a float32 that a float16 can set: 1, the lower 5 of 8, and the upper 10 of 23."""
+
+_FLOAT32_ERROR = 2e-6
+"""Twice what `float32_products` may be off: two rows closer than this may stand in the wrong order."""
 
 Ranked = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -74,3 +79,49 @@ def _merged(ranked: Ranked, scores: NDArray[np.float32], start: int, k: int) -> 
 def _stacked(answers: list[Ranked], k: int) -> Ranked:
     scores = np.array([scores for scores, _ in answers], np.float32).reshape(len(answers), k)
     return scores, np.array([rows for _, rows in answers], np.int64).reshape(len(answers), k)
+
+
+def exact_search_among(
+    queries: NDArray[np.float16], pool: NDArray[np.float16], among: NDArray[np.int64], k: int
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.int64]]]:
+    """The k rows nearest to each query of those named, by comparing all of them.
+
+    Whoever float32 cannot tell from the last is compared exactly: the answer is that of `cosines`.
+
+    Args:
+        queries: float16 [nq, d], unit norm.
+        pool: float16 [n, d], unit norm; read in blocks.
+        among: int64 [m], rows of the pool, ascending.
+        k: How many.
+
+    Returns:
+        Of each query cosines float32 [k'], descending, and rows int64 [k'], k' = min(k, m); ties by row.
+    """
+    products = np.empty((len(queries), len(among)), np.float32)
+    for start in range(0, len(among), _BLOCK_ROWS):
+        block = pool[among[start : start + _BLOCK_ROWS]]
+        products[:, start : start + len(block)] = float32_products(queries, block)
+    found = [_best_among(query, pool, among, row, k) for query, row in zip(queries, products, strict=True)]
+    return [scores for scores, _ in found], [rows for _, rows in found]
+
+
+def padded(scores: Sequence[NDArray[np.float32]], rows: Sequence[NDArray[np.int64]], k: int) -> Ranked:
+    """Answers of up to k as arrays [nq, k]: at their ends rows of -1 with cosines of -1."""
+    all_scores = np.full((len(scores), k), -1, np.float32)
+    all_rows = np.full((len(rows), k), -1, np.int64)
+    for at, (some_scores, some_rows) in enumerate(zip(scores, rows, strict=True)):
+        all_scores[at, : len(some_scores)], all_rows[at, : len(some_rows)] = some_scores, some_rows
+    return all_scores, all_rows
+
+
+def _best_among(
+    query: NDArray[np.float16],
+    pool: NDArray[np.float16],
+    among: NDArray[np.int64],
+    products: NDArray[np.float32],
+    k: int,
+) -> Ranked:
+    if k < len(among):
+        least = np.partition(products, len(among) - k)[len(among) - k] - _FLOAT32_ERROR
+        among = among[products >= least]
+    return best_first(cosines(query, pool[among]), among, k)

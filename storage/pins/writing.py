@@ -1,6 +1,7 @@
 """Writes the files of one version of the pins, in blocks, so that a full disk is an error, no crash."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -8,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from storage.pins.columns import Column, write_columns
 from storage.pins.hnsw import Hnsw
 from storage.pins.ids import id_table
-from storage.pins.layout import EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
+from storage.pins.layout import COLUMNS, EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
 
 _BLOCK_ROWS = 65_536
 
@@ -24,12 +26,14 @@ class PinRows:
         titles: n titles, or None when the data has none.
         embeddings: float16 [n, d], unit norm.
         representatives: int32 [n]: the refined row that stands for each, or NO_ROW.
+        columns: The filter columns, by name: texts (large_string), int64 Unix seconds or booleans.
     """
 
     pin_ids: pa.LargeStringArray
     titles: pa.LargeStringArray | None
     embeddings: NDArray[np.float16]
     representatives: NDArray[np.int32]
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
 
 def write_pins(folder: Path, pins: PinRows, index: Hnsw) -> None:
@@ -42,6 +46,8 @@ def write_pins(folder: Path, pins: PinRows, index: Hnsw) -> None:
     _write_array(folder / IDS, id_table(cast(list[str], pins.pin_ids.to_pylist())))
     _write_array(folder / REPRESENTATIVE, pins.representatives)
     _write_array(folder / EMBEDDINGS, pins.embeddings)
+    if pins.columns:
+        write_columns(folder / COLUMNS, pins.columns)
     index.save(folder / INDEX)
 
 

@@ -107,7 +107,7 @@ def test_the_file_in_place_of_its_folder_is_told(folder: Path) -> None:
         (
             "actions =",
             "acts =",
-            "acts is not known here; known are: action_weights, actions, embedding_space, name, ",
+            "acts is not known here; known are: action_weights, actions, embedding_space, filters, name, ",
         ),
         ("save = 1.0", 'save = "1"', "action_weights.save must be a finite number, for example 1.0; got '1'"),
         (
@@ -168,4 +168,19 @@ def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:
     """Somebody named a parquet file dataset.toml."""
     (folder / "dataset.toml").write_bytes(b"PAR1\xff\xfe")
     with pytest.raises(DataError, match="cannot be read as TOML"):
+        read_dataset(folder)
+
+
+def test_the_columns_to_filter_by_may_be_named(folder: Path) -> None:
+    """In their order; without the table there are none."""
+    assert read_dataset(folder).filter_columns == ()
+    rewrite(folder, "[action_weights]", '[filters]\ncolumns = ["category", "sold_at"]\n[action_weights]')
+    assert read_dataset(folder).filter_columns == ("category", "sold_at")
+
+
+@pytest.mark.parametrize("columns", ['"category"', "[]", "[1]", '[" "]', '["a", "a"]'])
+def test_what_names_no_columns_to_filter_by_is_refused(folder: Path, columns: str) -> None:
+    """With what to write."""
+    rewrite(folder, "[action_weights]", f"[filters]\ncolumns = {columns}\n[action_weights]")
+    with pytest.raises(DataError, match=r"filters\.columns must be a list of distinct texts.*\[.category"):
         read_dataset(folder)

@@ -159,3 +159,22 @@ def test_threads_get_the_same_answers(make: Make) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, list(range(40)) * 5)) == expected.tolist() * 5
+
+
+def test_only_those_whose_bit_is_set_are_found(pins: Pins) -> None:
+    """Every third pin of the compass, nearest first."""
+    bits = np.arange(pins.n_indexed) % 3 == 0
+    bitmap = np.packbits(bits, bitorder="little")
+    scores, rows = pins.search_passing(on_circle([1]), 3, bitmap=bitmap, ef_search=64)
+    assert rows.tolist() == [[0, 3, 33]]
+    assert scores[0] == pytest.approx(np.cos(np.deg2rad([1, 29, 31])), abs=1e-3)
+
+
+def test_fewer_that_pass_than_asked_for_leave_room_at_the_end(pins: Pins) -> None:
+    """Rows of -1 with the least cosine; a pin outside the index never comes, nor does one without a bit."""
+    bitmap = np.packbits(np.arange(40) == 9, bitorder="little")
+    scores, rows = pins.search_passing(on_circle([90, 270]), 2, bitmap=bitmap, ef_search=64)
+    assert rows.tolist() == [[9, -1], [9, -1]]
+    assert scores[:, 1].tolist() == [-1, -1]
+    _, rows = pins.search_passing(on_circle([90]), 2, bitmap=np.zeros(5, np.uint8), ef_search=64)
+    assert rows.tolist() == [[-1, -1]]

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.pins import scoring
-from storage.pins.scoring import best_first, cosines, exact_search, float32_products, widened
+from storage.pins.scoring import (
+    best_first,
+    cosines,
+    exact_search,
+    exact_search_among,
+    float32_products,
+    widened,
+)
 from tests.storage.pins.worlds import cloud, on_circle
 
 
@@ -65,3 +72,18 @@ def test_products_in_float32_are_the_cosines_but_for_rounding() -> None:
     np.testing.assert_allclose(
         float32_products(vectors[:3], vectors), cosines(vectors[:3], vectors), atol=1e-6
     )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.floats(0, 1))
+@settings(max_examples=50, deadline=None)
+def test_exact_search_among_some_is_exact_search_of_them(seed: int, k: int, share: float) -> None:
+    """Ties included: vectors come twice."""
+    generator = np.random.default_rng(seed)
+    half = generator.standard_normal((60, 8))
+    unit = (half / np.linalg.norm(half, axis=1, keepdims=True)).astype(np.float16)
+    X = np.concatenate([unit, unit])
+    rows = np.flatnonzero(generator.random(120) < share)
+    scores, found = exact_search_among(X[:3], X, rows, k)
+    expected_scores, expected = exact_search(X[:3], X[rows], min(k, len(rows)))
+    assert [each.tolist() for each in found] == rows[expected].tolist()
+    assert [each.tolist() for each in scores] == expected_scores.tolist()

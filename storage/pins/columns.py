@@ -1,0 +1,140 @@
+"""The filter columns of one version: what each pin is, by row, and which pins pass a filter.
+
+One Arrow IPC file, mapped into memory. Texts are dictionary-encoded (uint16 codes, uint32 where there are
+more values), times are int64 Unix seconds, booleans are bitmaps; a pin without a value is null.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from storage.errors import DamagedArtefactError
+from storage.pins.filters import KIND_OF, AnyOf, ColumnKind, Condition, Equals, Filter, NoneOf
+
+Column: TypeAlias = "pa.Array[Any]"
+
+_MOST_SHORT_CODES = np.iinfo(np.uint16).max
+
+
+class Columns:
+    """The filter columns of n pins; immutable and safe for any number of threads.
+
+    Args:
+        columns: By name, each of n values: encoded texts, int64 seconds or booleans, as `encoded` has them.
+    """
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self._columns = dict(columns)
+        self.kinds: Mapping[str, ColumnKind] = MappingProxyType(
+            {name: _kind(column.type) for name, column in columns.items()}
+        )
+
+    @classmethod
+    def open(cls, path: Path, n: int) -> "Columns":
+        """Map the file of the columns of n pins.
+
+        Raises:
+            DamagedArtefactError: It cannot be read, or holds something else.
+        """
+        try:
+            # The arrays keep the map alive: it goes with the last of them.
+            batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+            batch.validate(full=True)
+            columns = cls({name: batch[name] for name in batch.schema.names})
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
+        if len(batch) != n:
+            raise DamagedArtefactError(
+                f"{path} holds {len(batch):,} pins, its manifest says {n:,}. Build again."
+            )
+        return columns
+
+    def passing(self, asked: Filter, n: int) -> NDArray[np.bool_]:
+        """Which of the first n rows meet every condition: bool [n].
+
+        Args:
+            asked: Of columns that are here, each of the kind that its condition is for.
+            n: At most all rows.
+        """
+        meets = np.ones(n, np.bool_)
+        for condition in asked.conditions:
+            column = self._columns[condition.column].slice(0, n)
+            if self.kinds[condition.column] is not KIND_OF[type(condition)]:
+                raise TypeError(f"{condition} asks what a {self.kinds[condition.column]} column cannot tell")
+            meets &= _meeting(condition, column).to_numpy(zero_copy_only=False)
+        return meets
+
+
+NO_COLUMNS = Columns({})
+
+
+def encoded(columns: Mapping[str, Column]) -> Columns:
+    """Columns as the file holds them, from texts (large_string), int64 Unix seconds and booleans.
+
+    Raises:
+        ValueError: A column is of another type.
+    """
+    return Columns({name: _encoded(column) for name, column in columns.items()})
+
+
+def write_columns(path: Path, columns: Mapping[str, Column]) -> None:
+    """Write the file of `encoded` columns, in the order of their names.
+
+    Raises:
+        OSError: The disk is full, or the file cannot be written.
+        ValueError: A column is of another type.
+    """
+    batch = pa.record_batch({name: _encoded(columns[name]) for name in sorted(columns)})
+    with path.open("wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def _encoded(column: Column) -> Column:
+    return _dictionary(column) if pa.types.is_large_string(column.type) else column
+
+
+def _dictionary(texts: Column) -> Column:
+    """Codes of the sorted distinct texts: the same pins make the same bytes."""
+    distinct = texts.drop_null().unique()
+    ordered: Column = distinct.take(pc.sort_indices(distinct))
+    codes: Column = pc.index_in(texts, value_set=ordered, skip_nulls=True)
+    code_type = pa.uint16() if len(ordered) <= _MOST_SHORT_CODES else pa.uint32()
+    return pa.DictionaryArray.from_arrays(cast("pa.UInt32Array", codes.cast(code_type)), ordered)
+
+
+def _kind(kind: pa.DataType) -> ColumnKind:
+    if isinstance(kind, pa.DictionaryType) and pa.types.is_large_string(kind.value_type):
+        return ColumnKind.TEXT
+    if pa.types.is_int64(kind):
+        return ColumnKind.TIME
+    if pa.types.is_boolean(kind):
+        return ColumnKind.BOOLEAN
+    raise ValueError(f"a filter column of type {kind}")
+
+
+def _meeting(condition: Condition, column: Column) -> Column:
+    """Which rows meet it: booleans, none of them null."""
+    if isinstance(condition, AnyOf):
+        return _is_one_of(condition.values, column)
+    if isinstance(condition, NoneOf):
+        return pc.invert(_is_one_of(condition.values, column))
+    if isinstance(condition, Equals):
+        return pc.equal(column, pa.scalar(condition.value)).fill_null(False)
+    meets: Column = column.is_valid()
+    if condition.since_s is not None:
+        meets = pc.and_kleene(meets, pc.greater_equal(column, pa.scalar(condition.since_s)))
+    if condition.before_s is not None:
+        meets = pc.and_kleene(meets, pc.less(column, pa.scalar(condition.before_s)))
+    return meets.fill_null(False)
+
+
+def _is_one_of(values: tuple[str, ...], column: Column) -> Column:
+    texts = cast("pa.DictionaryArray[Any, Any]", column)
+    is_wanted = pc.is_in(texts.dictionary, value_set=pa.array(values, pa.large_string()))
+    return is_wanted.take(texts.indices).fill_null(False)

@@ -1,0 +1,121 @@
+"""Which pins pass a filter: each condition, missing values, and the file they are kept in."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from storage.errors import DamagedArtefactError
+from storage.pins.columns import Columns, encoded, write_columns
+from storage.pins.filters import AnyOf, ColumnKind, Condition, Equals, Filter, NoneOf, Within
+
+VALUES = {
+    "category": pa.array(["shoes", "hats", None, "shoes", ""], pa.large_string()),
+    "created_at": pa.array([100, 200, 300, None, -5], pa.int64()),
+    "in_stock": pa.array([True, False, None, True, False]),
+}
+N = 5
+
+
+@pytest.fixture(params=["memory", "file"])
+def columns(request: pytest.FixtureRequest, tmp_path: Path) -> Columns:
+    """Five pins, straight from values and from the file."""
+    if request.param == "memory":
+        return encoded(VALUES)
+    write_columns(tmp_path / "columns.arrow", VALUES)
+    return Columns.open(tmp_path / "columns.arrow", N)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        (AnyOf("category", ("shoes",)), [0, 3]),
+        (AnyOf("category", ("hats", "shoes", "gloves")), [0, 1, 3]),
+        (AnyOf("category", ("Shoes",)), []),
+        (AnyOf("category", ("",)), [4]),
+        (NoneOf("category", ("shoes",)), [1, 2, 4]),
+        (NoneOf("category", ("gloves",)), [0, 1, 2, 3, 4]),
+        (Within("created_at", since_s=200), [1, 2]),
+        (Within("created_at", before_s=200), [0, 4]),
+        (Within("created_at", since_s=100, before_s=300), [0, 1]),
+        (Equals("in_stock", value=True), [0, 3]),
+        (Equals("in_stock", value=False), [1, 4]),
+    ],
+)
+def test_each_condition(columns: Columns, condition: Condition, rows: list[int]) -> None:
+    """A pin without a value meets none_of and nothing else; a range has its first end, not its last."""
+    assert np.flatnonzero(columns.passing(Filter((condition,)), N)).tolist() == rows
+
+
+def test_all_conditions_must_hold(columns: Columns) -> None:
+    """Also two of one column."""
+    asked = Filter(
+        (NoneOf("category", ("hats",)), NoneOf("category", ("",)), Within("created_at", since_s=0))
+    )
+    assert np.flatnonzero(columns.passing(asked, N)).tolist() == [0, 2]
+
+
+def test_only_the_first_rows_are_judged(columns: Columns) -> None:
+    """The refined pool is in front."""
+    assert columns.passing(Filter((AnyOf("category", ("shoes",)),)), 2).tolist() == [True, False]
+
+
+def test_columns_know_their_kinds(columns: Columns) -> None:
+    """From the types alone."""
+    assert dict(columns.kinds) == {
+        "category": ColumnKind.TEXT,
+        "created_at": ColumnKind.TIME,
+        "in_stock": ColumnKind.BOOLEAN,
+    }
+
+
+def test_a_condition_of_another_kind_is_a_defect(columns: Columns) -> None:
+    """It is refused before it gets here; it never passes for an answer."""
+    with pytest.raises(TypeError, match="a text column cannot tell"):
+        columns.passing(Filter((Within("category", since_s=1),)), N)
+
+
+def test_many_values_take_wider_codes() -> None:
+    """65,536 distinct texts do not fit uint16 with room to spare: none is mistaken for another."""
+    texts = pa.array([f"v{i}" for i in range(65_536)], pa.large_string())
+    columns = encoded({"sku": texts})
+    for row in (0, 65_535):
+        asked = Filter((AnyOf("sku", (f"v{row}",)),))
+        assert np.flatnonzero(columns.passing(asked, 65_536)).tolist() == [row]
+
+
+def test_the_same_pins_make_the_same_file(tmp_path: Path) -> None:
+    """Whatever the order in which columns were declared, and values met, and whether texts were chunks."""
+    write_columns(tmp_path / "a", VALUES)
+    write_columns(tmp_path / "b", dict(reversed(VALUES.items())))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    """Short, of another length, or of other types: named, with what to do."""
+    path = tmp_path / "columns.arrow"
+    write_columns(path, VALUES)
+    with pytest.raises(DamagedArtefactError, match="holds 5 pins, its manifest says 6"):
+        Columns.open(path, 6)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DamagedArtefactError, match=r"columns\.arrow cannot be read.*Build again"):
+        Columns.open(path, N)
+    with pa.ipc.new_file(path, pa.schema([("price", pa.float64())])) as writer:
+        writer.write_batch(pa.record_batch({"price": pa.array([1.5])}))
+    with pytest.raises(DamagedArtefactError, match="a filter column of type double"):
+        Columns.open(path, 1)
+
+
+def test_a_filter_is_known_by_what_it_asks() -> None:
+    """Not by the order of its conditions or values, nor by saying a thing twice."""
+    shoes, new = AnyOf("category", ("a", "b")), Within("created_at", since_s=1)
+    same = Filter((new, AnyOf("category", ("b", "a", "b")), new))
+    assert Filter((shoes, new)).digest == same.digest
+    others = [
+        Filter((shoes,)),
+        Filter((NoneOf("category", ("a", "b")), new)),
+        Filter((shoes, Within("created_at", before_s=1))),
+        Filter((AnyOf("category", ("a', 'b",)), new)),
+    ]
+    assert len({each.digest for each in [*others, same]}) == 5
