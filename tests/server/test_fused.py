@@ -285,6 +285,19 @@ def test_a_wider_list_in_the_cache_changes_nothing(serve: Serve) -> None:
     assert names(warm.Recommend(request).candidates) == answer
 
 
+def test_a_list_of_the_whole_pool_serves_both_policies(serve: Serve) -> None:
+    """In a pool of fewer pins than the first tier, one that a sampled interest had fetched is enough."""
+    pins = CountedPins(150)
+    cold, warm = (serve(pins, People(shares={"ann": {"cat-0": 1.0}}).store()) for _ in range(2))
+    expected = cold.Recommend(fused("ann"))
+    warm.Recommend(pb.RecommendRequest(user_id="ann", merge_policy=INTERLEAVED))
+    pins.searched_k.clear()
+    answer = warm.Recommend(fused("ann"))
+
+    assert names(answer.candidates) == names(expected.candidates)
+    assert (len(answer.candidates), pins.searched_k) == (149, [])
+
+
 def test_a_seed_has_no_effect(fans: RecommenderStub) -> None:
     """Nothing is drawn: whatever the seed, the answer is the same."""
     answers = {tuple(names(fans.Recommend(fused("cleo", seed=seed)).candidates)) for seed in range(5)}

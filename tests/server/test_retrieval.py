@@ -9,13 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
+from model.fusing import SPREAD_OVER, spread_of
 from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import DeadlineExpiredError
 from server.metrics import Metrics
 from server.retrieval import TIERS, Retrieval, tier
 from storage.pins.memory import InMemoryPins
-from tests.server.world import SPACE, fan
+from tests.server.world import SPACE, fan, make_pins
 
 N_CALLERS = 32
 
@@ -153,6 +154,21 @@ def test_a_list_of_the_whole_pool_serves_any_wish(pins: SlowPins, retrieval: Ret
     fetch(retrieval, [0], at_least=400)
 
     assert fetch(retrieval, [0], at_least=3_200) == ["hit"]
+
+
+def test_a_medoid_is_spread_over_others_than_itself_and_its_twins(metrics: Metrics) -> None:
+    """Whichever of two near-duplicates was saved: neither comes back, and so neither counts."""
+    pins = make_pins()
+    retrieval = Retrieval(pins, CandidateCache(10_000_000), ef_search=64, perplexity=60.0, metrics=metrics)
+    medoids = [(pin_id, pins.row(pin_id)) for pin_id in ("cat-1", "cat-twin")]
+    itself, twin = (
+        each.candidates for each in retrieval.fetch(medoids, at_least=SPREAD_OVER, deadline=Deadline())
+    )
+    others = itself.scores[itself.rows != pins.row("cat-1")]
+
+    assert len(others) == len(itself) - 1
+    assert itself.spread == pytest.approx(spread_of(others[np.newaxis], 60.0).each()[0])
+    assert twin.spread == itself.spread
 
 
 def test_a_list_keeps_no_other_lists_arrays_alive(pins: SlowPins, retrieval: Retrieval) -> None:
