@@ -71,7 +71,15 @@ def build(
         StorageError: The input is bad, or the version cannot be written; what was live still is.
     """
     with work_in(folder.root, reporter) as work:
-        built = _build(pins_path, embedding_space, folder, rejects_path, policy, reporter, work)
+        built = _build(
+            pins_path,
+            embedding_space,
+            folder,
+            rejects_path=rejects_path,
+            policy=policy,
+            reporter=reporter,
+            work=work,
+        )
         work.collect()
     return built
 
@@ -80,6 +88,7 @@ def _build(
     pins_path: Path,
     embedding_space: str,
     folder: VersionedFolder,
+    *,
     rejects_path: Path,
     policy: BuildPolicy,
     reporter: Reporter,
