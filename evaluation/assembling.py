@@ -10,7 +10,8 @@ from evaluation.choosing import CRITERION, RULE, lifts_of
 from evaluation.comparing import Comparison, compared, ranking_columns, retrieval_columns
 from evaluation.methods import DEFAULT, FIGURE_7, LAST_PIN, SERVED, Method
 from evaluation.oracles import ORACLES
-from evaluation.protocol import Case, readings
+from evaluation.protocol import Case
+from evaluation.readings import readings
 from evaluation.resampling import resample
 from evaluation.results import (
     Cell,
@@ -177,11 +178,14 @@ def findings(chosen: Method, validation: Comparison, test: Comparison) -> tuple[
         if positive
         else "It does not beat every single embedding on all of them."
     )
+    served = (
+        f"The service's setting ({SERVED.title}) on the test period: {_in_words(lifts_of(SERVED, test))}.",
+    )
     return (
         f"Chosen by rule ({RULE}): {chosen.title}.",
         f"In validation, over the best single embedding: {_in_words(lifts_of(chosen, validation))}.",
         f"On the test period: {_in_words(confirmed)}. {verdict}",
-        f"The service's setting ({SERVED.title}) on the test period: {_in_words(lifts_of(SERVED, test))}.",
+        *(served if chosen != SERVED else ()),
         f"The paper's default on the test period: {_in_words(lifts_of(DEFAULT, test))}.",
     )
 

@@ -19,8 +19,8 @@ def choose(candidates: Sequence[Method], comparison: Comparison) -> Method:
 
 
 def least_lift(method: Method, comparison: Comparison) -> float:
-    """The smallest of its lifts; 0 where a metric is 0 for every single embedding."""
-    return min(lift.value if lift else 0.0 for lift in lifts_of(method, comparison))
+    """The smallest of its lifts, without metrics that are 0 for every single embedding: they tell nothing."""
+    return min((lift.value for lift in lifts_of(method, comparison) if lift), default=0.0)
 
 
 def lifts_of(method: Method, comparison: Comparison) -> list[Lift | None]:

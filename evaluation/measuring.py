@@ -25,7 +25,7 @@ from process.progress import Reporter
 _CASES_AT_A_TIME = 512
 _FIRST_DEPTH = 5
 """Quarters of an answer: how deep a list is searched at first, to lose a user's past pins."""
-_REFILLED_DRAWS = 5
+REFILLED_DRAWS = 5
 """Refilling makes every draw a merge of its own; what it adds to a draw varies little."""
 
 Rows = NDArray[np.int64]
@@ -172,7 +172,7 @@ def _unseen(lists: Rows, case: Case, n: int, seen: NDArray[np.bool_]) -> list[Ro
 def _judge(request: _Request, lists: list[Rows], method: Method, bench: Bench) -> NDArray[np.float64]:
     n, e = bench.protocol.n_candidates, request.chosen.shape[1]
     if method.merge == "refilled":
-        chosen = request.chosen[:_REFILLED_DRAWS]
+        chosen = request.chosen[:REFILLED_DRAWS]
         answers = [_refilled([lists[i] for i in draw], n) for draw in chosen]
         return _judge_answers(request.case, answers, request.embeddings.vectors[chosen], bench)
     # Without refilling, what a draw finds is what its lists find: each list is judged once for all draws.

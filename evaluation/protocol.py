@@ -1,4 +1,4 @@
-"""Who is judged on what: the paper's daily test batches (Section 5.3), and our reading of the rest."""
+"""Who is judged on what: the paper's daily test batches (Section 5.3). In words: evaluation.readings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.results import Reading
 from evaluation.worlds import ActionLog, World
 from model.parameters import SECONDS_PER_DAY
 
@@ -47,7 +46,8 @@ class Case:
         rows: int64 [h], rows of the pins acted on in the window before that day, oldest first, h >= 1.
         times_s: int64 [h], when.
         positives: int64 [p], distinct rows acted on that day, p >= 1.
-        impressions: int64, 20 p rows that the ranking task sets beside them, or as many as the pool has.
+        impressions: int64, 20 p rows that the ranking task sets beside them; fewer where random pins fill up
+            from a pool that has little else.
         seen: int64, distinct rows not to be recommended: the user's past action pins, or none.
     """
 
@@ -73,50 +73,6 @@ def cases_of(world: World, days: range, protocol: Protocol) -> list[Case]:
         for case in _cases_of_user(user, of_user, days, world.n_pins, protocol)
     ]
     return sorted(judged, key=lambda case: (case.day, case.user))
-
-
-def readings(protocol: Protocol) -> tuple[Reading, ...]:
-    """The protocol in words, each part marked as the paper's or as our reading."""
-    papers, ours = True, False
-    return tuple(
-        Reading(what=what, value=value, is_papers=is_papers)
-        for what, value, is_papers in (
-            ("Training", "all actions before the day that is judged; updated after every day", papers),
-            ("Weight of a day", "every daily batch counts the same", papers),
-            ("Weight within a day", "every user counts the same", ours),
-            ("Window", f"{protocol.window_days} days, the last one ending at 00:00 UTC", papers),
-            ("Decay", "lambda is per day", ours),
-            (
-                "Candidates",
-                f"{protocol.n_candidates}, floor({protocol.n_candidates} / e) an embedding",
-                papers,
-            ),
-            ("Overlap", "pins in two lists leave the answer shorter; the server refills it", papers),
-            ("Past pins", _past_pins(protocol), ours),
-            ("Relevance", "share of action pins with a cosine at the threshold to a recommended pin", papers),
-            ("Recall", "share of action pins among the recommended pins", papers),
-            (
-                "Ranking",
-                _ranking(protocol),
-                papers,
-            ),
-            ("Sampling noise", f"averaged over {protocol.n_seeds} draws", ours),
-            ("Intervals", f"95 %, paired bootstrap over users, {protocol.n_resamples:,} resamples", ours),
-        )
-    )
-
-
-def _ranking(protocol: Protocol) -> str:
-    return (
-        f"{protocol.impressions_per_action} impressions an action (not liked ones first, then random pins), "
-        "scored by the maximum cosine over the picked embeddings"
-    )
-
-
-def _past_pins(protocol: Protocol) -> str:
-    if protocol.removes_past:
-        return "removed for every method alike, then from the positives too"
-    return "left in, for every method alike"
 
 
 def _by_user(log: ActionLog) -> Iterator[tuple[int, ActionLog]]:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.protocol import Protocol, cases_of, readings
+from evaluation.protocol import Protocol, cases_of
 from model.parameters import SECONDS_PER_DAY
 from tests.evaluation.town import DAY_0, busy_log, log_of, town
 
@@ -58,6 +58,30 @@ def test_impressions_are_the_days_not_liked_pins_filled_with_unknown_ones() -> N
     assert case.impressions.tolist() == again.impressions.tolist()
 
 
+def test_the_window_begins_at_midnight() -> None:
+    """Ninety days before to the second is history; a second earlier is not."""
+    second = 1 / SECONDS_PER_DAY
+    world = town(log_of((0, 1, -90 - second, True), (0, 2, -90, True), (0, 3, 0.5, True)))
+    (case,) = cases_of(world, world.validation, PROTOCOL)
+    assert case.rows.tolist() == [2]
+
+
+def test_what_was_shown_on_other_days_is_no_impression_of_this_one() -> None:
+    """Neither the day before nor the day after: random pins fill up, the same whatever was shown then."""
+    actions = ((0, 1, -1, True), (0, 2, 0.5, True))
+    shown = ((0, 9, -0.5, False), (0, 10, 1.0, False), (0, 11, 7.5, False))
+    (alone,) = cases_of(town(log_of(*actions)), range(DAY_0, DAY_0 + 1), PROTOCOL)
+    (beside,) = cases_of(town(log_of(*actions, *shown)), range(DAY_0, DAY_0 + 1), PROTOCOL)
+    assert beside.impressions.tolist() == alone.impressions.tolist()
+
+
+def test_every_action_brings_its_impressions() -> None:
+    """Three for each of two."""
+    world = town(log_of((0, 1, -1, True), (0, 2, 0.5, True), (0, 3, 0.6, True)))
+    (case,) = cases_of(world, world.validation, PROTOCOL)
+    assert len(case.impressions) == 6
+
+
 def test_not_liked_actions_are_no_history() -> None:
     """Only positive actions train."""
     world = town(log_of((0, 1, -1, False), (0, 2, -2, True), (0, 3, 0.5, True)))
@@ -87,9 +111,3 @@ def test_cases_come_by_day_then_user() -> None:
     world = town(busy_log())
     cases = cases_of(world, world.validation, PROTOCOL)
     assert [(case.day - DAY_0, case.user) for case in cases] == [(d, u) for d in (0, 1) for u in range(6)]
-
-
-def test_our_readings_are_marked_as_ours() -> None:
-    """The paper gives no unit of lambda; it does give the candidates."""
-    marked = {reading.what: reading.is_papers for reading in readings(Protocol())}
-    assert (marked["Decay"], marked["Candidates"]) == (False, True)
