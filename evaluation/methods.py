@@ -12,6 +12,8 @@ Merge = Literal["prefixes", "refilled", "fused"]
 
 PAPERS_LAMBDA = 0.01
 K_MEANS_K = 5
+K_MEANS_ORACLE_K = 3
+"""Of Table 1."""
 DEFAULT_E = 3
 
 

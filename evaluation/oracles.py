@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.embeddings import centroid_embeddings, decay_average, last_pin
-from evaluation.methods import PAPERS_LAMBDA
-from evaluation.paper import K_MEANS_ORACLE_K
+from evaluation.methods import K_MEANS_ORACLE_K, PAPERS_LAMBDA
 from evaluation.people import People
 
 ORACLES = {

@@ -10,8 +10,6 @@ Lifts = dict[str, float]
 """0.25 is +25 %."""
 
 TABLE_1: Lifts = {"decay-0.01": 0.25, "k-means-oracle": 0.98, "oracle": 1.40}
-K_MEANS_ORACLE_K = 3
-"""Of Table 1; Table 4's k-means has k = 5."""
 
 TABLE_2: Lifts = {"lsh to hnsw": -0.60, "full to refined pool": -0.50, "centroid to medoid": -0.75}
 """What each choice saves of the cost of retrieval: LSH is by orthoplexes, medoids have a cache."""

@@ -19,8 +19,7 @@ from evaluation.embeddings import (
     medoid_embeddings,
     ward,
 )
-from evaluation.methods import K_MEANS_K, Clustering, Method
-from evaluation.paper import K_MEANS_ORACLE_K
+from evaluation.methods import K_MEANS_K, K_MEANS_ORACLE_K, Clustering, Method
 from evaluation.protocol import Case
 from model.representatives import representatives
 from process.progress import Reporter

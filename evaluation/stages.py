@@ -4,11 +4,15 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evaluation.errors import EvaluationError
 
 _ROOT = Path(__file__).parents[1]
 _SOURCES = ("evaluation", "model")
@@ -24,13 +28,18 @@ _NOT_MEASURING = frozenset(
         "paper.py",
         "parts.py",
         "pool_search.py",
+        "readings.py",
         "resampling.py",
         "results.py",
         "settings.py",
         "stages.py",
     }
 )
-"""What chooses what to measure, or writes down what was: changing it makes no measurement stale."""
+"""What chooses what to measure, or writes down what was: changing it makes no measurement stale.
+
+Nor does a change of storage's search, which its own tests hold to the same answers.
+"""
+_SECONDS = "_seconds"
 
 Arrays = Mapping[str, NDArray[np.float64]]
 
@@ -45,7 +54,7 @@ class Stages:
 
     def __init__(self, folder: Path, depends_on: object) -> None:
         self._folder = folder
-        self._common = json.dumps([depends_on, _source_digest()], sort_keys=True, default=str)
+        self._common = json.dumps([depends_on, _measuring_digest()], sort_keys=True, default=str)
         self.seconds: dict[str, float] = {}
 
     def run(
@@ -57,21 +66,20 @@ class Stages:
             name: Fit for a file.
             depends_on: This stage's own parameters, printable.
             compute: What to run when there is no finished stage.
+
+        Raises:
+            EvaluationError: A finished stage cannot be read; the message says what to delete.
         """
         file = self._folder / f"{name}-{self._digest(depends_on)}.npz"
         if file.exists():
-            with np.load(file, allow_pickle=False) as saved:
-                return {key: saved[key] for key in saved.files if key != _SECONDS} | self._noted(name, saved)
+            arrays = _read(file)
+            self.seconds[name] = float(arrays.pop(_SECONDS))
+            return arrays
         began = time.monotonic()
         arrays = dict(compute())
         self.seconds[name] = time.monotonic() - began
         self._write(file, arrays | {_SECONDS: np.array(self.seconds[name])})
         return arrays
-
-    def _noted(self, name: str, saved: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-        """The time that the stage took when it ran."""
-        self.seconds[name] = float(saved[_SECONDS])
-        return {}
 
     def _digest(self, depends_on: object) -> str:
         text = self._common + json.dumps(depends_on, sort_keys=True, default=str)
@@ -85,14 +93,32 @@ class Stages:
         unfinished.replace(file)
 
 
-_SECONDS = "_seconds"
-
-
-def _source_digest() -> str:
+def source_digest(files: Iterable[Path]) -> str:
+    """What tells one state of some source files of this repository from another."""
     digest = hashlib.sha256()
-    for room in _SOURCES:
-        # Not the folders below: they make worlds and pages, and a world is known by its content.
-        for file in sorted((_ROOT / room).glob("*.py")):
-            if file.name not in _NOT_MEASURING:
-                digest.update(str(file.relative_to(_ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in sorted(files):
+        digest.update(file.relative_to(_ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def measuring_sources() -> list[Path]:
+    """The files on which every measurement rests."""
+    # Not the folders below: they make worlds and pages, and a world is known by its content.
+    files = [file for room in _SOURCES for file in (_ROOT / room).glob("*.py")]
+    return [file for file in files if file.name not in _NOT_MEASURING or file.parent.name != "evaluation"]
+
+
+@cache
+def _measuring_digest() -> str:
+    """Taken once: what is edited while it runs is not what runs."""
+    return source_digest(measuring_sources())
+
+
+def _read(file: Path) -> dict[str, NDArray[np.float64]]:
+    try:
+        with file.open("rb") as stored, np.load(stored, allow_pickle=False) as saved:
+            return {key: saved[key] for key in saved.files}
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise EvaluationError(
+            f"the finished stage {file} is damaged ({error}): delete it, and run again"
+        ) from error

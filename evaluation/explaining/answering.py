@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.explaining.fixed_temperature import FusePolicy, fused_scores
 from evaluation.explaining.sights import Places, Sight
-from evaluation.fixed_temperature import FusePolicy, fused_scores
 from evaluation.methods import SINGLES, Method
 from model.fusing import fuse, union
 from model.representatives import representatives
@@ -132,7 +132,7 @@ def from_lists(sight: Sight, chosen: Standing, scores: Scores, n: int, *, fused_
 
 
 def fused_answer(sight: Sight, policy: FusePolicy, lambda_per_day: float, n: int) -> Places:
-    """The fused method as the service runs it."""
+    """The fused answer at one temperature, from lists that a service can hold."""
     chosen = standing_for(sight, policy.n_representatives, lambda_per_day)
     scores = together(sight, chosen, policy.temperature)
     return from_lists(sight, chosen, scores, n, fused_share=policy.fused_share)
@@ -143,3 +143,19 @@ def joined(lists: Sequence[Places]) -> Places:
     whole = np.concatenate(lists)
     _, first = np.unique(whole, return_index=True)
     return whole[np.sort(first)]
+
+
+def portions(n: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """N candidates in proportion to weights, by largest remainder; ties go to the first.
+
+    Args:
+        n: To give.
+        weights: float64 [e], positive.
+
+    Returns:
+        int64 [e], with the sum n.
+    """
+    quotas = n * weights / weights.sum()
+    given: NDArray[np.int64] = np.floor(quotas).astype(np.int64)
+    given[np.argsort(given - quotas, kind="stable")[: n - given.sum()]] += 1
+    return given

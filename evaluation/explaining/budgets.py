@@ -12,6 +12,7 @@ from evaluation.explaining.answering import (
     interests_of,
     joined,
     medoid_scores,
+    portions,
     ranking,
     rankings,
     single_scores,
@@ -39,22 +40,6 @@ _NAMES: Final = {
     "refilled": "equal, overlap refilled",
     **{key: name for key, (name, _) in _RULES.items()},
 }
-
-
-def portions(n: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """N candidates in proportion to weights, by largest remainder; ties go to the first.
-
-    Args:
-        n: To give.
-        weights: float64 [e], positive.
-
-    Returns:
-        int64 [e], with the sum n.
-    """
-    quotas = n * weights / weights.sum()
-    given: NDArray[np.int64] = np.floor(quotas).astype(np.int64)
-    given[np.argsort(given - quotas, kind="stable")[: n - given.sum()]] += 1
-    return given
 
 
 def observer(bench: Bench) -> Observer:

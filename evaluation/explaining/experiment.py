@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.explaining.fixed_temperature import FusePolicy
 from evaluation.explaining.outcome import Outcome
 from evaluation.explaining.sights import Sight
-from evaluation.fixed_temperature import FusePolicy
 from evaluation.methods import DEFAULT_E, PAPERS_LAMBDA
 from evaluation.protocol import Case, Protocol
 from evaluation.results import Figure, Table, Threshold

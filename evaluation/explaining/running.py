@@ -1,6 +1,5 @@
 """Runs the experiments on the validation period's cases, a stage for each, by several processes."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,13 @@ from evaluation.parts import Arrays, Seconds, in_parts
 from evaluation.protocol import Case
 from evaluation.results import Threshold
 from evaluation.running import Plan, Setting, identity, plan_cases
-from evaluation.stages import Stages
+from evaluation.stages import Stages, source_digest
 from process.progress import Reporter
 
 PLAN = Plan(name="explaining", period="validation", methods=())
 """The test period is for the method that is chosen."""
 
-_SHARED = ("answering.py", "experiment.py", "judging.py", "sights.py")
+_SHARED = ("answering.py", "experiment.py", "fixed_temperature.py", "judging.py", "sights.py")
 """Sources that every experiment's measurements rest on."""
 
 
@@ -114,7 +113,4 @@ def _thresholds(setting: Setting) -> tuple[Threshold, Threshold]:
 def _source_digest(experiment: Experiment) -> str:
     """Of the experiment's module and what it rests on: a changed one measures anew, and no other."""
     folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for name in (*_SHARED, f"{experiment.key}.py"):
-        digest.update((folder / name).read_bytes() + b"\0")
-    return digest.hexdigest()
+    return source_digest(folder / name for name in (*_SHARED, f"{experiment.key}.py"))

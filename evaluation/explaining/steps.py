@@ -14,13 +14,13 @@ from evaluation.explaining.answering import (
     interests_of,
     joined,
     medoid_scores,
+    portions,
     ranking,
     rankings,
     single_scores,
     standing_for,
     together,
 )
-from evaluation.explaining.budgets import portions
 from evaluation.explaining.experiment import Bench, Conclusion, Experiment, Observation, Observed, Observer
 from evaluation.explaining.judging import METRICS, reach, worth
 from evaluation.explaining.outcome import Outcome

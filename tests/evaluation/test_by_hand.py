@@ -47,11 +47,12 @@ APART_BOTH = log_of(
 
 
 def values_of(
-    log: ActionLog, folder: Path, *methods: Method, **changes: int
+    log: ActionLog, folder: Path, *methods: Method, n_candidates: int = 6, n_seeds: int = 5
 ) -> Mapping[str, NDArray[np.float64]]:
     setting = setting_of(town(log), folder)
-    setting = replace(setting, protocol=replace(setting.protocol, **changes))
-    return run(Plan(name="validation", period="validation", methods=methods), setting, QUIET).values
+    protocol = replace(setting.protocol, n_candidates=n_candidates, n_seeds=n_seeds)
+    plan = Plan(name="validation", period="validation", methods=methods)
+    return run(plan, replace(setting, protocol=protocol), QUIET).values
 
 
 def test_a_day_weighs_as_much_as_another_whoever_acts_on_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evaluation.explaining import budgets, denoising, drawing_interests, granularity, hubs, list_size, steps
 from evaluation.explaining.anisotropy import principal
-from evaluation.explaining.budgets import portions
+from evaluation.explaining.answering import portions
 from evaluation.explaining.experiment import Bench, Experiment, Observation, Observed
 from evaluation.explaining.experiments import EXPERIMENTS
 from evaluation.explaining.running import observe, of_experiment

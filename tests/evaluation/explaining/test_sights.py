@@ -16,9 +16,9 @@ from evaluation.explaining.answering import (
     rankings,
     single_scores,
 )
+from evaluation.explaining.fixed_temperature import FusePolicy
 from evaluation.explaining.judging import METRICS, reach, worth
 from evaluation.explaining.sights import sight_of
-from evaluation.fixed_temperature import FusePolicy
 from evaluation.methods import PAPERS, PAPERS_LAMBDA, SINGLES, TOP_10, fused
 from evaluation.protocol import Protocol
 from evaluation.running import Plan, plan_cases, run
