@@ -100,9 +100,11 @@ def run_sweep(settings: SweepSettings) -> None:
 
 def _sweep_report(points: Sequence[Swept], setting: Setting) -> Report:
     axes = axes_of(points)
+    # Axes cross in worlds, which count once.
+    n_of = {point.variation.parameters: point.n_cases for point in points}
     report = assembled(
         setting,
-        n_cases={"validation": 0, "test": sum(point.n_cases for point in points)},
+        n_cases={"validation": 0, "test": sum(n_of.values())},
         tables=tables(axes, SWEPT_FUSED),
         figures=figures(axes, SWEPT_FUSED),
         findings=findings(axes, SWEPT_FUSED),

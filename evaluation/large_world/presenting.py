@@ -89,7 +89,7 @@ def tables(axes: Sequence[Axis], fused: Sequence[Method]) -> dict[str, Table]:
     """For every axis and world: the methods' values and lifts, by metric."""
     shown = (*SINGLES, DEFAULT, TOP_10, *fused)
     return {
-        f"{axis.key}.validation": Table(
+        f"{axis.key}.all": Table(
             title=f"All values by {axis.title}",
             columns={metric: Column(title=title, unit="share") for metric, title in METRICS.items()},
             rows=tuple(

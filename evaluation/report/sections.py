@@ -51,6 +51,7 @@ class Section:
     folded: tuple[ShownTable, ...] = ()
 
 
+_FOLDED = ("validation", "all")
 _ONE_PERIOD = "Validation was not set beside the test: one of the two periods has no table."
 
 
@@ -123,8 +124,8 @@ def _section(report: Report, plan: Plan) -> Section | None:
         plan.lead,
         galleries=tuple(shown_gallery(gallery) for gallery in galleries),
         figures=tuple(_drawings(figures, marks)),
-        tables=tuple(shown(table) for key, table in tables.items() if "validation" not in key),
-        folded=tuple(shown(table) for key, table in tables.items() if "validation" in key),
+        tables=tuple(shown(table) for key, table in tables.items() if not _is_folded(key)),
+        folded=tuple(shown(table) for key, table in tables.items() if _is_folded(key)),
     )
 
 
@@ -223,6 +224,11 @@ def _figure_table(figure: Figure) -> ShownTable:
             cells.setdefault(name, {})[series.name] = Cell(value=y, low=low, high=high)
     rows = tuple(Row(name=name, cells=found) for name, found in cells.items())
     return shown(Table(title=figure.title, columns=columns, rows=rows))
+
+
+def _is_folded(key: str) -> bool:
+    """Whether a table is for who wants every number: that of another period, that behind a drawing."""
+    return key.partition(".")[2] in _FOLDED
 
 
 def _stem(key: str) -> str:

@@ -43,9 +43,19 @@ def test_a_sweep_is_a_report(settings: SweepSettings) -> None:
     assert keys == {"answer": 2, "overview": 4, "noise": 3, "pool": 3}
     assert [chapter["key"] for chapter in report["chapters"]] == ["overview", "noise", "pool"]
     assert {path.name for path in (settings.out / "worlds").iterdir()} == {"noise-0.1", "noise-1"}
+    assert set(report["tables"]) == {"noise.all", "pool.all"}
     page = (settings.out / "report.html").read_text()
     assert page.startswith("<!doctype html>")
     assert "when does one average win?" in page
+
+
+def test_a_world_where_axes_cross_counts_once(settings: SweepSettings) -> None:
+    """The second axis, whose only world is one of the first's, adds no request."""
+    n_cases = []
+    for axis in ("noise", None):
+        run_sweep(replace(settings, axis=axis))
+        n_cases.append(json.loads((settings.out / "report.json").read_text())["world"]["n_test_cases"])
+    assert n_cases[0] == n_cases[1] > 0
 
 
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(
