@@ -136,6 +136,16 @@ def test_a_list_does_not_depend_on_those_beside_it() -> None:
         assert alone.log_sums[0] == together.log_sums[at]
 
 
+def test_a_spread_can_be_kept_list_by_list_and_put_together_again() -> None:
+    """Each representative's T and log Z lie with its own list; together they are what they were."""
+    found = spread_of(np.stack([COSINES, 0.3 * COSINES]), 325)
+    again = Spread.of(found.each())
+    assert (again.temperatures.tolist(), again.log_sums.tolist()) == (
+        found.temperatures.tolist(),
+        found.log_sums.tolist(),
+    )
+
+
 def test_union_gives_each_list_as_places_among_the_distinct_rows() -> None:
     """Rows 30 and 10, then 20 and 10."""
     rows, places = union([np.array([30, 10]), np.array([20, 10])])

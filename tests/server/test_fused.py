@@ -180,6 +180,15 @@ def test_a_list_that_a_call_has_fetched_itself_is_no_hit(serve: Serve) -> None:
         assert stub.Recommend(fused(user, max_candidates=50)).interests[0].cache_hit
 
 
+def test_a_hit_that_exclusions_left_short_is_a_hit(serve: Serve) -> None:
+    """The list was in the cache; that a wider one had to be fetched after all is another thing."""
+    people = People(shares={"ann": {"cat-0": 1.0}}, seen={"ann": [f"cat-{i}" for i in range(450)]})
+    stub = serve(CountedPins(1_000), people.store())
+    stub.SimilarPins(pb.SimilarPinsRequest(pin_id="cat-0", max_candidates=400))
+
+    assert stub.Recommend(fused("ann", max_candidates=50)).interests[0].cache_hit
+
+
 def test_no_list_is_fetched_wider_when_the_rest_is_too_far(serve: Serve) -> None:
     """Where a list ends below min_score, the pins beyond it would not come either."""
     pins = CountedPins(1_000)
@@ -274,14 +283,18 @@ def test_all_misses_are_one_search_and_hits_are_none(serve: Serve) -> None:
 
 def test_a_wider_list_in_the_cache_changes_nothing(serve: Serve) -> None:
     """Though it holds pins midway, nearer to both medoids together than any that the first 200 hold."""
-    people = People(shares={"ann": {"cat-0": 2.0}}, medoids={"ann": {"cat-0": (1.0, 0), "cat-450": (1.0, 0)}})
+    people = People(
+        shares={"ann": {"cat-300": 2.0}},
+        medoids={"ann": {"cat-300": (1.0, 0), "cat-700": (1.0, 0)}},
+        parameters=Parameters(alpha=0.5, fusing=FusePolicy(perplexity=399)),
+    )
     cold, warm = (serve(make_pins(topics=("cat",), n=1_000), people.store()) for _ in range(2))
-    for pin_id in ("cat-0", "cat-450"):
+    for pin_id in ("cat-300", "cat-700"):
         warm.SimilarPins(pb.SimilarPinsRequest(pin_id=pin_id, max_candidates=800))
     request = fused("ann", max_candidates=100)
     answer = names(cold.Recommend(request).candidates)
 
-    assert "cat-225" not in answer
+    assert "cat-500" not in answer
     assert names(warm.Recommend(request).candidates) == answer
 
 
@@ -290,7 +303,7 @@ def test_a_list_of_the_whole_pool_serves_both_policies(serve: Serve) -> None:
     pins = CountedPins(150)
     cold, warm = (serve(pins, People(shares={"ann": {"cat-0": 1.0}}).store()) for _ in range(2))
     expected = cold.Recommend(fused("ann"))
-    warm.Recommend(pb.RecommendRequest(user_id="ann", merge_policy=INTERLEAVED))
+    warm.Recommend(pb.RecommendRequest(user_id="ann", merge_policy=INTERLEAVED, max_candidates=50))
     pins.searched_k.clear()
     answer = warm.Recommend(fused("ann"))
 
