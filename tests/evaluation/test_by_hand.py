@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from evaluation.assembling import own_diversity
 from evaluation.comparing import compared
-from evaluation.methods import DECAY_AVERAGES, LAST_PIN, SINGLES, TABLE_4, Method
+from evaluation.methods import DECAY_AVERAGES, LAST_PIN, SINGLES, TABLE_4, Method, fused
 from evaluation.protocol import Protocol
-from evaluation.running import Plan, run
+from evaluation.running import DIVERSITY, Plan, run
 from evaluation.worlds import ActionLog
+from model.fusing import FusePolicy
 from process.progress import Reporter
-from tests.evaluation.town import log_of, setting_of, town
+from tests.evaluation.town import case_of, log_of, setting_of, town
 
 QUIET = Reporter(quiet=True)
 (PLAIN_AVERAGE,) = (method for method in DECAY_AVERAGES if method.lambda_per_day == 0)
@@ -99,6 +101,42 @@ def test_overlap_is_not_refilled(tmp_path: Path) -> None:
     found = values_of(log, tmp_path, TOP_3, REFILLED)
     assert found[TOP_3.key][0, RECALL] == pytest.approx(5 / 7)
     assert found[REFILLED.key][0, RECALL] == pytest.approx(6 / 7)
+
+
+def test_who_has_seen_all_that_is_near_is_searched_deeper(tmp_path: Path) -> None:
+    """The eleven pins nearest to the newest are past: pin 6, six steps from it, is among the next six."""
+    seen = [(row, -20.0 + at) for at, row in enumerate((1, 23, 2, 22, 3, 21, 4, 20, 5, 19, 0))]
+    log = log_of(*((0, row, day, True) for row, day in seen), (0, 6, 0.5, True))
+    assert values_of(log, tmp_path, LAST_PIN)[LAST_PIN.key][0, RECALL] == 1
+
+
+def test_perplexities_that_are_measured_together_are_told_apart(tmp_path: Path) -> None:
+    """Three actions in the east, one in the west: spread evenly, the east takes all, else 13 is in.
+
+    Measured together or alone, each method gives the same.
+    """
+    log = log_of(*((0, 0, day, True) for day in (-4, -3, -2)), (0, 12, -1, True), (0, 13, 0.5, True))
+    near, even = (
+        fused(FusePolicy(n_representatives=2, perplexity=perplexity, fused_share=1.0))
+        for perplexity in (40.0, 400.0)
+    )
+    setting = setting_of(town(log), tmp_path)
+
+    def recalls(*methods: Method) -> list[float]:
+        plan = Plan(name="validation", period="validation", methods=(), fused=methods)
+        values = run(plan, setting, QUIET).values
+        return [float(values[method.key][0, RECALL]) for method in methods]
+
+    assert recalls(near, even) == [*recalls(near), *recalls(even)] == [1, 0]
+
+
+def test_diversity_is_that_of_the_answer(tmp_path: Path) -> None:
+    """Three pins beside 0 and three beside 12, each interest's share: not six and six."""
+    plan = Plan(name="validation", period="validation", methods=(), diverse=(TOP_3,))
+    world = town(APART_BOTH)
+    found = run(plan, setting_of(world, tmp_path), QUIET).values[DIVERSITY + TOP_3.key]
+    answer = case_of([0], [1, 2, 10, 11, 13, 23])
+    assert found[0, 0] == pytest.approx(own_diversity(answer, world), abs=1e-3)
 
 
 def test_the_papers_numbers_are_kept() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluation.protocol import Case
-from evaluation.resampling import resample
+from evaluation.resampling import Resampled, resample
 from tests.evaluation.town import DAY_0, case_of
 
 
@@ -54,6 +54,16 @@ def test_a_day_that_no_drawn_user_has_does_not_count() -> None:
     cases = cases_at((0, 0), (1, 1))
     found = resample(cases, np.array([[0.0], [1.0]]), 200, np.random.default_rng(0))
     assert set(found.resamples[:, 0].tolist()) == {0.0, 0.5, 1.0}
+
+
+def test_intervals_hold_95_per_cent() -> None:
+    """Of a thousand equal steps from 0 to 1: from 0.025 to 0.975, for means and for lifts."""
+    steps = np.linspace(0, 1, 1_001)
+    found = Resampled(means=np.array([0.5, 1.0]), resamples=np.stack([steps, np.ones(1_001)], axis=1))
+    assert found.interval(0) == pytest.approx((0.025, 0.975))
+    lift = found.lift(0, over=1)
+    assert lift is not None
+    assert (lift.value, lift.low, lift.high) == pytest.approx((-0.5, -0.975, -0.025))
 
 
 def test_there_is_no_lift_over_nothing() -> None:
