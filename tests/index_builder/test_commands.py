@@ -180,8 +180,7 @@ class TestBuild:
         (tmp_path / "file").touch()
         flags = ("--pins", pins, "--embedding-space", "s", "--out", tmp_path / "file" / "a")
         assert run("build", *flags) == 1
-        path = tmp_path / "file" / "a" / "rejects.jsonl"
-        assert run.err == f"index_builder: cannot write the rejected rows to {path}: Not a directory\n"
+        assert run.err == f"index_builder: cannot build into {tmp_path}/file/a: Not a directory\n"
 
     def test_a_value_out_of_range(self, run: Terminal, tmp_path: Path) -> None:
         """Flag, variable and value."""
