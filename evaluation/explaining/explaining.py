@@ -41,7 +41,8 @@ def explained(setting: Setting, reporter: Reporter) -> Report:
         lead=(
             "One experiment for each cause that could be. All judge "
             f"{assembled.world.n_validation_cases:,} cases of the validation period; the test period is left "
-            "for the method that is chosen."
+            "for the method that is chosen. Fusing is at one temperature for all medoids, so that it can "
+            "be varied here; the service gives each medoid its own."
         ),
         chapters=tuple(_chapter(one, found) for one, found in concluded.items()),
     )

@@ -52,3 +52,12 @@ def test_a_pin_is_spread_once(spreads: Spreads, lists: CountingLists) -> None:
     assert again.temperatures.tolist() == first.temperatures[[1, 0, 1]].tolist()
     assert lists.n_asked == 2
     assert spreads.of(np.array([3]), 2 * PERPLEXITY).temperatures[0] > first.temperatures[0]
+
+
+def test_the_first_400_of_a_longer_list_count() -> None:
+    """Of 500 pins on a circle the hundred farthest off count for nothing, as in the service."""
+    pool = circle(500)
+    deep = Spreads(ListCache(ExactRetriever(pool), pool), GatheredCosines(pool), 500)
+    cosines = GatheredCosines(pool).between(np.array([0]), ExactRetriever(pool).nearest(pool[:1], 400)[1][0])
+    wanted = spread_of(np.where(np.arange(400) == 0, NOT_COUNTED, cosines).astype(np.float32), PERPLEXITY)
+    assert deep.of(np.array([0]), PERPLEXITY).temperatures == pytest.approx(wanted.temperatures, rel=0.001)
