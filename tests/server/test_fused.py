@@ -183,10 +183,12 @@ def test_a_list_that_a_call_has_fetched_itself_is_no_hit(serve: Serve) -> None:
 def test_a_hit_that_exclusions_left_short_is_a_hit(serve: Serve) -> None:
     """The list was in the cache; that a wider one had to be fetched after all is another thing."""
     people = People(shares={"ann": {"cat-0": 1.0}}, seen={"ann": [f"cat-{i}" for i in range(450)]})
-    stub = serve(CountedPins(1_000), people.store())
-    stub.SimilarPins(pb.SimilarPinsRequest(pin_id="cat-0", max_candidates=400))
+    pins = CountedPins(1_000)
+    stub = serve(pins, people.store())
+    stub.SimilarPins(pb.SimilarPinsRequest(pin_id="cat-0", max_candidates=300))
 
     assert stub.Recommend(fused("ann", max_candidates=50)).interests[0].cache_hit
+    assert pins.searched_k[-2:] == [400, 800]
 
 
 def test_no_list_is_fetched_wider_when_the_rest_is_too_far(serve: Serve) -> None:
