@@ -1,11 +1,14 @@
 """Kinds of index at the same recall, pools at the same efSearch."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from evaluation.costs import comparing
 from evaluation.costs.comparing import KINDS, Arrays, Graph, index_costs, pool_costs
 from evaluation.costs.indexes import kept, variants
 from evaluation.costs.policy import CostPolicy
@@ -33,6 +36,38 @@ def test_every_kind_reaches_the_same_recall(compared: Arrays, policy: CostPolicy
     """That of HNSW's shortest search, or the policy's where that is more."""
     assert compared["target"][0] >= policy.target_recall
     assert (compared["recall"] >= compared["target"]).all()
+
+
+def test_what_hnsw_finds_at_its_shortest_is_what_others_have_to_find(
+    pool: NDArray[np.float16], policy: CostPolicy, tmp_path: Path
+) -> None:
+    """A target that it passes from the start would make the others look cheap."""
+    easy = replace(policy, target_recall=0.01)
+    found = index_costs(pool, pool[::100], graph_over(pool, tmp_path), [], easy)
+    assert found["depth"][KINDS.index("hnsw")] == policy.k
+    assert found["target"][0] == found["recall"][KINDS.index("hnsw")] > 0.5
+
+
+@pytest.mark.parametrize(("us", "size"), [((1, 2, 3), 16), ((3, 2, 1), 64)])
+def test_a_kind_is_measured_by_its_cheapest_variant(
+    pool: NDArray[np.float16],
+    policy: CostPolicy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    us: tuple[int, ...],
+    size: int,
+) -> None:
+    """Of signs of 16, 32 and 64 projections, the first, or the last, whichever costs less."""
+
+    def costs_of(searches: Sequence[object], _: object, n_rounds: int) -> NDArray[np.float64]:
+        return np.tile(np.array(us[: len(searches)], np.float64)[:, np.newaxis], n_rounds)
+
+    monkeypatch.setattr(comparing, "cpu_us", costs_of)
+    signs = [codes for codes in variants(*pool.shape) if codes.kind == "lsh"]
+    compressed = [(codes, kept(codes, pool, tmp_path, QUIET)) for codes in signs]
+    found = index_costs(pool, pool[::100], graph_over(pool, tmp_path), compressed, policy)
+    assert found["size"][KINDS.index("lsh")] == size
 
 
 def test_exact_search_finds_everything(compared: Arrays) -> None:

@@ -1,5 +1,7 @@
 """The cache of lists on requests that a person can replay."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluation.costs.replaying import ABSENT, Replay, replay, requests_of, sampled_interests
 from process.progress import Reporter
-from tests.evaluation.town import case_of, circle
+from tests.evaluation.town import DAY_0, case_of, circle
 
 QUIET = Reporter(quiet=True)
 
@@ -65,3 +67,13 @@ def test_centroids_are_told_apart_by_their_vectors() -> None:
     assert len(set(first)) == 2
     assert set(second) < set(first)
     assert first == third
+
+
+def test_a_centroid_is_that_of_the_interest_whose_medoid_was_drawn() -> None:
+    """One of two interests a request, east or west: whichever is drawn, its centroid goes with it."""
+    east_and_west = case_of([0, 12], [1])
+    cases = [replace(east_and_west, day=DAY_0 + at) for at in range(20)]
+    found = sampled_interests(cases, circle(), alpha=0.2, e=1, reporter=QUIET)
+    pairs = set(zip(found["medoids"][:, 0].tolist(), found["centroids"][:, 0].tolist(), strict=True))
+    assert {medoid for medoid, _ in pairs} == {0, 12}
+    assert len({centroid for _, centroid in pairs}) == len(pairs) == 2
