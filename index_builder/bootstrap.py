@@ -104,6 +104,7 @@ def _policy(settings: BuildSettings, source: _Source) -> BuildPolicy:
         hnsw=HnswParameters(
             m=settings.m,
             ef_construction=settings.ef_construction,
+            storage=settings.storage,
             threads=settings.threads or len(os.sched_getaffinity(0)),
         ),
         max_reject_share=settings.max_reject_share,

@@ -13,7 +13,7 @@ from process.progress import Reporter
 from storage.embedding_space import EmbeddingSpace
 from storage.pins.artefact import PinArtefact
 from storage.pins.golden import ask_golden
-from storage.pins.hnsw import STORAGE, Hnsw, HnswSearch
+from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.manifest import BuildParameters, Counts, PinManifest
 from storage.pins.writing import write_pins
 from storage.publishing import Manifest, Published, VersionedFolder
@@ -149,7 +149,7 @@ def _parameters(policy: BuildPolicy) -> BuildParameters:
     return BuildParameters(
         quality_threshold=policy.refinement.quality_threshold,
         near_duplicate_cosine=policy.refinement.near_duplicate_cosine,
-        storage=STORAGE,
+        storage=policy.hnsw.storage.value,
         m=policy.hnsw.m,
         ef_construction=policy.hnsw.ef_construction,
     )

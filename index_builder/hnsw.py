@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from index_builder.work import Work, digest
 from process.progress import Reporter
-from storage.pins.hnsw import Hnsw
+from storage.pins.hnsw import STORAGE, Hnsw, Storage
 from storage.pins.layout import INDEX
 
 _BATCH_ROWS = 8_192
@@ -25,11 +25,13 @@ class HnswParameters:
     Attributes:
         m: Links a node and level; twice as many on the lowest.
         ef_construction: Candidates kept while a node's links are chosen.
+        storage: How the index stores an element of a vector.
         threads: With more than one the graph depends on their scheduling; recall does not.
     """
 
     m: int = 32
     ef_construction: int = 200
+    storage: Storage = STORAGE
     threads: int = 1
 
 
@@ -62,9 +64,18 @@ def _begun(pool: NDArray[np.float16], parameters: HnswParameters, work: Work | N
     kept: Path | None = work.find(_STAGE, key) if work is not None else None
     if kept is not None:
         return Hnsw.open(kept / INDEX, to_add=True)
-    return Hnsw.empty(pool.shape[1], m=parameters.m, ef_construction=parameters.ef_construction)
+    index = Hnsw.empty(
+        pool.shape[1],
+        m=parameters.m,
+        ef_construction=parameters.ef_construction,
+        storage=parameters.storage,
+    )
+    index.learn_range(pool)
+    return index
 
 
 def _key(pool: NDArray[np.float16], parameters: HnswParameters) -> str:
     # Any number of threads may go on: which of them built what is not known anyway.
-    return digest(pool, (parameters.m, parameters.ef_construction), version("faiss-cpu"))
+    return digest(
+        pool, (parameters.m, parameters.ef_construction, parameters.storage.value), version("faiss-cpu")
+    )

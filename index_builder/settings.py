@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from process.commands import setting
+from storage.pins.hnsw import STORAGE, Storage
 
 Versions = Annotated[Path, setting("Folder of the pin artefact.", env="PINS", metavar="DIR")]
 
@@ -53,6 +54,10 @@ class BuildSettings:
     ef_construction: Annotated[
         int, setting("HNSW's efConstruction.", env="HNSW_EF_CONSTRUCTION", low=1, high=10_000)
     ] = 200
+    storage: Annotated[
+        Storage,
+        setting("How the index stores an element: int8 is smaller and faster.", env="HNSW_STORAGE"),
+    ] = STORAGE
     threads: Annotated[
         int | None,
         setting("Threads that build the index; all cores when left out.", env="BUILD_THREADS", low=1),

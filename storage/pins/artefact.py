@@ -61,7 +61,7 @@ class PinArtefact:
         # Not self.pin_ids: a cycle would keep a swapped version mapped until the garbage collector comes by.
         self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), partial(_texts, self._pin_ids))
         self.columns = _columns(folder / COLUMNS, manifest)
-        index = _index(folder / INDEX, self.n_indexed, d)
+        index = _index(folder / INDEX, self.n_indexed, d, manifest.parameters.storage)
         self._search = HnswSearch(index, self.embeddings)
         check_golden(manifest.golden, self.search, self.embeddings, where=folder)
 
@@ -159,8 +159,12 @@ def _mapped_texts(path: Path, n: int) -> tuple[pa.MemoryMappedFile, pa.RecordBat
     return source, texts
 
 
-def _index(path: Path, n: int, d: int) -> Hnsw:
+def _index(path: Path, n: int, d: int, storage: str) -> Hnsw:
     index = Hnsw.open(path)
+    if index.storage != storage:
+        raise DamagedArtefactError(
+            f"{path} stores {index.storage or 'something else'}, its manifest says {storage}. Build again."
+        )
     if (len(index), index.dimension) != (n, d):
         raise DamagedArtefactError(
             f"{path} holds {len(index):,} vectors of {index.dimension} dimensions, "

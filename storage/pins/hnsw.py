@@ -1,8 +1,9 @@
-"""HNSW (Malkov and Yashunin, 2018) over float16 unit vectors: all that the service asks of FAISS."""
+"""HNSW (Malkov and Yashunin, 2018) over unit vectors: all that the service asks of FAISS."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
-from storage.pins.scoring import best_first, cosines, exact_search, padded
+from storage.pins.scoring import best_first, cosines, exact_search, padded, widened
 
 # FAISS's own stubs know neither HNSW over scalar quantisers nor search parameters nor reading limits.
 faiss: Any = untyped_faiss
 
-STORAGE = "float16"
-# An IndexHNSWSQ is read without any loop over a count in the file, and has no lattice.
+
+class Storage(StrEnum):
+    """How an index stores an element of a vector; what it finds is always scored by the float16 vectors."""
+
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    FLOAT32 = "float32"
+
+
+STORAGE = Storage.FLOAT16
+_QUANTISERS = {
+    Storage.FLOAT16: faiss.ScalarQuantizer.QT_fp16,
+    Storage.INT8: faiss.ScalarQuantizer.QT_8bit,
+}
+# Half of one of int8's 255 steps through the range of a dimension, and what float32 rounds.
+_MOST_OF_RANGE, _ROUNDING = np.float32(0.51 / 255), np.float32(1e-6)
+_BLOCK_ROWS = 65_536
+# Neither kind of index read with any loop over a count in the file, nor has it a lattice.
 _MAX_READING_LOOPS = 1
 _limits = threading.Lock()
 
@@ -25,13 +42,16 @@ _limits = threading.Lock()
 class Hnsw:
     """An HNSW index by inner product. Searching is safe for any number of threads, adding for one."""
 
-    def __init__(self, index: Any) -> None:  # noqa: ANN401 - a faiss.IndexHNSWSQ
+    def __init__(self, index: Any) -> None:  # noqa: ANN401 - a faiss.IndexHNSWSQ or faiss.IndexHNSWFlat
         self._index = index
 
     @classmethod
-    def empty(cls, d: int, *, m: int, ef_construction: int) -> "Hnsw":
-        """An index of dimension d without any vector."""
-        index = faiss.IndexHNSWSQ(d, faiss.ScalarQuantizer.QT_fp16, m, faiss.METRIC_INNER_PRODUCT)
+    def empty(cls, d: int, *, m: int, ef_construction: int, storage: Storage = STORAGE) -> "Hnsw":
+        """An index of dimension d without any vector. For int8 it must `learn_range` before it can `add`."""
+        if storage == Storage.FLOAT32:
+            index = faiss.IndexHNSWFlat(d, m, faiss.METRIC_INNER_PRODUCT)
+        else:
+            index = faiss.IndexHNSWSQ(d, _QUANTISERS[storage], m, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = ef_construction
         return cls(index)
 
@@ -51,7 +71,7 @@ class Hnsw:
                 index = faiss.read_index(str(path), 0 if to_add else faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise DamagedArtefactError(f"{path} cannot be read by FAISS: {error}. Build again.") from error
-        if not isinstance(index, faiss.IndexHNSWSQ) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        if _storage(index) is None or index.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise DamagedArtefactError(f"{path} is not an HNSW index by inner product. Build again.")
         return cls(index)
 
@@ -68,13 +88,44 @@ class Hnsw:
         """The length d of a vector."""
         return int(self._index.d)
 
+    @property
+    def storage(self) -> Storage | None:
+        """How it stores an element; None for a way that this software does not write."""
+        return _storage(self._index)
+
+    def learn_range(self, pool: NDArray[np.float16]) -> None:
+        """Fit the steps of int8 to each dimension's range in the pool [n, d]; other kinds need no range."""
+        if self.storage != Storage.INT8:
+            return
+        low = np.full(self.dimension, np.inf, np.float32)
+        high = -low
+        for start in range(0, len(pool), _BLOCK_ROWS):
+            block = widened(pool[start : start + _BLOCK_ROWS])
+            np.minimum(low, block.min(axis=0), out=low)
+            np.maximum(high, block.max(axis=0), out=high)
+        self._index.train(np.stack([low, high]))
+
+    def holds(self, first: int, vectors: NDArray[np.float16]) -> NDArray[np.bool_]:
+        """Whether rows `first`, `first + 1`, ... store these vectors [n, d], as near as they can: bool [n]."""
+        off = np.abs(self._index.reconstruct_n(first, len(vectors)) - vectors.astype(np.float32))
+        close: NDArray[np.bool_] = (off <= self._tolerance()).all(axis=1)
+        return close
+
+    def _tolerance(self) -> NDArray[np.float32]:
+        """float32 [1 or d]: how far a stored element may be from the true one: half a step, and roundings."""
+        if self.storage != Storage.INT8:
+            return np.zeros(1, np.float32)
+        learnt = faiss.vector_to_array(faiss.downcast_index(self._index.storage).sq.trained)
+        tolerance: NDArray[np.float32] = learnt[self.dimension :] * _MOST_OF_RANGE + _ROUNDING
+        return tolerance
+
     def add(self, vectors: NDArray[np.float16], *, threads: int) -> None:
         """Append vectors [n, d]; with several threads the graph depends on their scheduling."""
         faiss.omp_set_num_threads(threads)
         self._index.add(vectors.astype(np.float32))
 
     def stored(self, first: int, n: int) -> NDArray[np.float16]:
-        """float16 [n, d]: the vectors of rows `first` to `first + n - 1` as the index holds them."""
+        """float16 [n, d]: the vectors of rows `first` to `first + n - 1`, as near as the index holds them."""
         vectors: NDArray[np.float32] = self._index.reconstruct_n(first, n)
         return vectors.astype(np.float16)
 
@@ -141,6 +192,15 @@ class HnswSearch:
             scores, all_rows = exact_search(query[np.newaxis], self._pool, k)
             return scores[0], all_rows[0]
         return best_first(cosines(query, self._pool[rows]), rows, k)
+
+
+def _storage(index: Any) -> Storage | None:  # noqa: ANN401 - a faiss.Index
+    if isinstance(index, faiss.IndexHNSWFlat):
+        return Storage.FLOAT32
+    if not isinstance(index, faiss.IndexHNSWSQ):
+        return None
+    kind = faiss.downcast_index(index.storage).sq.qtype
+    return next((storage for storage, quantiser in _QUANTISERS.items() if quantiser == kind), None)
 
 
 @contextmanager

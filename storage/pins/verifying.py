@@ -145,7 +145,7 @@ def _check_index(pins: PinArtefact, folder: Path) -> str:
     """The index holds the vectors of the refined pool, in the order of their rows."""
     index = Hnsw.open(folder / INDEX)
     for rows in _blocks(pins.n_indexed):
-        same = (index.stored(int(rows[0]), len(rows)) == pins.embeddings[rows]).all(axis=1)
+        same = index.holds(int(rows[0]), pins.embeddings[rows])
         if not same.all():
             row = rows[np.argmin(same)]
             raise _wrong(folder, f"{INDEX} holds another vector for row {row:,} than {EMBEDDINGS}")

@@ -16,6 +16,7 @@ from storage import publication
 from storage.errors import DamagedArtefactError, DataError, PublishError, TooManyRejectsError
 from storage.manifests import identity
 from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.hnsw import Storage
 from storage.pins.port import NO_ROW
 from storage.pins.verifying import verify_version
 from storage.pins.writing import write_pins
@@ -117,9 +118,10 @@ def test_one_thread_builds_the_same_bytes(pins: Path, tmp_path: Path) -> None:
     [
         replace(POLICY, hnsw=replace(POLICY.hnsw, m=16)),
         replace(POLICY, hnsw=replace(POLICY.hnsw, ef_construction=50)),
+        replace(POLICY, hnsw=replace(POLICY.hnsw, storage=Storage.INT8)),
         replace(POLICY, refinement=replace(POLICY.refinement, quality_threshold=0.4)),
     ],
-    ids=["M", "efConstruction", "quality threshold"],
+    ids=["M", "efConstruction", "storage", "quality threshold"],
 )
 def test_another_parameter_is_another_version(pins: Path, tmp_path: Path, policy: BuildPolicy) -> None:
     """Even one that changed no file but the graph."""
@@ -137,6 +139,17 @@ def test_the_graph_is_built_as_told(pins: Path, tmp_path: Path) -> None:
         return (run(pins, tmp_path / f"{m}", policy).published.folder / "hnsw.faiss").stat().st_size
 
     assert graph_bytes(8) < graph_bytes(32)
+
+
+@pytest.mark.parametrize("storage", list(Storage))
+def test_every_storage_is_verified_and_answers(pins: Path, tmp_path: Path, storage: Storage) -> None:
+    """The manifest says which, and the deep check knows how near int8 must be."""
+    run(pins, tmp_path / "a", replace(POLICY, hnsw=replace(POLICY.hnsw, storage=storage)))
+    verify_version(tmp_path / "a")
+    artefact = PinArtefact.open(tmp_path / "a")
+    assert artefact.manifest.parameters.storage == storage.value
+    found = artefact.search(artefact.embeddings[:5], 1, ef_search=36)[1]
+    assert found[:, 0].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_one_pin_is_enough(tmp_path: Path) -> None:

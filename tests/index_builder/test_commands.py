@@ -146,9 +146,9 @@ class TestBuild:
         monkeypatch.setattr(Hnsw, "add", spy)
         flags = "--quality-threshold 0.05 --near-duplicate-cosine 0.9 --m 6 --ef-construction 33 --threads 3"
         source = ("--pins", pins, "--embedding-space", "s", "--out", tmp_path / "a")
-        assert run("build", *source, *flags.split()) == 0
+        assert run("build", *source, *flags.split(), "--storage", "int8") == 0
         assert PinArtefact.open(tmp_path / "a").manifest.parameters == BuildParameters(
-            quality_threshold=0.05, near_duplicate_cosine=0.9, storage="float16", m=6, ef_construction=33
+            quality_threshold=0.05, near_duplicate_cosine=0.9, storage="int8", m=6, ef_construction=33
         )
         assert threads == {3}
 

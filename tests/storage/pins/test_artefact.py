@@ -12,7 +12,7 @@ import pytest
 
 from storage.errors import ArtefactError, DamagedArtefactError, NoVersionError, UnknownFormatError
 from storage.pins.artefact import PinArtefact, pin_versions
-from storage.pins.hnsw import Hnsw
+from storage.pins.hnsw import Hnsw, Storage
 from storage.pins.layout import EMBEDDINGS, FILES, IDS, INDEX, PINS, REPRESENTATIVE
 from storage.pins.manifest import FORMAT, PinManifest
 from tests.storage.pins.worlds import cloud, compass, index_of, publish, published
@@ -123,6 +123,14 @@ def index_of_others(folder: Path) -> None:
     index_of(cloud(36, 3)).save(folder / INDEX)
 
 
+def index_of_int8(folder: Path) -> None:
+    pool = compass().rows.embeddings[:36]
+    index = Hnsw.empty(2, m=16, ef_construction=100, storage=Storage.INT8)
+    index.learn_range(pool)
+    index.add(pool, threads=1)
+    index.save(folder / INDEX)
+
+
 class TestInconsistency:
     """A version whose checksums are right, but whose files are not those its manifest describes."""
 
@@ -150,6 +158,7 @@ class TestInconsistency:
             ),
             (no_batch, r"pins\.arrow cannot be read: "),
             (overwrite(INDEX, b"nonsense"), r"hnsw\.faiss cannot be read by FAISS"),
+            (index_of_int8, r"hnsw\.faiss stores int8, its manifest says float16"),
             (index_of_fewer, r"hnsw\.faiss holds 35 vectors of 2 dimensions, its manifest says 36 of 2"),
             (index_of_others, r"hnsw\.faiss holds 36 vectors of 3 dimensions, its manifest says 36 of 2"),
         ],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
 from storage.pins import hnsw
-from storage.pins.hnsw import Hnsw, HnswSearch
+from storage.pins.hnsw import Hnsw, HnswSearch, Storage
 from storage.pins.scoring import exact_search
 from tests.storage.pins.worlds import cloud, compass, index_of
 
@@ -43,8 +43,8 @@ def test_more_links_chosen_with_more_care_find_more(worse: dict[str, int]) -> No
     pool = cloud(1_000, 24).rows.embeddings
     exact = exact_search(pool[:100], pool, 10)[1]
 
-    def recall(**parameters: int) -> float:
-        index = Hnsw.empty(24, **parameters)
+    def recall(m: int, ef_construction: int) -> float:
+        index = Hnsw.empty(24, m=m, ef_construction=ef_construction)
         index.add(pool, threads=1)
         found = index.nearest(pool[:100], 10, ef_search=10)
         return float(np.mean([np.isin(a, b).mean() for a, b in zip(found, exact, strict=True)]))
@@ -66,8 +66,15 @@ def test_a_graph_that_leads_nowhere_falls_back_to_exact_search() -> None:
     """FAISS pads with -1 what it did not reach; a caller always gets k rows."""
 
     class Disconnected(Hnsw):
-        def nearest(self, queries: NDArray[np.float16], k: int, *, ef_search: int) -> NDArray[np.int64]:
-            rows = super().nearest(queries, k, ef_search=ef_search)
+        def nearest(
+            self,
+            queries: NDArray[np.float16],
+            k: int,
+            *,
+            ef_search: int,
+            bitmap: NDArray[np.uint8] | None = None,
+        ) -> NDArray[np.int64]:
+            rows = super().nearest(queries, k, ef_search=ef_search, bitmap=bitmap)
             rows[0, 1:] = -1
             return rows
 
@@ -177,3 +184,80 @@ def test_a_full_disk_is_an_error() -> None:
     """FAISS's own writer would lose what did not fit into the last buffer, in silence."""
     with pytest.raises(OSError, match="No space left on device"):
         index_of(compass()).save(Path("/dev/full"))
+
+
+def stored_as(storage: Storage, pool: NDArray[np.float16]) -> Hnsw:
+    index = Hnsw.empty(pool.shape[1], m=16, ef_construction=100, storage=storage)
+    index.learn_range(pool)
+    index.add(pool, threads=1)
+    return index
+
+
+@pytest.mark.parametrize("storage", list(Storage))
+class TestStorage:
+    """Whatever an element is stored as."""
+
+    def test_it_survives_a_file(self, tmp_path: Path, storage: Storage) -> None:
+        """Mapped or to be added to, it answers as before and knows what it is."""
+        pool = cloud(300, 24).rows.embeddings
+        index = stored_as(storage, pool)
+        index.save(tmp_path / "i")
+        for to_add in (False, True):
+            opened = Hnsw.open(tmp_path / "i", to_add=to_add)
+            assert opened.storage == storage
+            np.testing.assert_array_equal(
+                opened.nearest(pool[:20], 10, ef_search=64), index.nearest(pool[:20], 10, ef_search=64)
+            )
+
+    def test_one_read_to_be_added_to_grows(self, tmp_path: Path, storage: Storage) -> None:
+        """What comes later is found beside what was there."""
+        pool = cloud(300, 24).rows.embeddings
+        index = Hnsw.empty(24, m=16, ef_construction=100, storage=storage)
+        index.learn_range(pool)
+        index.add(pool[:200], threads=1)
+        index.save(tmp_path / "i")
+        opened = Hnsw.open(tmp_path / "i", to_add=True)
+        opened.add(pool[200:], threads=1)
+        assert opened.holds(0, pool).all()
+        assert opened.nearest(pool, 1, ef_search=64)[:, 0].tolist() == list(range(300))
+
+    def test_it_tells_its_vectors_from_others(self, storage: Storage) -> None:
+        """Row by row, by a step of int8; of a dimension without any range, too."""
+        pool = cloud(300, 24).rows.embeddings.copy()
+        pool[:, 3] = 0.25
+        index = stored_as(storage, pool)
+        assert index.holds(0, pool).all()
+        other = pool[100:200].copy()
+        other[7, 5] += np.float16(0.01)
+        other[9, 3] += np.float16(0.01)
+        assert np.flatnonzero(~index.holds(100, other)).tolist() == [7, 9]
+
+    def test_it_finds_what_exact_search_finds(self, storage: Storage) -> None:
+        """What it found is scored by the float16 vectors: int8 may leave out, never misorder."""
+        pool = cloud(1_000, 24).rows.embeddings
+        search = HnswSearch(stored_as(storage, pool), pool)
+        scores, rows = search.search(pool[:50], 10, ef_search=200)
+        exact_scores, exact = exact_search(pool[:50], pool, 10)
+        assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, exact, strict=True)]) > 0.97
+        assert (np.diff(scores, axis=1) <= 0).all()
+        assert np.abs(scores - exact_scores).max() < 0.02
+
+
+def test_int8_is_half_of_float16_and_that_half_of_float32(tmp_path: Path) -> None:
+    """Links aside, of which there are the same number."""
+    pool = cloud(500, 256).rows.embeddings
+    sizes = {}
+    for storage in Storage:
+        stored_as(storage, pool).save(tmp_path / storage)
+        sizes[storage] = (tmp_path / storage).stat().st_size
+    assert sizes[Storage.FLOAT16] - sizes[Storage.INT8] == pytest.approx(500 * 256, rel=0.03)
+    assert sizes[Storage.FLOAT32] - sizes[Storage.FLOAT16] == pytest.approx(500 * 512, rel=0.03)
+
+
+def test_a_way_of_storing_that_nobody_writes_is_refused(tmp_path: Path) -> None:
+    """An index of another tool, whose vectors could not be checked."""
+    untyped: Any = faiss
+    index = untyped.IndexHNSWSQ(8, untyped.ScalarQuantizer.QT_bf16, 8, untyped.METRIC_INNER_PRODUCT)
+    faiss.write_index(index, str(tmp_path / "i"))
+    with pytest.raises(DamagedArtefactError, match="is not an HNSW index by inner product"):
+        Hnsw.open(tmp_path / "i")
