@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from evaluation.assembling import own_diversity
 from evaluation.comparing import compared
+from evaluation.drawing import draws
 from evaluation.methods import DECAY_AVERAGES, LAST_PIN, SINGLES, TABLE_4, Method, fused
+from evaluation.oracles import ORACLES
 from evaluation.protocol import Protocol
-from evaluation.running import DIVERSITY, Plan, run
+from evaluation.running import DIVERSITY, ORACLE_STAGE, Plan, run
 from evaluation.worlds import ActionLog
 from model.fusing import FusePolicy
 from process.progress import Reporter
-from tests.evaluation.town import case_of, log_of, setting_of, town
+from tests.evaluation.town import DAY_0, case_of, log_of, setting_of, town
 
 QUIET = Reporter(quiet=True)
 (PLAIN_AVERAGE,) = (method for method in DECAY_AVERAGES if method.lambda_per_day == 0)
@@ -128,6 +130,34 @@ def test_perplexities_that_are_measured_together_are_told_apart(tmp_path: Path) 
         return [float(values[method.key][0, RECALL]) for method in methods]
 
     assert recalls(near, even) == [*recalls(near), *recalls(even)] == [1, 0]
+
+
+def test_interleaved_shares_that_are_measured_together_are_told_apart(tmp_path: Path) -> None:
+    """Spread evenly, the east's three actions take every place by score; by turns 13 has one."""
+    log = log_of(*((0, 0, day, True) for day in (-4, -3, -2)), (0, 12, -1, True), (0, 13, 0.5, True))
+    methods = tuple(
+        fused(FusePolicy(n_representatives=2, perplexity=400.0, fused_share=share)) for share in (1.0, 0.0)
+    )
+    plan = Plan(name="validation", period="validation", methods=(), fused=methods)
+    values = run(plan, setting_of(town(log), tmp_path), QUIET).values
+    assert [values[method.key][0, RECALL] for method in methods] == [0, 1]
+
+
+def test_a_refilled_answer_is_averaged_over_the_first_draws(tmp_path: Path) -> None:
+    """Five of twenty: 13 is found in those that draw the west."""
+    of_one = replace(REFILLED, e=1, lambda_per_day=0.0)
+    drawn = draws(np.array([3.0, 1.0]), 1, 20, np.random.default_rng((0, DAY_0, 1)))[:5, 0]
+    found = values_of(APART, tmp_path, of_one, n_seeds=20)[of_one.key][0, RECALL]
+    assert 0 < found == pytest.approx(drawn.mean())
+
+
+def test_an_oracle_takes_the_nearest_embedding(tmp_path: Path) -> None:
+    """East, then west, then 1 beside the east: the newest pin is wrong, the average of both nowhere near."""
+    log = log_of((0, 0, -2, True), (0, 12, -1, True), (0, 1, 0.5, True))
+    plan = Plan(name="validation", period="validation", methods=(), with_oracles=True)
+    values = run(plan, setting_of(town(log), tmp_path), QUIET).values
+    found = {key: values[f"{ORACLE_STAGE}.{key}"][0].tolist() for key in ORACLES}
+    assert (found["last-pin"], found["k-means-oracle"], found["oracle"]) == ([0, 0], [1, 1], [1, 1])
 
 
 def test_diversity_is_that_of_the_answer(tmp_path: Path) -> None:
