@@ -106,7 +106,7 @@ class Hnsw:
         self._index.train(np.stack([low, high]))
 
     def holds(self, first: int, vectors: NDArray[np.float16]) -> NDArray[np.bool_]:
-        """Whether rows `first`, `first + 1`, ... store these vectors [n, d], as near as they can: bool [n]."""
+        """Whether rows `first`, `first + 1`, ... store these vectors [n, d] as near as they can: bool [n]."""
         off = np.abs(self._index.reconstruct_n(first, len(vectors)) - vectors.astype(np.float32))
         close: NDArray[np.bool_] = (off <= self._tolerance()).all(axis=1)
         return close
