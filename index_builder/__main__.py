@@ -2,9 +2,11 @@
 
 import sys
 
+from index_builder.adding import run_add
 from index_builder.bootstrap import run_build, run_list, run_prune, run_rollback, run_verify
 from index_builder.errors import IndexBuilderError
 from index_builder.settings import (
+    AddSettings,
     BlockedSettings,
     BlockSettings,
     BuildSettings,
@@ -24,6 +26,7 @@ def program() -> Program:
     program = Program("index_builder", expected=(IndexBuilderError, StorageError))
     program.describe("Pins in, a published and verified nearest-neighbour artefact out.")
     program.command("build", BuildSettings, run_build)
+    program.command("add", AddSettings, run_add)
     program.command("verify", VerifySettings, run_verify)
     program.command("list", ListSettings, run_list)
     program.command("rollback", RollbackSettings, run_rollback)

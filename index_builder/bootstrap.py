@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from index_builder.adding import carried_over, side_verified
 from index_builder.build import BuildPolicy, build
 from index_builder.errors import UsageError
 from index_builder.hnsw import HnswParameters
@@ -35,14 +36,16 @@ def run_build(settings: BuildSettings) -> None:
         policy=_policy(settings, source),
         reporter=Reporter(),
     )
-    print(summary(built))
+    print("\n".join(filter(None, [summary(built), carried_over(settings.out)])))
     if settings.keep is not None:
         print(pruned(pin_versions(settings.out).prune(settings.keep)))
 
 
 def run_verify(settings: VerifySettings) -> None:
     """Check a version and say that it is good; what is wrong is raised."""
-    print(verified(verify_version(settings.pins, settings.version)))
+    good = verified(verify_version(settings.pins, settings.version))
+    side = side_verified(settings.pins) if settings.version is None else ""
+    print("\n".join(filter(None, [good, side])))
 
 
 def run_list(settings: ListSettings) -> None:

@@ -81,6 +81,32 @@ class BuildSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddSettings:
+    """Put new pins beside the live version, without a build. The next build takes in those its input has."""
+
+    to: Versions
+    pins: Annotated[
+        Path | None,
+        setting(
+            "Parquet file (or folder) of the new pins, of the artefact's embedding space. Left out, the pins "
+            "added before are put beside the live version, as after a rollback.",
+            env="PINS_FILE",
+            metavar="FILE",
+        ),
+    ] = None
+    max_reject_share: Annotated[
+        float,
+        setting("Stop when more than this share of the rows is bad.", env="MAX_REJECT_SHARE", low=0, high=1),
+    ] = 0.05
+    rejects: Annotated[
+        Path | None,
+        setting(
+            "Lists the bad rows; default: rejects-added.jsonl in --to.", env="PINS_REJECTS", metavar="FILE"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class VerifySettings:
     """Check a version down to every id, vector and golden query."""
 

@@ -12,8 +12,16 @@ from storage.pins.columns import Columns
 NO_ROW = -1
 
 
-class Pins(Protocol):
-    """All valid pins of one version, by row. Rows below `n_indexed` are the refined pool.
+class Vectors(Protocol):
+    """Unit vectors by row: an array, or several that are read as one."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.float16]:
+        """float16 [r, d]: a copy of the rows."""
+        ...
+
+
+class PinView(Protocol):
+    """Pins by row, of one version or of several that are read as one. Candidates stand for themselves.
 
     Immutable and safe for any number of threads.
     """
@@ -35,11 +43,11 @@ class Pins(Protocol):
 
     @property
     def n_indexed(self) -> int:
-        """Pins in the index: rows 0 to n_indexed - 1."""
+        """How many are candidates."""
         ...
 
     @property
-    def embeddings(self) -> NDArray[np.float16]:
+    def embeddings(self) -> Vectors:
         """float16 [n_pins, d], unit norm, read-only."""
         ...
 
@@ -105,4 +113,13 @@ class Pins(Protocol):
             Cosines float32 [nq, k], descending, and rows int64 [nq, k]; at the end NO_ROW, with a cosine of
             -1, where fewer were met.
         """
+        ...
+
+
+class Pins(PinView, Protocol):
+    """All valid pins of one version. Rows 0 to n_indexed - 1 are the refined pool: its candidates."""
+
+    @property
+    def embeddings(self) -> NDArray[np.float16]:
+        """float16 [n_pins, d], unit norm, read-only."""
         ...

@@ -1,0 +1,148 @@
+"""New pins between builds: put beside the live version at once, and left there until a build holds them."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from index_builder.errors import UsageError
+from index_builder.hnsw import HnswParameters, build_hnsw
+from index_builder.placing import Added, added_before, newly_added, nothing_added, place
+from index_builder.reading import ValidPins
+from process.progress import Reporter
+from storage.errors import PublishError, PublishLockedError
+from storage.manifests import Manifest
+from storage.pins.artefact import PinArtefact
+from storage.pins.joined import JoinedPins
+from storage.pins.port import NO_ROW
+from storage.pins.side import EXACT_UP_TO, Side, SideRows, has_side, side_versions, write_side
+from storage.publishing import Published
+
+_HNSW = HnswParameters(m=16, ef_construction=128)
+"""Lighter than a build's: it is made anew at every `add`, and only candidates of a few per cent are in it."""
+
+_KEEP_VERSIONS = 3
+_WAIT_S, _LOOK_AGAIN_S = 120.0, 0.5
+
+
+@dataclass(slots=True, kw_only=True)
+class SideChange:
+    """What became of the pins that were added, now and before.
+
+    Attributes:
+        published: The live side.
+        rows: What it holds.
+        new: Pins that came with this call.
+        already_in_main: Those of the input that the artefact holds.
+        already_added: Those of the input that were added before.
+        folded_in: Pins added before that the artefact now holds: they are no longer beside it.
+        left_behind: Pins added before, of another embedding space: they stand beside nothing.
+    """
+
+    published: Published = field(init=False)
+    rows: SideRows = field(init=False)
+    new: int = 0
+    already_in_main: int = 0
+    already_added: int = 0
+    folded_in: int = 0
+    left_behind: int = 0
+
+
+def add(root: Path, pins: ValidPins, reporter: Reporter) -> SideChange:
+    """Put pins beside the live version of the artefact under `root`, with those added before.
+
+    Raises:
+        UsageError: The pins are of another dimension than the artefact's.
+        StorageError: There is no artefact, what was added before cannot be read, or nothing can be written;
+            the live side still is what it was.
+    """
+    return _republish(root, newly_added(pins), reporter)
+
+
+def stand_beside_live(root: Path, reporter: Reporter) -> SideChange | None:
+    """Put what was added before beside the version that is live now; None when nothing ever was.
+
+    Pins that the version holds are dropped from the side: they are in the build.
+    """
+    return _waiting(lambda: _republish(root, None, reporter)) if has_side(root) else None
+
+
+def verify_side(root: Path) -> Side | None:
+    """Check the live side, and that it stands beside the live version; None when nothing was ever added.
+
+    Raises:
+        ArtefactError: Says exactly what is wrong.
+    """
+    if not has_side(root):
+        return None
+    side = Side.open(root)
+    with closing(PinArtefact.open(root, checksums=False)) as main:
+        JoinedPins(main, side)
+    return side
+
+
+def _republish(root: Path, new: Added | None, reporter: Reporter) -> SideChange:
+    change = SideChange()
+    folder = side_versions(root)
+
+    def write(draft: Path) -> Manifest:
+        # Here one process at a time reads what is live and replaces it: no two can add past each other.
+        with closing(PinArtefact.open(root, checksums=False)) as main:
+            change.rows = place(_wanted(root, main, new, change), main, reporter)
+        rows = change.rows
+        index = build_hnsw(rows.pool, _HNSW, reporter) if rows.n_indexed > EXACT_UP_TO else None
+        return write_side(draft, rows, index)
+
+    change.published = folder.publish(write)
+    # Old versions can wait for the next to be added.
+    with suppress(PublishError):
+        folder.prune(_KEEP_VERSIONS)
+    return change
+
+
+def _wanted(root: Path, main: PinArtefact, new: Added | None, change: SideChange) -> Added:
+    """What was added before and is not yet in the artefact, and then what is new."""
+    before = _before(root, main, change)
+    in_main = main.rows(before.pin_ids) != NO_ROW
+    change.folded_in = int(in_main.sum())
+    waiting = before.take(np.flatnonzero(~in_main))
+    if new is None:
+        return waiting
+    if new.embeddings.shape[1] != main.embedding_space.dimension:
+        raise UsageError(
+            f"nothing was added: the pins have {new.embeddings.shape[1]} dimensions, the artefact is of "
+            f"{main.embedding_space}"
+        )
+    in_main, known = main.rows(new.pin_ids) != NO_ROW, set(waiting.pin_ids)
+    is_added = np.array([pin_id in known for pin_id in new.pin_ids], np.bool_)
+    fresh = new.take(np.flatnonzero(~in_main & ~is_added))
+    change.already_in_main, change.already_added = int(in_main.sum()), int(is_added.sum())
+    change.new = len(fresh)
+    return waiting.followed_by(fresh)
+
+
+def _before(root: Path, main: PinArtefact, change: SideChange) -> Added:
+    """What was added before, if its vectors can be compared with the artefact's."""
+    nothing = nothing_added(main.embedding_space.dimension)
+    if not has_side(root):
+        return nothing
+    rows = Side.open(root).rows
+    if rows.embedding_space != main.embedding_space:
+        change.left_behind = len(rows)
+        return nothing
+    return added_before(rows)
+
+
+def _waiting(publish: Callable[[], SideChange]) -> SideChange:
+    """Publish once whoever is adding pins at this moment has done so."""
+    until_s = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            return publish()
+        except PublishLockedError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(_LOOK_AGAIN_S)

@@ -1,0 +1,76 @@
+"""The `add` command, and what builds and checks say of the pins that were added."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from index_builder.add import SideChange, add, stand_beside_live, verify_side
+from index_builder.errors import UsageError
+from index_builder.reading import read_pins
+from index_builder.settings import AddSettings
+from process.progress import Reporter
+from process.showing import fact_lines, shown_version
+from storage.pins.artefact import pin_versions
+from storage.pins.side import SIDE
+from storage.rejects import Rejects
+
+_REJECTS = "rejects-added.jsonl"
+
+
+def run_add(settings: AddSettings) -> None:
+    """Put new pins beside the live version; without any, put there what was added before.
+
+    Raises:
+        UsageError: There is nothing to put there, or pins of another dimension.
+        StorageError: The input is bad, or the side cannot be written; what was live still is.
+    """
+    # Before the input is read: that may take long.
+    pin_versions(settings.to).current()
+    if settings.pins is not None:
+        print("\n".join(fact_lines(_added(settings, settings.pins))))
+        return
+    change = stand_beside_live(settings.to, Reporter())
+    if change is None:
+        raise UsageError("nothing was added before: give --pins FILE")
+    print("\n".join(fact_lines(_change_lines(change))))
+
+
+def carried_over(root: Path) -> str:
+    """After a build: put beside the new version what it lacks of the pins added before, and say so."""
+    change = stand_beside_live(root, Reporter())
+    return "" if change is None else "\n".join(fact_lines(_change_lines(change)))
+
+
+def side_verified(root: Path) -> str:
+    """The word that the live side is good; empty where nothing was ever added."""
+    side = verify_side(root)
+    if side is None:
+        return ""
+    n, n_indexed = len(side.rows), side.rows.n_indexed
+    counts = f"{n:,} pins, {n_indexed:,} of them candidates"
+    return f"{SIDE}/{side.version} OK: {counts}, beside {side.rows.beside.version}"
+
+
+def _added(settings: AddSettings, pins: Path) -> Iterator[tuple[str, str]]:
+    with Rejects(settings.rejects or settings.to / _REJECTS) as rejects:
+        valid = read_pins(pins, rejects, Reporter(), max_reject_share=settings.max_reject_share)
+    change = add(settings.to, valid, Reporter())
+    yield "read", f"{valid.n_read:,} rows"
+    for reason, n in sorted(rejects.counts.items()):
+        yield "rejected", f"{n:,} {reason}"
+    if rejects.counts:
+        yield "", f"listed in {rejects.path}"
+    yield "new", f"{change.new:,}"
+    yield "not added", f"{change.already_in_main:,} that the artefact holds"
+    yield "", f"{change.already_added:,} that were added before"
+    yield from _change_lines(change)
+
+
+def _change_lines(change: SideChange) -> Iterator[tuple[str, str]]:
+    n, n_indexed = len(change.rows), change.rows.n_indexed
+    if change.folded_in:
+        yield "folded in", f"{change.folded_in:,} added before are in the artefact now"
+    if change.left_behind:
+        yield "left behind", f"{change.left_behind:,} added before, of another embedding space: add them anew"
+    yield "beside it", f"{n:,} pins, {n_indexed:,} of them candidates"
+    yield "artefact", change.rows.beside.version
+    yield "side", shown_version(change.published.version, already_live=change.published.already_live)

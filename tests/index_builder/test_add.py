@@ -1,0 +1,172 @@
+"""New pins between builds, as a person adds them: pins on a circle, an id its angle."""
+
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index_builder.__main__ import program
+from storage import publication
+from storage.errors import DamagedArtefactError
+from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.joined import JoinedPins
+from storage.pins.port import NO_ROW
+from storage.pins.side import Side, side_versions
+from tests.index_builder.tables import write, write_circle
+from tests.index_builder.test_takedown import Terminal
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
+
+
+@pytest.fixture
+def root(run: Terminal, tmp_path: Path) -> Path:
+    """An artefact of pins 0N, 90N and 180N, of the space s."""
+    return build(run, tmp_path, [0, 90, 180])
+
+
+def build(run: Terminal, tmp_path: Path, angles: list[float]) -> Path:
+    path = write_circle(tmp_path / "p.parquet", angles)
+    assert run("build", "--pins", path, "--embedding-space", "s", "--out", tmp_path / "a") == 0, run.err
+    return tmp_path / "a"
+
+
+def add(run: Terminal, root: Path, angles: list[float], **columns: object) -> None:
+    path = write_circle(root.parent / "new.parquet", angles, **columns)
+    assert run("add", "--pins", path, "--to", root) == 0, run.err
+
+
+def representatives(root: Path) -> dict[str, str | None]:
+    """Who stands for each added pin."""
+    with closing(PinArtefact.open(root)) as main:
+        side = Side.open(root)
+        joined = JoinedPins(main, side)
+        rows = joined.representatives[main.n_pins :]
+        return {
+            pin_id: None if row == NO_ROW else joined.pin_ids(np.array([row]))[0]
+            for pin_id, row in zip(side.rows.pin_ids, rows.tolist(), strict=True)
+        }
+
+
+def test_add(run: Terminal, root: Path) -> None:
+    """A new pin is a candidate unless a pin of the artefact, or one added before it, is near it."""
+    add(run, root, [45, 91, 46])
+    assert representatives(root) == {"45N": "45N", "91N": "90N", "46N": "45N"}
+    assert Side.open(root).rows.n_indexed == 1
+    assert "3 pins, 1 of them candidates" in run.out
+
+
+def test_low_quality_is_no_candidate(run: Terminal, root: Path) -> None:
+    """A pin below the artefact's threshold of quality is known, and stood for where one is near."""
+    add(run, root, [45, 46, 300], quality=[0.9, 0.1, 0.1])
+    assert representatives(root) == {"45N": "45N", "46N": "45N", "300N": None}
+
+
+def test_adding_again(run: Terminal, root: Path) -> None:
+    """The same file once more changes nothing, and later pins come beside the earlier ones."""
+    add(run, root, [45])
+    first = side_versions(root).current()
+    add(run, root, [45])
+    assert "1 that were added before" in run.out
+    assert "nothing was written" in run.out
+    assert side_versions(root).current() == first
+    add(run, root, [46, 270])
+    assert representatives(root) == {"45N": "45N", "270N": "270N", "46N": "45N"}
+
+
+def test_pins_of_the_artefact_are_not_added(run: Terminal, root: Path) -> None:
+    """An id that the artefact holds keeps the vector that it has there, and is counted."""
+    add(run, root, [90, 45])
+    assert "1 that the artefact holds" in run.out
+    assert list(representatives(root)) == ["45N"]
+
+
+def test_the_next_build_takes_pins_in(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """Added pins that the build's input holds are no longer beside it; the others stay, beside the new."""
+    add(run, root, [45, 46, 270])
+    build(run, tmp_path, [0, 46, 90, 180])
+    assert "1 added before are in the artefact now" in run.out
+    assert representatives(root) == {"270N": "270N", "45N": "46N"}
+    assert Side.open(root).rows.beside.version == pin_versions(root).current()
+
+
+def test_a_build_with_all_added_pins_leaves_none(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """The side is empty then, and says beside which version."""
+    add(run, root, [45])
+    build(run, tmp_path, [0, 45, 90, 180])
+    assert representatives(root) == {}
+
+
+def test_after_a_rollback(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """A side beside another version is no good side; `add` without pins puts it beside the live one."""
+    add(run, root, [45])
+    build(run, tmp_path, [0, 90, 180, 200])
+    assert run("rollback", "--pins", root) == 0
+    assert run("verify", "--pins", root) == 1
+    assert "python -m index_builder add --to DIR" in run.err
+    assert run("add", "--to", root) == 0
+    assert representatives(root) == {"45N": "45N"}
+    assert run("verify", "--pins", root) == 0
+    assert "1 pins, 1 of them candidates, beside 000001" in run.out
+
+
+def test_damage_is_found(run: Terminal, root: Path) -> None:
+    """A side whose bytes are not what was published is refused, by `verify` and by the next `add`."""
+    add(run, root, [45])
+    path = side_versions(root).folder() / "embeddings.npy"
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(DamagedArtefactError, match="does not match its checksum"):
+        Side.open(root)
+    assert run("verify", "--pins", root) == 1
+    new = write_circle(root.parent / "new.parquet", [270])
+    assert run("add", "--pins", new, "--to", root) == 1
+    assert "does not match its checksum" in run.err
+
+
+@pytest.mark.parametrize("at", range(len(publication.PREPARE) + len(publication.COMMIT)))
+def test_a_crash_at_any_step(run: Terminal, root: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """Whenever `add` dies, the side is whole, of before or after; once more, and all pins are there."""
+    add(run, root, [45])
+
+    def die(_: object) -> None:
+        raise KeyboardInterrupt
+
+    prepare, commit = publication.PREPARE, publication.COMMIT
+    steps: list[Callable[..., None]] = [*prepare, *commit]
+    steps[at] = die
+    monkeypatch.setattr(publication, "PREPARE", tuple(steps[: len(prepare)]))
+    monkeypatch.setattr(publication, "COMMIT", tuple(steps[len(prepare) :]))
+    new = write_circle(root.parent / "new.parquet", [270])
+    arguments = ["add", "--pins", str(new), "--to", str(root)]
+    with suppress(KeyboardInterrupt):
+        program().run(arguments)
+    monkeypatch.undo()
+    assert set(representatives(root)) in ({"45N"}, {"45N", "270N"})
+    assert program().run(arguments) == 0
+    assert set(representatives(root)) == {"45N", "270N"}
+
+
+def test_usage(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """What cannot be added is refused by its reason, and nothing is published."""
+    assert run("add", "--to", root) == 1
+    assert "nothing was added before: give --pins FILE" in run.err
+    other = write(tmp_path / "d3.parquet", pin_id=["a"], embedding=[[1.0, 0.0, 0.0]])
+    assert run("add", "--pins", other, "--to", root) == 1
+    assert "the pins have 3 dimensions, the artefact is of s (2 dimensions)" in run.err
+    assert run("add", "--pins", other, "--to", tmp_path / "nowhere") == 1
+    assert "is not a folder that exists" in run.err
+    assert not (root / "side" / "CURRENT").exists()
+
+
+def test_another_embedding_space(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """Vectors of another space cannot be compared: those pins stay behind, and that is said."""
+    add(run, root, [45])
+    path = write_circle(tmp_path / "p.parquet", [0, 90])
+    assert run("build", "--pins", path, "--embedding-space", "t", "--out", root) == 0
+    assert "1 added before, of another embedding space" in run.out
+    assert representatives(root) == {}
