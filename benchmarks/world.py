@@ -8,6 +8,7 @@ from model.fusing import FusePolicy
 from model.interests import Interests, Representatives
 from model.parameters import Parameters
 from server.candidate_cache import CandidateCache
+from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
 from server.profiles import ProfileSource
 from server.recommending import Recommender
@@ -61,11 +62,13 @@ def recommender_of(pins: InMemoryPins, *, n_medoids: int) -> Recommender:
         seen={USER: hash_ids(pins.pin_ids(np.arange(0, N_INTERESTS * PINS_A_THEME, 25)[:N_SEEN]))},
     )
     cache = CandidateCache(_CACHE_BYTES)
+    retrieval = Retrieval(pins, cache, ef_search=256, perplexity=FusePolicy().perplexity, metrics=metrics)
     return Recommender(
         pins=pins,
         profiles=ProfileSource(profiles, pins, metrics),
         sampler=Sampler(np.random.default_rng(0)),
-        retrieval=Retrieval(pins, cache, ef_search=256, perplexity=FusePolicy().perplexity, metrics=metrics),
+        retrieval=retrieval,
+        filtering=FilteredRetrieval(pins, retrieval, ef_search=256, metrics=metrics),
         metrics=metrics,
         popular=None,
         clock=lambda: _NOW_S,

@@ -9,6 +9,7 @@ from prometheus_client.core import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateCache, CandidateList
+from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
@@ -54,17 +55,19 @@ def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -
 
     source = ProfileSource(profiles, pins, metrics, blocked)
     _warm_up(pins, source, settings.ef_search)
+    retrieval = Retrieval(
+        pins,
+        cache,
+        ef_search=settings.ef_search,
+        perplexity=batch.parameters.fusing.perplexity,
+        metrics=metrics,
+    )
     recommender = Recommender(
         pins=pins,
         profiles=source,
         sampler=Sampler(np.random.default_rng()),
-        retrieval=Retrieval(
-            pins,
-            cache,
-            ef_search=settings.ef_search,
-            perplexity=batch.parameters.fusing.perplexity,
-            metrics=metrics,
-        ),
+        retrieval=retrieval,
+        filtering=FilteredRetrieval(pins, retrieval, ef_search=settings.ef_search, metrics=metrics),
         metrics=metrics,
         popular=_popular(pins, source, settings.fallback),
         clock=now_s,

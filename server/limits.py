@@ -21,6 +21,8 @@ class Limits:
     recent_pins: int = 200
     batch_users: int = 1_000
     described_pins: int = 1_000
+    filter_conditions: int = 16
+    filter_values: int = 200
     told_violations: int = 10
 
 

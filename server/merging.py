@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from model.exclusion import not_excluded
 from model.merging import Merged, interleave
 from server.candidate_cache import CandidateList
+from server.passing import PassingRows
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
 
 
@@ -47,12 +48,14 @@ class Filters:
         excluded: int64 [x], representative rows: a near-duplicate never returns as its twin.
         min_score: Least cosine, None for no bound.
         blocked: What nobody may be shown.
+        passing: The only ones that may come back, None for all.
     """
 
     representatives: NDArray[np.int32]
     excluded: NDArray[np.int64]
     min_score: float | None
     blocked: BlockedRows = NO_ROWS_BLOCKED
+    passing: PassingRows | None = None
 
     def allowed_in_each(self, lists: Sequence[CandidateList]) -> list[NDArray[np.int64]]:
         """The positions of each list that may come back, in order."""
@@ -60,6 +63,8 @@ class Filters:
         keep = not_excluded(rows, self.representatives, self.excluded)
         if self.blocked.mask is not None:
             keep &= ~self.blocked.mask[rows]
+        if self.passing is not None:
+            keep &= self.passing.among(rows)
         if self.min_score is not None:
             keep &= np.concatenate([each.scores for each in lists]) >= self.min_score
         ends = np.cumsum([len(each) for each in lists])

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -19,10 +20,18 @@ REASONS: Mapping["pb.AnswerReason.ValueType", str] = {
     pb.ANSWER_REASON_NO_USABLE_INTERESTS: "no_usable_interests",
     pb.ANSWER_REASON_ALL_FILTERED: "all_filtered",
 }
-STAGES = ("profile", "sample", "retrieve", "search", "merge", "fuse", "encode")
+STAGES = ("profile", "sample", "filter", "retrieve", "search", "merge", "fuse", "encode")
 
 _CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5)
+
+
+class FilterMode(StrEnum):
+    """How a filtered list was made."""
+
+    OVER_FETCH = "over_fetch"
+    GRAPH = "graph"
+    EXACT = "exact"
 
 
 @dataclass(slots=True)
@@ -132,6 +141,20 @@ class Metrics:
             "pinnersage_short_answers", "Answers with fewer candidates than asked for.", registry=registry
         )
 
+        filtered = Counter(
+            "pinnersage_filtered_lists",
+            "Lists of filtered requests, by how they were made.",
+            ("mode",),
+            registry=registry,
+        )
+        self._filtered = {mode: filtered.labels(mode.value) for mode in FilterMode}
+        filters = Counter(
+            "pinnersage_filter_lookups",
+            "Filters asked for; of a miss it is computed anew who passes.",
+            ("result",),
+            registry=registry,
+        )
+        self._filter_hits, self._filter_misses = filters.labels("hit"), filters.labels("miss")
         self._blocked = Counter(
             "pinnersage_takedown_candidates",
             "Candidates dropped from lists because they are blocked.",
@@ -202,6 +225,14 @@ class Metrics:
     def count_joins(self, joins: int) -> None:
         """Count misses that waited for another call's search."""
         self._joins.inc(joins)
+
+    def count_filter(self, *, known: bool) -> None:
+        """Count a filter asked for, and whether it was known who passes."""
+        (self._filter_hits if known else self._filter_misses).inc()
+
+    def count_filtered(self, mode: FilterMode, lists: int) -> None:
+        """Count lists of a filtered request."""
+        self._filtered[mode].inc(lists)
 
     def count_answer(self, reason: "pb.AnswerReason.ValueType") -> None:
         """Count an answer by why it is not an ordinary one, if it is not."""

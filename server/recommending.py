@@ -4,7 +4,7 @@ Interleaved: profile -> sample -> retrieve -> merge. Fused: profile -> retrieve 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
 from server.encoding import encode_list
 from server.errors import NotFoundError
+from server.filtering import FilteredRetrieval
 from server.fusing import Fusion, medoids_by_interest
 from server.merging import Filters, Selection, merge
 from server.metrics import Metrics
@@ -58,6 +59,7 @@ class Recommender:
         profiles: Where users come from.
         sampler: Draws interests.
         retrieval: Fetches candidate lists.
+        filtering: Fetches those of filtered requests.
         metrics: Times the stages, counts the answers.
         popular: What users without interests get; None for nothing.
         clock: Unix seconds UTC, now.
@@ -68,6 +70,7 @@ class Recommender:
     profiles: ProfileSource
     sampler: Sampler
     retrieval: Retrieval
+    filtering: FilteredRetrieval
     metrics: Metrics
     popular: CandidateList | None
     clock: Callable[[], int]
@@ -116,7 +119,7 @@ class Recommender:
         if blocked.among(np.array([row])).any():
             raise NotFoundError(f"pin_id: pin {pin_id!r} is blocked")
         itself = representative_rows(np.array([row]), self.pins.representatives)
-        filters = self._filters(np.union1d(itself, self._excluded(options)), options.min_score, blocked)
+        filters = self._filters(np.union1d(itself, self._excluded(options)), options, blocked)
         retrieved, selection = self._fill([(pin_id, row)], filters, options, deadline)
         return _answer((), retrieved, selection), retrieved[0].cache_hit
 
@@ -137,7 +140,7 @@ class Recommender:
         with self.metrics.stage("sample"):
             sampled = self.sampler.sample(profile.interests.importances, options.max_interests, options.seed)
         medoids = [(profile.interests.medoid_pin_ids[at], int(profile.rows[at])) for at in sampled.tolist()]
-        filters = self._filters(excluded, options.min_score, profile.blocked)
+        filters = self._filters(excluded, options, profile.blocked)
         retrieved, selection = self._fill(medoids, filters, options, deadline)
         return _answer(_describe(profile, sampled, retrieved), retrieved, selection)
 
@@ -153,7 +156,7 @@ class Recommender:
             policy=self.profiles.batch.parameters.fusing,
         )
         themselves = representative_rows(rows, self.pins.representatives)
-        filters = self._filters(np.union1d(excluded, themselves), options.min_score, profile.blocked)
+        filters = self._filters(np.union1d(excluded, themselves), options, profile.blocked)
         retrieved, selection = self._fill_fused(fusion, filters, options, deadline)
         return _answer(_describe_fused(profile, representatives, retrieved), retrieved, selection)
 
@@ -162,7 +165,7 @@ class Recommender:
     ) -> tuple[list[Retrieved], Selection]:
         """Fetch the medoids' lists and merge them; lists that exclusions left short are fetched wider."""
         budget = budget_per_interest(options.max_candidates, len(medoids))
-        retrieved = self._retrieve(medoids, budget, deadline)
+        retrieved = self._retrieve(medoids, budget, filters, deadline)
         while True:
             lists = [each.candidates for each in retrieved]
             with self.metrics.stage("merge"):
@@ -171,9 +174,9 @@ class Recommender:
             if not short:
                 self.metrics.count_candidates(len(selection), options.max_candidates)
                 self.metrics.count_blocked(filters.n_blocked(lists))
-                return retrieved, selection
+                return self._encoded(medoids, retrieved, selection, filters)
             at_least = 1 + max(lists[at].wanted for at in short)
-            wider = self._retrieve([medoids[at] for at in short], at_least, deadline)
+            wider = self._retrieve([medoids[at] for at in short], at_least, filters, deadline)
             for at, each in zip(short, wider, strict=True):
                 retrieved[at] = _wider(retrieved[at], each)
 
@@ -186,7 +189,7 @@ class Recommender:
         """
         medoids = list(zip(fusion.representatives.pin_ids, fusion.rows.tolist(), strict=True))
         k = tier(options.max_candidates)
-        retrieved = self._retrieve(medoids, max(k, SPREAD_OVER), deadline)
+        retrieved = self._retrieve(medoids, max(k, SPREAD_OVER), filters, deadline, with_spread=True)
         while True:
             deadline.check("fuse")
             lists = [each.candidates.first(k) for each in retrieved]
@@ -197,22 +200,47 @@ class Recommender:
                 break
             k = tier(k + 1)
             if k > SPREAD_OVER:
-                retrieved = list(map(_wider, retrieved, self._retrieve(medoids, k, deadline)))
+                further = self._retrieve(medoids, k, filters, deadline, with_spread=True)
+                retrieved = list(map(_wider, retrieved, further))
         self.metrics.count_candidates(len(selection), options.max_candidates)
         self.metrics.count_blocked(filters.n_blocked(lists))
-        return retrieved, selection
+        return self._encoded(medoids, retrieved, selection, filters)
 
-    def _retrieve(self, medoids: list[Medoid], at_least: int, deadline: Deadline) -> list[Retrieved]:
+    def _retrieve(
+        self,
+        medoids: list[Medoid],
+        at_least: int,
+        filters: Filters,
+        deadline: Deadline,
+        *,
+        with_spread: bool = False,
+    ) -> list[Retrieved]:
         with self.metrics.stage("retrieve"):
-            return self.retrieval.fetch(medoids, at_least=at_least, deadline=deadline)
+            if filters.passing is None:
+                return self.retrieval.fetch(medoids, at_least=at_least, deadline=deadline)
+            return self.filtering.fetch(
+                medoids, filters.passing, at_least=at_least, with_spread=with_spread, deadline=deadline
+            )
+
+    def _encoded(
+        self, medoids: list[Medoid], retrieved: list[Retrieved], selection: Selection, filters: Filters
+    ) -> tuple[list[Retrieved], Selection]:
+        """Lists with the bytes of what was selected: those of filtered requests have none yet."""
+        if filters.passing is None:
+            return retrieved, selection
+        return self.filtering.encoded(medoids, retrieved, selection)
 
     def _excluded(self, options: Options) -> NDArray[np.int64]:
         """int64 [x]: the caller's exclusions, by representative."""
         return representative_rows(self.pins.rows(options.exclude_pin_ids), self.pins.representatives)
 
-    def _filters(self, excluded: NDArray[np.int64], min_score: float | None, blocked: BlockedRows) -> Filters:
+    def _filters(self, excluded: NDArray[np.int64], options: Options, blocked: BlockedRows) -> Filters:
         return Filters(
-            representatives=self.pins.representatives, excluded=excluded, min_score=min_score, blocked=blocked
+            representatives=self.pins.representatives,
+            excluded=excluded,
+            min_score=options.min_score,
+            blocked=blocked,
+            passing=self.filtering.passing(options.where),
         )
 
     def _fall_back(
@@ -221,7 +249,7 @@ class Recommender:
         if not self.popular:
             return Recommendation(reason=reason)
         # A popular pin has no cosine to anything: min_score does not apply.
-        filters = self._filters(excluded, None, self.blocked())
+        filters = self._filters(excluded, replace(options, min_score=None), self.blocked())
         selection = merge(
             [self.popular], filters, budget=options.max_candidates, max_candidates=options.max_candidates
         )

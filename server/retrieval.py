@@ -73,6 +73,10 @@ class Retrieval:
         lists = found | (self._fetch_missing(missing, tier(at_least), deadline) if missing else {})
         return [Retrieved(lists[row], row in found) for _, row in medoids]
 
+    def cached(self, medoids: Sequence[Medoid]) -> dict[int, Retrieved]:
+        """The lists that are in the cache, as wide as they are, by the medoid's row; nothing is searched."""
+        return {row: Retrieved(entry, True) for row, entry in self._cached(medoids, 0).items()}
+
     def _cached(self, medoids: Sequence[Medoid], at_least: int) -> Lists:
         entries = {row: self._cache.get(self._key(pin_id), at_least) for pin_id, row in medoids}
         return {row: entry for row, entry in entries.items() if entry is not None}

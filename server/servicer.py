@@ -13,6 +13,7 @@ from server.answers import (
 from server.calls import Call
 from server.encoding import batch_messages, encode_user_result
 from server.errors import NotFoundError
+from server.filter_validation import Kinds
 from server.limits import LIMITS
 from server.recommending import Recommendation, Recommender
 from server.validation import (
@@ -40,12 +41,12 @@ class Servicer:
 
     def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
         """Recommend for one user."""
-        user_id, options = validate_recommend(request, self._merge_policy)
+        user_id, options = validate_recommend(request, self._merge_policy, self._kinds)
         return self._encode(self._recommender.for_user(user_id, options, call.deadline), options, call)
 
     def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
         """Recommend from recent pins."""
-        actions, options = validate_recommend_for_pins(request, self._merge_policy)
+        actions, options = validate_recommend_for_pins(request, self._merge_policy, self._kinds)
         recommendation, unknown_pins = self._recommender.for_pins(actions, options, call.deadline)
         with self._recommender.metrics.stage("encode"):
             return encode_recommendation_for_pins(
@@ -58,7 +59,7 @@ class Servicer:
 
     def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
         """Recommend for many users, streamed back in order."""
-        user_ids, options = validate_recommend_batch(request, self._merge_policy)
+        user_ids, options = validate_recommend_batch(request, self._merge_policy, self._kinds)
         answers = self._recommender.for_users(user_ids, options, call.deadline)
         results = (
             encode_user_result(user_id, self._encode(answer, options, call))
@@ -68,7 +69,7 @@ class Servicer:
 
     def similar_pins(self, request: pb.SimilarPinsRequest, call: Call) -> bytes:
         """The neighbours of one pin."""
-        pin_id, options = validate_similar_pins(request)
+        pin_id, options = validate_similar_pins(request, self._kinds)
         recommendation, cache_hit = self._recommender.similar(pin_id, options, call.deadline)
         with self._recommender.metrics.stage("encode"):
             return encode_similar(
@@ -108,6 +109,10 @@ class Servicer:
                 version=self._version,
                 request_id=call.request_id,
             )
+
+    @property
+    def _kinds(self) -> Kinds:
+        return self._recommender.pins.columns.kinds
 
     @property
     def _version(self) -> str:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.errors import InvalidRequestError, Violation
+from server.filter_validation import EARLIEST_S, LATEST_S, Kinds, read_filter
 from server.limits import LIMITS
+from storage.pins.filters import Filter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class Options:
         seed: For a repeatable sample; None for a fresh one.
         min_score: Least cosine of a candidate; None for no bound.
         merge_policy: How lists become one answer: never UNSPECIFIED.
+        where: Which pins may be candidates; None for all.
     """
 
     max_candidates: int = LIMITS.default_candidates
@@ -28,6 +31,7 @@ class Options:
     seed: int | None = None
     min_score: float | None = None
     merge_policy: "pb.MergePolicy.ValueType" = pb.MERGE_POLICY_INTERLEAVED
+    where: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,6 @@ class RecentAction:
 
 
 _WithOptions = pb.RecommendRequest | pb.RecommendForPinsRequest | pb.RecommendBatchRequest
-
-
-# Timestamp's own range: the years 1 to 9999. Times in milliseconds lie far beyond it.
-_EARLIEST_S, _LATEST_S = -62_135_596_800, 253_402_300_799
 
 
 class _Findings:
@@ -82,7 +82,7 @@ class _Findings:
             self.add(field, f"is {value}; a cosine lies in -1 to 1")
 
     def check_time(self, field: str, unix_s: int) -> None:
-        if not _EARLIEST_S <= unix_s <= _LATEST_S:
+        if not EARLIEST_S <= unix_s <= LATEST_S:
             self.add(field, f"is {unix_s} seconds from 1970: outside the years 1 to 9999")
 
     def raise_if_any(self) -> None:
@@ -93,26 +93,27 @@ class _Findings:
 
 
 def validate_recommend(
-    request: pb.RecommendRequest, default_policy: "pb.MergePolicy.ValueType"
+    request: pb.RecommendRequest, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds
 ) -> tuple[str, Options]:
     """The user and the options of Recommend.
 
     Args:
         request: As it came.
         default_policy: The merge policy of requests that name none.
+        kinds: The filter columns of the artefact.
 
     Raises:
         InvalidRequestError: With every violation.
     """
     findings = _Findings()
     findings.check_id("user_id", request.user_id)
-    options = _options(request, default_policy, findings)
+    options = _options(request, default_policy, kinds, findings)
     findings.raise_if_any()
     return request.user_id, options
 
 
 def validate_recommend_for_pins(
-    request: pb.RecommendForPinsRequest, default_policy: "pb.MergePolicy.ValueType"
+    request: pb.RecommendForPinsRequest, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds
 ) -> tuple[list[RecentAction], Options]:
     """The recent pins and the options of RecommendForPins."""
     findings = _Findings()
@@ -120,7 +121,7 @@ def validate_recommend_for_pins(
     for at, pin in enumerate(request.pins[: LIMITS.recent_pins + 1]):
         findings.check_id(f"pins[{at}].pin_id", pin.pin_id)
         findings.check_time(f"pins[{at}].action_time", pin.action_time.seconds)
-    options = _options(request, default_policy, findings)
+    options = _options(request, default_policy, kinds, findings)
     findings.raise_if_any()
     return [
         RecentAction(pin.pin_id, pin.action_time.seconds if pin.HasField("action_time") else None)
@@ -129,29 +130,31 @@ def validate_recommend_for_pins(
 
 
 def validate_recommend_batch(
-    request: pb.RecommendBatchRequest, default_policy: "pb.MergePolicy.ValueType"
+    request: pb.RecommendBatchRequest, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds
 ) -> tuple[list[str], Options]:
     """The users and the options of RecommendBatch."""
     findings = _Findings()
     findings.check_ids("user_ids", request.user_ids, at_least=1, at_most=LIMITS.batch_users)
-    options = _options(request, default_policy, findings)
+    options = _options(request, default_policy, kinds, findings)
     findings.raise_if_any()
     return list(request.user_ids), options
 
 
-def validate_similar_pins(request: pb.SimilarPinsRequest) -> tuple[str, Options]:
+def validate_similar_pins(request: pb.SimilarPinsRequest, kinds: Kinds) -> tuple[str, Options]:
     """The pin and the options of SimilarPins."""
     findings = _Findings()
     findings.check_id("pin_id", request.pin_id)
     findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
     max_candidates = _max_candidates(request, findings)
     min_score = _min_score(request, findings)
+    where = _where(request, kinds, findings)
     findings.raise_if_any()
     return request.pin_id, Options(
         max_candidates=max_candidates,
         max_interests=1,
         exclude_pin_ids=request.exclude_pin_ids,
         min_score=min_score,
+        where=where,
     )
 
 
@@ -172,7 +175,7 @@ def validate_get_pins(request: pb.GetPinsRequest) -> list[str]:
 
 
 def _options(
-    request: _WithOptions, default_policy: "pb.MergePolicy.ValueType", findings: _Findings
+    request: _WithOptions, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds, findings: _Findings
 ) -> Options:
     findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
     merge_policy = _merge_policy(request, default_policy, findings)
@@ -184,6 +187,7 @@ def _options(
         seed=request.seed if request.HasField("seed") else None,
         min_score=_min_score(request, findings),
         merge_policy=merge_policy,
+        where=_where(request, kinds, findings),
     )
 
 
@@ -210,6 +214,10 @@ def _max_interests(
             "or set merge_policy to MERGE_POLICY_INTERLEAVED",
         )
     return request.max_interests
+
+
+def _where(request: _WithOptions | pb.SimilarPinsRequest, kinds: Kinds, findings: _Findings) -> Filter | None:
+    return read_filter(request.filter, kinds, findings.add) if request.HasField("filter") else None
 
 
 def _max_candidates(request: _WithOptions | pb.SimilarPinsRequest, findings: _Findings) -> int:

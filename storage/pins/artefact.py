@@ -176,7 +176,7 @@ def _index(path: Path, n: int, d: int, storage: str) -> Hnsw:
 def _columns(path: Path, manifest: PinManifest) -> Columns:
     if not manifest.filter_columns:
         return NO_COLUMNS
-    columns = Columns.open(path, manifest.counts.pins)
+    columns = Columns.open(path, manifest.counts.pins, manifest.counts.indexed)
     if tuple(columns.kinds) != manifest.filter_columns:
         found, expected = ", ".join(columns.kinds), ", ".join(manifest.filter_columns)
         raise DamagedArtefactError(f"{path} holds {found}, its manifest says {expected}. Build again.")

@@ -27,17 +27,19 @@ class Columns:
 
     Args:
         columns: By name, each of n values: encoded texts, int64 seconds or booleans, as `encoded` has them.
+        n_indexed: How many of the first pins can be candidates.
     """
 
-    def __init__(self, columns: Mapping[str, Column]) -> None:
+    def __init__(self, columns: Mapping[str, Column], n_indexed: int) -> None:
+        self.n_indexed = n_indexed
         self._columns = dict(columns)
         self.kinds: Mapping[str, ColumnKind] = MappingProxyType(
             {name: _kind(column.type) for name, column in columns.items()}
         )
 
     @classmethod
-    def open(cls, path: Path, n: int) -> "Columns":
-        """Map the file of the columns of n pins.
+    def open(cls, path: Path, n: int, n_indexed: int) -> "Columns":
+        """Map the file of the columns of n pins, of which the first `n_indexed` can be candidates.
 
         Raises:
             DamagedArtefactError: It cannot be read, or holds something else.
@@ -46,7 +48,7 @@ class Columns:
             # The arrays keep the map alive: it goes with the last of them.
             batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
             batch.validate(full=True)
-            columns = cls({name: batch[name] for name in batch.schema.names})
+            columns = cls({name: batch[name] for name in batch.schema.names}, n_indexed)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
         if len(batch) != n:
@@ -55,13 +57,13 @@ class Columns:
             )
         return columns
 
-    def passing(self, asked: Filter, n: int) -> NDArray[np.bool_]:
-        """Which of the first n rows meet every condition: bool [n].
+    def passing(self, asked: Filter) -> NDArray[np.bool_]:
+        """Which of the indexed pins meet every condition: bool [n_indexed].
 
         Args:
             asked: Of columns that are here, each of the kind that its condition is for.
-            n: At most all rows.
         """
+        n = self.n_indexed
         meets = np.ones(n, np.bool_)
         for condition in asked.conditions:
             column = self._columns[condition.column].slice(0, n)
@@ -71,16 +73,16 @@ class Columns:
         return meets
 
 
-NO_COLUMNS = Columns({})
+NO_COLUMNS = Columns({}, 0)
 
 
-def encoded(columns: Mapping[str, Column]) -> Columns:
+def encoded(columns: Mapping[str, Column], n_indexed: int) -> Columns:
     """Columns as the file holds them, from texts (large_string), int64 Unix seconds and booleans.
 
     Raises:
         ValueError: A column is of another type.
     """
-    return Columns({name: _encoded(column) for name, column in columns.items()})
+    return Columns({name: _encoded(column) for name, column in columns.items()}, n_indexed)
 
 
 def write_columns(path: Path, columns: Mapping[str, Column]) -> None:

@@ -50,7 +50,7 @@ class InMemoryPins:
         self.representatives = _read_only(
             np.arange(n, dtype=np.int32) if representatives is None else np.array(representatives, np.int32)
         )
-        self.columns = encoded(columns) if columns else NO_COLUMNS
+        self.columns = encoded(columns, self.n_indexed) if columns else NO_COLUMNS
         self._pin_ids = tuple(pin_ids)
         self._titles = ("",) * n if titles is None else tuple(titles)
         self._row_of = {pin_id: row for row, pin_id in enumerate(pin_ids)}

@@ -8,6 +8,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import CallCancelledError, DeadlineExpiredError
+from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
 from server.profiles import ProfileSource
 from server.recommending import Recommender
@@ -43,11 +44,13 @@ def test_no_stage_begins_for_a_caller_who_gave_up() -> None:
 def make_recommender() -> Recommender:
     """The stages over the test world."""
     pins, metrics = make_pins(), Metrics(CollectorRegistry())
+    retrieval = Retrieval(pins, CandidateCache(1_000_000), ef_search=64, perplexity=325.0, metrics=metrics)
     return Recommender(
         pins=pins,
         profiles=ProfileSource(default_people().store(), pins, metrics),
         sampler=Sampler(np.random.default_rng(1)),
-        retrieval=Retrieval(pins, CandidateCache(1_000_000), ef_search=64, perplexity=325.0, metrics=metrics),
+        retrieval=retrieval,
+        filtering=FilteredRetrieval(pins, retrieval, ef_search=64, metrics=metrics),
         metrics=metrics,
         popular=None,
         clock=lambda: CUT_S,

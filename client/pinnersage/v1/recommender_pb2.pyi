@@ -106,7 +106,7 @@ class _AnswerReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AnswerRe
     ANSWER_REASON_NO_USABLE_INTERESTS: _AnswerReason.ValueType  # 2
     """The user is known (or pins were given), but there is no interest that the present artefact can use."""
     ANSWER_REASON_ALL_FILTERED: _AnswerReason.ValueType  # 3
-    """Interests were found, but exclusions or min_score left no candidate."""
+    """Interests were found, but exclusions, min_score or the filter left no candidate."""
 
 class AnswerReason(_AnswerReason, metaclass=_AnswerReasonEnumTypeWrapper): ...
 
@@ -117,7 +117,7 @@ ANSWER_REASON_UNKNOWN_USER: AnswerReason.ValueType  # 1
 ANSWER_REASON_NO_USABLE_INTERESTS: AnswerReason.ValueType  # 2
 """The user is known (or pins were given), but there is no interest that the present artefact can use."""
 ANSWER_REASON_ALL_FILTERED: AnswerReason.ValueType  # 3
-"""Interests were found, but exclusions or min_score left no candidate."""
+"""Interests were found, but exclusions, min_score or the filter left no candidate."""
 Global___AnswerReason: _TypeAlias = AnswerReason  # noqa: Y015
 
 class _Degradation:
@@ -152,6 +152,7 @@ class RecommendRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Opaque UTF-8, 1 to 128 bytes."""
     max_candidates: _builtins.int
@@ -170,6 +171,10 @@ class RecommendRequest(_message.Message):
     def exclude_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to 2,000 pins that must not come back, nor any near-duplicate of theirs."""
 
+    @_builtins.property
+    def filter(self) -> Global___Filter:
+        """Which pins may be candidates; default: all."""
+
     def __init__(
         self,
         *,
@@ -180,10 +185,11 @@ class RecommendRequest(_message.Message):
         seed: _builtins.int | None = ...,
         min_score: _builtins.float | None = ...,
         merge_policy: Global___MergePolicy.ValueType | None = ...,
+        filter: Global___Filter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
@@ -271,6 +277,7 @@ class RecommendForPinsRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     max_candidates: _builtins.int
     """As in RecommendRequest."""
     max_interests: _builtins.int
@@ -285,6 +292,8 @@ class RecommendForPinsRequest(_message.Message):
 
     @_builtins.property
     def exclude_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def filter(self) -> Global___Filter: ...
     def __init__(
         self,
         *,
@@ -295,10 +304,11 @@ class RecommendForPinsRequest(_message.Message):
         seed: _builtins.int | None = ...,
         min_score: _builtins.float | None = ...,
         merge_policy: Global___MergePolicy.ValueType | None = ...,
+        filter: Global___Filter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "pins", b"pins", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "pins", b"pins", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
@@ -406,6 +416,7 @@ class RecommendBatchRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     max_candidates: _builtins.int
     """As in RecommendRequest, the same for every user."""
     max_interests: _builtins.int
@@ -418,6 +429,8 @@ class RecommendBatchRequest(_message.Message):
 
     @_builtins.property
     def exclude_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def filter(self) -> Global___Filter: ...
     def __init__(
         self,
         *,
@@ -428,10 +441,11 @@ class RecommendBatchRequest(_message.Message):
         seed: _builtins.int | None = ...,
         min_score: _builtins.float | None = ...,
         merge_policy: Global___MergePolicy.ValueType | None = ...,
+        filter: Global___Filter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_ids", b"user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
@@ -507,6 +521,7 @@ class SimilarPinsRequest(_message.Message):
     MAX_CANDIDATES_FIELD_NUMBER: _builtins.int
     EXCLUDE_PIN_IDS_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     pin_id: _builtins.str
     max_candidates: _builtins.int
     """1 to 1,000; default 400."""
@@ -516,6 +531,10 @@ class SimilarPinsRequest(_message.Message):
     def exclude_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to 2,000."""
 
+    @_builtins.property
+    def filter(self) -> Global___Filter:
+        """Which pins may be candidates; default: all. The pin asked about need not be one of them."""
+
     def __init__(
         self,
         *,
@@ -523,10 +542,11 @@ class SimilarPinsRequest(_message.Message):
         max_candidates: _builtins.int | None = ...,
         exclude_pin_ids: _abc.Iterable[_builtins.str] | None = ...,
         min_score: _builtins.float | None = ...,
+        filter: Global___Filter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_min_score", b"_min_score", "max_candidates", b"max_candidates", "min_score", b"min_score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_min_score", b"_min_score", "filter", b"filter", "max_candidates", b"max_candidates", "min_score", b"min_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_min_score", b"_min_score", "exclude_pin_ids", b"exclude_pin_ids", "max_candidates", b"max_candidates", "min_score", b"min_score", "pin_id", b"pin_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_min_score", b"_min_score", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "min_score", b"min_score", "pin_id", b"pin_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
@@ -707,6 +727,131 @@ class GetPinsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPinsResponse: _TypeAlias = GetPinsResponse  # noqa: Y015
+
+@_typing.final
+class Filter(_message.Message):
+    """Conditions on the columns that the pins were indexed with, judged by the candidate itself: a near-duplicate
+    does not speak for it. Interests are not filtered, nor is the medoid that a candidate names. An answer is
+    short only when fewer pins pass. A fallback is filtered, too.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """1 to 16; all of them must hold."""
+
+    def __init__(
+        self,
+        *,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Filter: _TypeAlias = Filter  # noqa: Y015
+
+@_typing.final
+class Condition(_message.Message):
+    """What one column must be like. A pin without a value meets none_of, and nothing else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    ANY_OF_FIELD_NUMBER: _builtins.int
+    NONE_OF_FIELD_NUMBER: _builtins.int
+    WITHIN_FIELD_NUMBER: _builtins.int
+    EQUALS_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """One of the artefact's filter columns; an error about any other names those there are."""
+    equals: _builtins.bool
+    """For booleans."""
+    @_builtins.property
+    def any_of(self) -> Global___Values:
+        """For text. A value that no pin has is no error."""
+
+    @_builtins.property
+    def none_of(self) -> Global___Values:
+        """For text."""
+
+    @_builtins.property
+    def within(self) -> Global___TimeRange:
+        """For times."""
+
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        any_of: Global___Values | None = ...,
+        none_of: Global___Values | None = ...,
+        within: Global___TimeRange | None = ...,
+        equals: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["any_of", b"any_of", "equals", b"equals", "none_of", b"none_of", "test", b"test", "within", b"within"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["any_of", b"any_of", "column", b"column", "equals", b"equals", "none_of", b"none_of", "test", b"test", "within", b"within"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_test: _TypeAlias = _typing.Literal["any_of", "none_of", "within", "equals"]  # noqa: Y015
+    _WhichOneofArgType_test: _TypeAlias = _typing.Literal["test", b"test"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_test) -> _WhichOneofReturnType_test | None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015
+
+@_typing.final
+class Values(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 200, as they are in the data: case and blanks count."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Values: _TypeAlias = Values  # noqa: Y015
+
+@_typing.final
+class TimeRange(_message.Message):
+    """At least one end, and the first before the second."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """The earliest time that is within."""
+
+    @_builtins.property
+    def before(self) -> _timestamp_pb2.Timestamp:
+        """The first time that no longer is."""
+
+    def __init__(
+        self,
+        *,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeRange: _TypeAlias = TimeRange  # noqa: Y015
 
 @_typing.final
 class Candidate(_message.Message):
