@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from index_builder.columns import PinFiles, find_pin_files
+from index_builder.known_ids import KnownIds
 from index_builder.validating import Column, check_batch
 from process.progress import Reporter
 from storage.errors import DataError
@@ -102,7 +103,7 @@ class _Collected:
         self._embeddings = _room_for(files.n_rows, files.dimension)
         self._n_read = files.n_rows
         self._filter_columns = files.filter_columns
-        self._known: set[str] = set()
+        self._known = KnownIds()
         self._parts: dict[str, list[Column]] = {name: [] for name in files.columns - {"embedding"}}
 
     def __len__(self) -> int:
@@ -111,15 +112,14 @@ class _Collected:
     def add(self, batch: pa.RecordBatch, reject: Reject) -> None:
         """Keep the batch's valid pins; say of every other row why not."""
         checked = check_batch(batch, self._embeddings.shape[1])
-        is_kept = np.zeros(len(batch), np.bool_)
-        for row, pin_id in enumerate(cast(list[str], batch["pin_id"].to_pylist())):
-            if not checked.valid[row]:
-                reject(row, *checked.fault(row))
-            elif pin_id in self._known:
+        is_kept = checked.valid.copy()
+        pin_ids = batch["pin_id"].filter(pa.array(checked.valid))
+        is_kept[checked.valid] = self._known.add(cast(pa.LargeStringArray, pin_ids))
+        for row in np.flatnonzero(~is_kept).tolist():
+            if checked.valid[row]:
                 reject(row, "duplicate id", None)
             else:
-                self._known.add(pin_id)
-                is_kept[row] = True
+                reject(row, *checked.fault(row))
         self._keep(batch.filter(pa.array(is_kept)), checked.vectors[is_kept[checked.valid]])
 
     def _keep(self, batch: pa.RecordBatch, vectors: NDArray[np.float16]) -> None:
