@@ -133,7 +133,7 @@ def _before(root: Path, main: PinArtefact, change: SideChange) -> Added:
     if rows.embedding_space != main.embedding_space:
         change.left_behind = len(rows)
         return nothing
-    return added_before(rows)
+    return added_before(rows, main)
 
 
 def _waiting(publish: Callable[[], SideChange]) -> SideChange:

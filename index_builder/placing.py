@@ -19,6 +19,7 @@ _EF_NEAR = 256
 """efSearch of the search for a near-duplicate: it is the nearest of all, which a graph hardly misses."""
 
 _BATCH_ROWS = 1_024
+_NOT_ASKED = NO_ROW - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,23 +31,29 @@ class Added:
         titles: n titles, empty where there is none.
         quality: float64 [n], NaN where none is known.
         embeddings: float16 [n, d], unit norm.
+        in_main: int64 [n]: which of the artefact's candidates is near, NO_ROW for none, or _NOT_ASKED.
+        n_candidates: The first so many are candidates beside this artefact already.
     """
 
     pin_ids: tuple[str, ...]
     titles: tuple[str, ...]
     quality: NDArray[np.float64]
     embeddings: NDArray[np.float16]
+    in_main: NDArray[np.int64]
+    n_candidates: int = 0
 
     def __len__(self) -> int:
         return len(self.pin_ids)
 
     def take(self, at: NDArray[np.int64]) -> "Added":
-        """Some of them, in the order given."""
+        """Some of them, in the order given: of those that are candidates already, the first first."""
         return Added(
             pin_ids=tuple(self.pin_ids[each] for each in at.tolist()),
             titles=tuple(self.titles[each] for each in at.tolist()),
             quality=self.quality[at],
             embeddings=self.embeddings[at],
+            in_main=self.in_main[at],
+            n_candidates=int(np.count_nonzero(at < self.n_candidates)),
         )
 
     def followed_by(self, later: "Added") -> "Added":
@@ -56,17 +63,34 @@ class Added:
             titles=self.titles + later.titles,
             quality=np.concatenate([self.quality, later.quality]),
             embeddings=np.concatenate([self.embeddings, later.embeddings]),
+            in_main=np.concatenate([self.in_main, later.in_main]),
+            n_candidates=self.n_candidates,
         )
 
 
 def nothing_added(d: int) -> Added:
     """No pins, of dimension d."""
-    return Added(pin_ids=(), titles=(), quality=np.empty(0), embeddings=np.empty((0, d), np.float16))
+    return Added(
+        pin_ids=(),
+        titles=(),
+        quality=np.empty(0),
+        embeddings=np.empty((0, d), np.float16),
+        in_main=np.empty(0, np.int64),
+    )
 
 
-def added_before(rows: SideRows) -> Added:
+def added_before(rows: SideRows, main: PinArtefact) -> Added:
     """What a side holds. Its candidates come first, so that they stay candidates."""
-    return Added(pin_ids=rows.pin_ids, titles=rows.titles, quality=rows.quality, embeddings=rows.embeddings)
+    is_beside = rows.beside.version == main.version
+    in_main = np.where(rows.representatives < rows.beside.n_pins, rows.representatives, NO_ROW)
+    return Added(
+        pin_ids=rows.pin_ids,
+        titles=rows.titles,
+        quality=rows.quality,
+        embeddings=rows.embeddings,
+        in_main=in_main.astype(np.int64) if is_beside else np.full(len(rows), _NOT_ASKED, np.int64),
+        n_candidates=rows.n_indexed if is_beside else 0,
+    )
 
 
 def newly_added(pins: ValidPins) -> Added:
@@ -77,6 +101,7 @@ def newly_added(pins: ValidPins) -> Added:
         titles=("",) * n if pins.titles is None else _strings(pins.titles),
         quality=np.full(n, np.nan) if pins.quality is None else pins.quality,
         embeddings=pins.embeddings,
+        in_main=np.full(n, _NOT_ASKED, np.int64),
     ).take(rank(pins))
 
 
@@ -92,17 +117,12 @@ def place(added: Added, main: PinArtefact, reporter: Reporter) -> SideRows:
         main: The artefact.
         reporter: Is told of the pins compared.
     """
-    parameters, n = main.manifest.parameters, len(added)
-    cosine = parameters.near_duplicate_cosine
-    # NaN is on no side of any number: what has no known quality is good.
-    is_good = ~(added.quality < parameters.quality_threshold)
-    with reporter.step("Find near-duplicates", 2 * n) as step:
-        stand_ins = _near_in_main(added.embeddings, main, cosine, step)
-        free = np.flatnonzero(is_good & (stand_ins == NO_ROW))
-        is_candidate = np.zeros(n, np.bool_)
-        is_candidate[free] = keepers(added.embeddings, free, cosine, step)
-        candidates, others = np.flatnonzero(is_candidate), np.flatnonzero(~is_candidate)
-        near = nearest_keepers(added.embeddings, others, candidates, cosine, step)
+    cosine = main.manifest.parameters.near_duplicate_cosine
+    with reporter.step("Find near-duplicates", len(added)) as step:
+        stand_ins = _near_in_main(added, main, cosine, step)
+        candidates = _candidates(added, stand_ins, main, step)
+        others = np.setdiff1d(np.arange(len(added)), candidates)
+        near = _nearest(added.embeddings, others, candidates, cosine, step)
     in_side = np.where(near == NO_ROW, NO_ROW, near + main.n_pins)
     in_main = stand_ins[others]
     placed = added.take(np.concatenate([candidates, others]))
@@ -122,14 +142,40 @@ def place(added: Added, main: PinArtefact, reporter: Reporter) -> SideRows:
     )
 
 
-def _near_in_main(
-    vectors: NDArray[np.float16], main: PinArtefact, cosine: float, step: Step
-) -> NDArray[np.int64]:
-    """int64 [n]: the artefact's candidate that is nearest to each vector, where it is near enough."""
-    found = np.full(len(vectors), NO_ROW, np.int64)
-    for start in range(0, len(vectors), _BATCH_ROWS):
-        batch = slice(start, start + _BATCH_ROWS)
-        scores, rows = main.search(vectors[batch], 1, ef_search=_EF_NEAR)
+def _near_in_main(added: Added, main: PinArtefact, cosine: float, step: Step) -> NDArray[np.int64]:
+    """int64 [n]: the artefact's candidate that is nearest to each pin, where it is near enough."""
+    found = added.in_main.copy()
+    asked = np.flatnonzero(found == _NOT_ASKED)
+    for start in range(0, len(asked), _BATCH_ROWS):
+        batch = asked[start : start + _BATCH_ROWS]
+        scores, rows = main.search(added.embeddings[batch], 1, ef_search=_EF_NEAR)
         found[batch] = np.where(scores[:, 0] >= cosine, rows[:, 0], NO_ROW)
-        step.advance(len(rows))
+        step.advance(len(batch))
     return found
+
+
+def _candidates(
+    added: Added, stand_ins: NDArray[np.int64], main: PinArtefact, step: Step
+) -> NDArray[np.int64]:
+    """Those that are candidates already, and then those that are near none of them, nor one another."""
+    parameters, vectors = main.manifest.parameters, added.embeddings
+    settled, later = np.arange(added.n_candidates), np.arange(added.n_candidates, len(added))
+    # NaN is on no side of any number: what has no known quality is good.
+    is_good = ~(added.quality < parameters.quality_threshold)
+    free = later[(is_good & (stand_ins == NO_ROW))[later]]
+    near = _nearest(vectors, free, settled, parameters.near_duplicate_cosine, step)
+    free = free[near == NO_ROW]
+    return np.concatenate([settled, free[keepers(vectors, free, parameters.near_duplicate_cosine, step)]])
+
+
+def _nearest(
+    vectors: NDArray[np.float16],
+    rows: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    cosine: float,
+    step: Step,
+) -> NDArray[np.int32]:
+    """int32 [r]: places in `kept`, NO_ROW where none is near; a side may have no candidate yet."""
+    if not len(kept):
+        return np.full(len(rows), NO_ROW, np.int32)
+    return nearest_keepers(vectors, rows, kept, cosine, step)

@@ -60,6 +60,17 @@ def test_add(run: Terminal, root: Path) -> None:
     assert "3 pins, 1 of them candidates" in run.out
 
 
+def test_pins_near_those_of_the_artefact_only(run: Terminal, root: Path) -> None:
+    """A side may be without candidates, and may get some later."""
+    add(run, root, [91, 1])
+    assert representatives(root) == {"91N": "90N", "1N": "0N"}
+    add(run, root, [46, 45])
+    assert representatives(root) == {"45N": "45N", "46N": "45N", "91N": "90N", "1N": "0N"}
+    add(run, root, [47, 2, 300])
+    assert Side.open(root).rows.pin_ids[:2] == ("45N", "300N")
+    assert representatives(root)["47N"] == "45N"
+
+
 def test_low_quality_is_no_candidate(run: Terminal, root: Path) -> None:
     """A pin below the artefact's threshold of quality is known, and stood for where one is near."""
     add(run, root, [45, 46, 300], quality=[0.9, 0.1, 0.1])

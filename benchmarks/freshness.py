@@ -1,0 +1,252 @@
+"""`python -m benchmarks.freshness`: what pins added between builds cost, and when they are found.
+
+One artefact; to it the given shares of its size are added, one after the other. The recall of searching both
+as one is measured against comparing every candidate of both.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.world import themed_pins
+from index_builder.add import add
+from index_builder.build import BuildPolicy, build
+from index_builder.hnsw import HnswParameters, build_hnsw
+from index_builder.reading import read_pins
+from process.commands import Program, setting
+from process.progress import Reporter
+from storage.errors import StorageError
+from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.hnsw import HnswSearch
+from storage.pins.joined import JoinedPins
+from storage.pins.memory import InMemoryPins
+from storage.pins.port import PinView
+from storage.pins.scoring import exact_search
+from storage.pins.side import Search, Side, SideSearch
+from storage.rejects import Rejects
+
+QUIET = Reporter(quiet=True)
+K = 200
+SHARES = (0.0, 0.01, 0.05)
+SIDE_SIZES = (2_000, 5_000, 10_000, 20_000, 50_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshnessSettings:
+    """Measure recall and latency with pins added, and the time until they are found."""
+
+    pins: Annotated[int, setting("Pins of the artefact.", env="BENCH_PINS", low=5_000)] = 100_000
+    dimension: Annotated[int, setting("Of a vector.", env="BENCH_DIMENSION", low=8, high=4_096)] = 256
+    queries: Annotated[int, setting("Pins asked about.", env="BENCH_QUERIES", low=10)] = 300
+    ef_search: Annotated[int, setting("HNSW's efSearch.", env="BENCH_EF_SEARCH", low=1)] = 256
+    threads: Annotated[int, setting("That build the indexes.", env="BENCH_THREADS", low=1)] = 2
+    out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
+        "build/bench/freshness.json"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareCost:
+    """With one share of the pool added.
+
+    Attributes:
+        share: Added pins to pins of the artefact.
+        n_side: Candidates added.
+        add_s: Seconds from the start of `add`, its input read, until the side is live.
+        open_s: Seconds from there until a reader has opened and checked it and finds a new pin.
+        recall: Mean recall@200 of both as one.
+        recall_added: The share of the added pins among the exact 200 nearest that was found.
+        mean_us: Of one query, k = 200, one thread.
+        side_us: What of it is the search of the added pins.
+    """
+
+    share: float
+    n_side: int
+    add_s: float
+    open_s: float
+    recall: float
+    recall_added: float | None
+    mean_us: float
+    side_us: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideCost:
+    """Comparing all of `n` added pins with a query, or with 40 at once, beside searching an index of them."""
+
+    n: int
+    exact_us: float
+    hnsw_us: float
+    exact_40_us: float
+    hnsw_40_us: float
+    hnsw_recall: float
+    hnsw_build_s: float
+
+
+def measure(settings: FreshnessSettings) -> None:
+    """Measure, show and write."""
+    n_added = int(max(SHARES) * settings.pins)
+    world = themed_pins(settings.pins + n_added, settings.dimension)
+    order = np.random.default_rng(1).permutation(world.n_pins)
+    with tempfile.TemporaryDirectory() as folder:
+        shares = list(_share_costs(world, order, Path(folder), settings))
+    sides = [_side_cost(world.embeddings[order], n, settings) for n in SIDE_SIZES if n <= settings.pins]
+    _show(shares, sides, settings)
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, object] = {"k": K, "pins": settings.pins, "dimension": settings.dimension}
+    figures |= {"ef_search": settings.ef_search, "shares": [asdict(each) for each in shares]}
+    figures |= {"sides": [asdict(each) for each in sides]}
+    settings.out.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _share_costs(
+    world: InMemoryPins, order: NDArray[np.int64], folder: Path, settings: FreshnessSettings
+) -> Iterator[ShareCost]:
+    root, n = folder / "pins", settings.pins
+    build(
+        _write(folder / "main.parquet", world, order[:n]),
+        world.embedding_space.name,
+        pin_versions(root),
+        rejects_path=folder / "rejects.jsonl",
+        policy=BuildPolicy(hnsw=HnswParameters(threads=settings.threads)),
+        reporter=Reporter(),
+    )
+    queries = world.embeddings[np.random.default_rng(2).choice(order, settings.queries, replace=False)]
+    with closing(PinArtefact.open(root, checksums=False)) as main:
+        n_before = 0
+        for share in SHARES:
+            n_added = int(share * n)
+            new = order[n + n_before : n + n_added]
+            path = _write(folder / "new.parquet", world, new) if len(new) else None
+            yield _share_cost(share, main, _added(root, main, path), queries, settings.ef_search)
+            n_before = n_added
+
+
+@dataclass(frozen=True, eq=False)
+class _Fresh:
+    """Pins after an `add`: seconds that it took, seconds until a reader knew a new one, what is read then."""
+
+    add_s: float
+    open_s: float
+    pins: PinView
+    side: Side | None
+
+
+def _added(root: Path, main: PinArtefact, path: Path | None) -> _Fresh:
+    if path is None:
+        return _Fresh(0.0, 0.0, main, None)
+    with Rejects(root.parent / "rejects.jsonl") as rejects:
+        new = read_pins(path, rejects, QUIET, max_reject_share=0.0)
+    began_s = time.perf_counter()
+    add(root, new, QUIET)
+    added_s = time.perf_counter()
+    side = Side.open(root)
+    pins = JoinedPins(main, side)
+    row = pins.row(str(new.pin_ids[0].as_py()))
+    pins.search(pins.embeddings[np.array([row])], K, ef_search=K)
+    return _Fresh(added_s - began_s, time.perf_counter() - added_s, pins, side)
+
+
+def _share_cost(
+    share: float, main: PinArtefact, fresh: _Fresh, queries: NDArray[np.float16], ef_search: int
+) -> ShareCost:
+    added = main.embeddings[:0] if fresh.side is None else fresh.side.rows.pool
+    pool = np.concatenate([main.embeddings[: main.n_indexed], added])
+    rows = np.concatenate([np.arange(main.n_indexed), np.arange(len(added)) + main.n_pins])
+    exact = rows[exact_search(queries, pool, K)[1]]
+    found = [fresh.pins.search(query[np.newaxis], K, ef_search=ef_search)[1][0] for query in queries]
+    hits = np.concatenate([np.isin(expected, each) for expected, each in zip(exact, found, strict=True)])
+    of_added = hits[exact.ravel() >= main.n_pins]
+    return ShareCost(
+        share=share,
+        n_side=len(added),
+        add_s=fresh.add_s,
+        open_s=fresh.open_s,
+        recall=float(hits.mean()),
+        recall_added=float(of_added.mean()) if len(of_added) else None,
+        mean_us=_mean_us(fresh.pins, queries, ef_search),
+        side_us=0.0 if fresh.side is None else _mean_us(fresh.side.searching, queries, ef_search),
+    )
+
+
+def _side_cost(vectors: NDArray[np.float16], n: int, settings: FreshnessSettings) -> SideCost:
+    pool, queries = vectors[:n], vectors[-settings.queries :]
+    began_s = time.perf_counter()
+    index = build_hnsw(pool, HnswParameters(m=16, ef_construction=128, threads=settings.threads), QUIET)
+    build_s = time.perf_counter() - began_s
+    searches: tuple[Search, Search] = SideSearch(pool), HnswSearch(index, pool)
+    exact, found = (each.search(queries, K, ef_search=settings.ef_search)[1] for each in searches)
+    exact_us, hnsw_us = (_mean_us(each, queries, settings.ef_search) for each in searches)
+    exact_40_us, hnsw_40_us = (_mean_us(each, queries, settings.ef_search, at_once=40) for each in searches)
+    recall = np.mean([np.isin(expected, each) for expected, each in zip(exact, found, strict=True)])
+    return SideCost(
+        n=n,
+        exact_us=exact_us,
+        hnsw_us=hnsw_us,
+        exact_40_us=exact_40_us,
+        hnsw_40_us=hnsw_40_us,
+        hnsw_recall=float(recall),
+        hnsw_build_s=build_s,
+    )
+
+
+def _mean_us(
+    search: Search | PinView, queries: NDArray[np.float16], ef_search: int, *, at_once: int = 1
+) -> float:
+    """Microseconds of one search, of so many queries."""
+    parts = [queries[start : start + at_once] for start in range(0, len(queries) - at_once + 1, at_once)]
+    began_s = time.perf_counter()
+    for part in parts:
+        search.search(part, K, ef_search=ef_search)
+    return (time.perf_counter() - began_s) / len(parts) * 1e6
+
+
+def _write(path: Path, world: InMemoryPins, rows: NDArray[np.int64]) -> Path:
+    vectors = np.ascontiguousarray(world.embeddings[rows])
+    embeddings = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    pq.write_table(pa.table({"pin_id": world.pin_ids(rows), "embedding": embeddings}), path)
+    return path
+
+
+def _show(shares: list[ShareCost], sides: list[SideCost], settings: FreshnessSettings) -> None:
+    console = Console()
+    title = f"{settings.pins:,} pins of {settings.dimension} dimensions, efSearch {settings.ef_search}"
+    table = Table("added", "add s", "open s", f"recall@{K}", "of the added", "us", "side us", title=title)
+    for each in shares:
+        of_added = "" if each.recall_added is None else f"{each.recall_added:.4f}"
+        seconds = f"{each.add_s:.2f}", f"{each.open_s:.2f}"
+        micros = f"{each.mean_us:,.0f}", f"{each.side_us:,.0f}"
+        table.add_row(
+            f"{each.share:.0%} ({each.n_side:,})", *seconds, f"{each.recall:.4f}", of_added, *micros
+        )
+    console.print(table)
+    table = Table("added pins", "compared, us", "index, us", "40: compared", "index", "its recall", "build s")
+    for cost in sides:
+        times = cost.exact_us, cost.hnsw_us, cost.exact_40_us, cost.hnsw_40_us
+        shown = [f"{each:,.0f}" for each in times]
+        table.add_row(f"{cost.n:,}", *shown, f"{cost.hnsw_recall:.4f}", f"{cost.hnsw_build_s:.1f}")
+    console.print(table)
+
+
+def main() -> int:
+    """Run the benchmark and return its exit status."""
+    program = Program("benchmarks.freshness", expected=(OSError, StorageError))
+    program.command("freshness", FreshnessSettings, measure)
+    return program.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
