@@ -5,21 +5,25 @@ import pinnersage.client.testing
 
 NAMES = {
     "AnswerReason",
+    "AnyOf",
     "CallError",
     "CancelledError",
     "Candidate",
     "CandidateGroup",
     "Client",
     "ClosedError",
+    "Condition",
     "ConfigurationError",
     "DeadlineExceededError",
     "Degradation",
+    "Equals",
     "HealthStatus",
     "Interest",
     "InterestOrigin",
     "InvalidArgumentError",
     "Medoid",
     "MergePolicy",
+    "NoneOf",
     "NotFoundError",
     "PermissionDeniedError",
     "Pin",
@@ -39,6 +43,7 @@ NAMES = {
     "UnavailableError",
     "UnsupportedError",
     "UserRecommendation",
+    "Within",
     "__version__",
 }
 

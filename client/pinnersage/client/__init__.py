@@ -18,6 +18,7 @@ from pinnersage.client._errors import (
     UnavailableError,
     UnsupportedError,
 )
+from pinnersage.client._filters import AnyOf, Condition, Equals, NoneOf, Within
 from pinnersage.client._health import HealthStatus
 from pinnersage.client._values import (
     AnswerReason,
@@ -42,21 +43,25 @@ from pinnersage.client._version import __version__
 
 __all__ = [
     "AnswerReason",
+    "AnyOf",
     "CallError",
     "CancelledError",
     "Candidate",
     "CandidateGroup",
     "Client",
     "ClosedError",
+    "Condition",
     "ConfigurationError",
     "DeadlineExceededError",
     "Degradation",
+    "Equals",
     "HealthStatus",
     "Interest",
     "InterestOrigin",
     "InvalidArgumentError",
     "Medoid",
     "MergePolicy",
+    "NoneOf",
     "NotFoundError",
     "PermissionDeniedError",
     "Pin",
@@ -76,5 +81,6 @@ __all__ = [
     "UnavailableError",
     "UnsupportedError",
     "UserRecommendation",
+    "Within",
     "__version__",
 ]

@@ -19,9 +19,10 @@ from pinnersage.client._config import (
     check_timeout,
 )
 from pinnersage.client._errors import ClosedError, typed_error
+from pinnersage.client._filters import Condition
 from pinnersage.client._health import REQUEST as HEALTH_REQUEST
 from pinnersage.client._health import HealthStatus, health_check
-from pinnersage.client._requests import build, recent_pins
+from pinnersage.client._requests import build, filter_of, recent_pins
 from pinnersage.client._values import (
     MergePolicy,
     Pins,
@@ -98,6 +99,7 @@ class Client:
         seed: int | None = None,
         min_score: float | None = None,
         merge_policy: MergePolicy | None = None,
+        filters: Iterable[Condition] = (),
         timeout_s: float | None = None,
     ) -> Recommendation:
         """Candidates near the user's interests: a few, sampled by importance, or all of them together.
@@ -112,6 +114,7 @@ class Client:
             seed: The same seed, user and data give the same answer; None samples afresh.
             min_score: Candidates below this cosine are dropped, -1 to 1.
             merge_policy: How the interests' lists become one answer; default: the server's.
+            filters: Conditions that every candidate must meet, up to 16; default: none.
             timeout_s: For this call, in place of `Timeout.call_s`: 0.001 to 86,400.
         """
         request = build(
@@ -123,6 +126,7 @@ class Client:
             seed=seed,
             min_score=min_score,
             merge_policy=merge_policy,
+            filter=filter_of(pb.RecommendRequest, filters),
         )
         return decoding.recommendation(self._call("Recommend", self._stub.Recommend, request, timeout_s))
 
@@ -136,6 +140,7 @@ class Client:
         seed: int | None = None,
         min_score: float | None = None,
         merge_policy: MergePolicy | None = None,
+        filters: Iterable[Condition] = (),
         timeout_s: float | None = None,
     ) -> Recommendation:
         """The same for someone without a stored profile, from pins they acted on lately.
@@ -149,6 +154,7 @@ class Client:
             seed: See `recommend`.
             min_score: See `recommend`.
             merge_policy: See `recommend`.
+            filters: See `recommend`.
             timeout_s: See `recommend`.
         """
         request = build(
@@ -160,6 +166,7 @@ class Client:
             seed=seed,
             min_score=min_score,
             merge_policy=merge_policy,
+            filter=filter_of(pb.RecommendForPinsRequest, filters),
         )
         response = self._call("RecommendForPins", self._stub.RecommendForPins, request, timeout_s)
         return decoding.recommendation(response)
@@ -174,6 +181,7 @@ class Client:
         seed: int | None = None,
         min_score: float | None = None,
         merge_policy: MergePolicy | None = None,
+        filters: Iterable[Condition] = (),
         timeout_s: float | None = None,
     ) -> Generator[UserRecommendation, None, None]:
         """`recommend` for up to 1,000 users in one call.
@@ -189,6 +197,7 @@ class Client:
             seed: See `recommend`.
             min_score: See `recommend`.
             merge_policy: See `recommend`.
+            filters: See `recommend`.
             timeout_s: For the whole batch, in place of `Timeout.batch_s`.
         """
         request = build(
@@ -200,6 +209,7 @@ class Client:
             seed=seed,
             min_score=min_score,
             merge_policy=merge_policy,
+            filter=filter_of(pb.RecommendBatchRequest, filters),
         )
         batch_s = _seconds(timeout_s, self._timeout.batch_s)
         with self._typed_errors("RecommendBatch"):
@@ -213,6 +223,7 @@ class Client:
         max_candidates: int | None = None,
         exclude_pin_ids: Iterable[str] = (),
         min_score: float | None = None,
+        filters: Iterable[Condition] = (),
         timeout_s: float | None = None,
     ) -> SimilarPins:
         """The pins nearest to one pin.
@@ -222,6 +233,7 @@ class Client:
             max_candidates: As in `recommend`, like all that follow.
             exclude_pin_ids: See `recommend`.
             min_score: See `recommend`.
+            filters: See `recommend`.
             timeout_s: See `recommend`.
 
         Raises:
@@ -233,6 +245,7 @@ class Client:
             max_candidates=max_candidates,
             exclude_pin_ids=exclude_pin_ids,
             min_score=min_score,
+            filter=filter_of(pb.SimilarPinsRequest, filters),
         )
         return decoding.similar_pins(self._call("SimilarPins", self._stub.SimilarPins, request, timeout_s))
 

@@ -8,18 +8,19 @@ import reprlib
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeVar, get_args
 
 import grpc
 from google.protobuf.message import Message
 
 from pinnersage.client._errors import InvalidArgumentError
+from pinnersage.client._filters import AnyOf, Condition, NoneOf, Within
 from pinnersage.client._values import RecentPin
 from pinnersage.v1 import recommender_pb2 as pb
 
 MessageT = TypeVar("MessageT", bound=Message)
 
-_REPEATED = frozenset({"user_ids", "pin_ids", "exclude_pin_ids", "pins"})
+_REPEATED = frozenset({"user_ids", "pin_ids", "exclude_pin_ids", "pins", "values"})
 
 
 def build(message: type[MessageT], **fields: object) -> MessageT:
@@ -53,6 +54,50 @@ def recent_pins(pins: Iterable[str | RecentPin]) -> list[pb.RecentPin]:
     return [_recent_pin(f"pins[{at}]", pin) for at, pin in enumerate(given)]
 
 
+def filter_of(message: type[Message], filters: Iterable[Condition]) -> pb.Filter | None:
+    """The filter of a request; None where there is no condition.
+
+    Raises:
+        InvalidArgumentError: A condition is of no kind, or a value cannot be sent.
+    """
+    given = _listed(message, "filters", filters)
+    conditions = [_condition(message, f"filters[{at}]", each) for at, each in enumerate(given)]
+    return pb.Filter(conditions=conditions) if conditions else None
+
+
+def _condition(message: type[Message], field: str, given: object) -> pb.Condition:
+    if not isinstance(given, Condition):
+        known = ", ".join(kind.__name__ for kind in get_args(Condition))
+        _refuse(message, field, f"needs one of {known}, not {reprlib.repr(given)}")
+    if not isinstance(given.column, str):
+        _refuse(message, f"{field}.column", f"needs a column's name, not {reprlib.repr(given.column)}")
+    if isinstance(given, AnyOf):
+        return pb.Condition(column=given.column, any_of=_values(message, field, given.values))
+    if isinstance(given, NoneOf):
+        return pb.Condition(column=given.column, none_of=_values(message, field, given.values))
+    if isinstance(given, Within):
+        return pb.Condition(column=given.column, within=_time_range(message, field, given))
+    if not isinstance(given.value, bool):
+        _refuse(message, f"{field}.value", f"needs True or False, not {reprlib.repr(given.value)}")
+    return pb.Condition(column=given.column, equals=given.value)
+
+
+def _values(message: type[Message], field: str, values: object) -> pb.Values:
+    listed = _listed(message, f"{field}.values", values)
+    for at, value in enumerate(listed):
+        if not isinstance(value, str):
+            _refuse(message, f"{field}.values[{at}]", f"needs a text, not {reprlib.repr(value)}")
+    return build(pb.Values, values=listed)
+
+
+def _time_range(message: type[Message], field: str, given: Within) -> pb.TimeRange:
+    times = pb.TimeRange()
+    for name, time in (("since", given.since), ("before", given.before)):
+        if time is not None:
+            getattr(times, name).FromDatetime(_aware(message, f"{field}.{name}", time))
+    return times
+
+
 def _recent_pin(field: str, given: object) -> pb.RecentPin:
     pin_id, time = (given.pin_id, given.action_time) if isinstance(given, RecentPin) else (given, None)
     if not isinstance(pin_id, str):
@@ -60,14 +105,17 @@ def _recent_pin(field: str, given: object) -> pb.RecentPin:
     message = build(pb.RecentPin, pin_id=pin_id)
     if time is None:
         return message
+    message.action_time.FromDatetime(_aware(pb.RecommendForPinsRequest, f"{field}.action_time", time))
+    return message
+
+
+def _aware(message: type[Message], field: str, time: object) -> datetime:
     if not isinstance(time, datetime):
         problem = f"needs a datetime, not {reprlib.repr(time)}: use datetime.fromtimestamp(seconds, UTC)"
-        _refuse(pb.RecommendForPinsRequest, f"{field}.action_time", problem)
+        _refuse(message, field, problem)
     if time.utcoffset() is None:
-        problem = "has no time zone: use datetime.now(UTC), or .replace(tzinfo=UTC)"
-        _refuse(pb.RecommendForPinsRequest, f"{field}.action_time", problem)
-    message.action_time.FromDatetime(time)
-    return message
+        _refuse(message, field, "has no time zone: use datetime.now(UTC), or .replace(tzinfo=UTC)")
+    return time
 
 
 def _listed(message: type[Message], name: str, values: object) -> list[object]:

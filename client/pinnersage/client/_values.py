@@ -46,7 +46,7 @@ class AnswerReason(_WireEnum):
     NO_USABLE_INTERESTS = 2
     """The user is known, but none of their interests can be used with the pins served now."""
     ALL_FILTERED = 3
-    """Interests were found, but exclusions or `min_score` left no candidate."""
+    """Interests were found, but exclusions, `min_score` or `filters` left no candidate."""
 
 
 class Degradation(_WireEnum):

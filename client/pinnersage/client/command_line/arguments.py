@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
+from pinnersage.client._filters import Condition
 from pinnersage.client._values import MergePolicy
 from pinnersage.client._version import __version__
+from pinnersage.client.command_line.where import FORMS, condition
 
 DEFAULT_SERVER = "127.0.0.1:50051"
 # What a person can take in; the server's own default of 400 is made for feeds.
@@ -47,6 +49,7 @@ class Arguments(argparse.Namespace):
     merge_policy: MergePolicy | None
     min_score: float | None
     titles: bool
+    where: list[Condition]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -160,6 +163,15 @@ def _add_narrowing(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-score", type=float, metavar="X", help="drop candidates below this cosine, -1 to 1"
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        type=condition,
+        default=[],
+        metavar="CONDITION",
+        help=f"only pins of which this holds: {FORMS}; give it again for another. Several COLUMN=TEXT of one "
+        "column: any of them",
     )
     parser.add_argument(
         "--titles",

@@ -9,6 +9,7 @@ from pinnersage.client._health import HealthStatus
 from pinnersage.client.command_line import documents, text
 from pinnersage.client.command_line.arguments import Arguments
 from pinnersage.client.command_line.failures import Status
+from pinnersage.client.command_line.where import together
 
 # The most that GetPins takes.
 _PINS_PER_CALL = 1_000
@@ -41,6 +42,7 @@ def recommend(client: Client, arguments: Arguments) -> Answer:
         seed=arguments.seed,
         min_score=arguments.min_score,
         merge_policy=arguments.merge_policy,
+        filters=together(arguments.where),
     )
     medoids = [group.medoid_pin_id for group in answer.by_medoid() if group.medoid_pin_id]
     shown = [*medoids, *(candidate.pin_id for candidate in answer.candidates)]
@@ -59,6 +61,7 @@ def similar(client: Client, arguments: Arguments) -> Answer:
         max_candidates=arguments.max_candidates,
         exclude_pin_ids=arguments.exclude,
         min_score=arguments.min_score,
+        filters=together(arguments.where),
     )
     shown = [arguments.pin, *(pin.pin_id for pin in answer.pins)]
     titles, notes = _titles(client, shown) if arguments.titles else ({}, ())

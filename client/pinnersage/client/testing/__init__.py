@@ -7,7 +7,8 @@
 
 It answers from values and keeps to the contract where callers rely on it: unknown users get an empty answer,
 unknown pins NOT_FOUND, and exclusions, `min_score`, `max_interests` and `max_candidates` narrow the answers
-given. It samples nothing, ranks nothing and checks no limits.
+given. It samples nothing, ranks nothing and checks no limits. `filters` are noted in `calls` and narrow
+nothing: values have no columns.
 """
 
 from pinnersage.client.testing._calls import ReceivedCall

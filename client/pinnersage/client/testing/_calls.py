@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from threading import Lock
 
 import grpc
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from pinnersage.client._errors import REQUEST_ID_KEY
+from pinnersage.client._filters import AnyOf, Condition, Equals, NoneOf, Within
 from pinnersage.client._values import MergePolicy, RecentPin
 from pinnersage.v1 import recommender_pb2 as pb
 
@@ -20,7 +22,7 @@ class ReceivedCall:
     Attributes:
         method: The method's name in the wire contract: "Recommend".
         arguments: The fields that were set, by name: strings, numbers, a MergePolicy, tuples of strings or of
-            RecentPin.
+            RecentPin; of `filter` a tuple of the conditions.
         metadata: The call's headers.
     """
 
@@ -71,11 +73,34 @@ def _call(request: Message, context: grpc.ServicerContext) -> ReceivedCall:
 def _plain(name: str, value: object) -> object:
     if name == "merge_policy":
         return MergePolicy(value)
+    if isinstance(value, pb.Filter):
+        return tuple(map(_condition, value.conditions))
     if isinstance(value, str) or not isinstance(value, Iterable):
         return value
     return tuple(_recent_pin(item) if isinstance(item, pb.RecentPin) else item for item in value)
 
 
 def _recent_pin(pin: pb.RecentPin) -> RecentPin:
-    given = pin.HasField("action_time")
-    return RecentPin(pin.pin_id, pin.action_time.ToDatetime(tzinfo=UTC) if given else None)
+    return RecentPin(pin.pin_id, _time(pin, "action_time"))
+
+
+def _condition(condition: pb.Condition) -> Condition | None:
+    """None for a test that is newer than this client."""
+    column = condition.column
+    match condition.WhichOneof("test"):
+        case "any_of":
+            return AnyOf(column, tuple(condition.any_of.values))
+        case "none_of":
+            return NoneOf(column, tuple(condition.none_of.values))
+        case "within":
+            return Within(column, _time(condition.within, "since"), _time(condition.within, "before"))
+        case "equals":
+            return Equals(column, condition.equals)
+    return None
+
+
+def _time(message: Message, field: str) -> datetime | None:
+    if not message.HasField(field):
+        return None
+    time: Timestamp = getattr(message, field)
+    return time.ToDatetime(tzinfo=UTC)
