@@ -1,5 +1,7 @@
 """Which pins pass a filter: each condition, missing values, and the file they are kept in."""
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import pyarrow as pa
 import pytest
 
 from storage.errors import DamagedArtefactError
+from storage.pins.artefact import PinArtefact
 from storage.pins.columns import Columns, encoded, write_columns
 from storage.pins.filters import AnyOf, ColumnKind, Condition, Equals, Filter, NoneOf, Within
+from tests.storage.pins.worlds import World, compass, publish
 
 VALUES: dict[str, Any] = {
     "category": pa.array(["shoes", "hats", None, "shoes", ""], pa.large_string()),
@@ -121,3 +125,31 @@ def test_a_filter_is_known_by_what_it_asks() -> None:
         Filter((AnyOf("category", ("a', 'b",)), new)),
     ]
     assert len({each.digest for each in [*others, same]}) == 5
+
+
+def with_columns(world: World) -> World:
+    """The compass by hemisphere."""
+    halves = pa.array(["north" if at < 19 else "south" for at in range(38)], pa.large_string())
+    return replace(world, rows=replace(world.rows, columns={"half": halves}))
+
+
+def test_a_version_with_columns_opens(tmp_path: Path) -> None:
+    """Its manifest names them; only indexed pins pass."""
+    publish(tmp_path, with_columns(compass()), change=lambda made: replace(made, filter_columns=("half",)))
+    with closing(PinArtefact.open(tmp_path)) as pins:
+        south = np.flatnonzero(pins.columns.passing(Filter((AnyOf("half", ("south",)),))))
+    assert south.tolist() == list(range(19, 36))
+
+
+def test_a_version_that_lacks_its_columns_is_refused(tmp_path: Path) -> None:
+    """A filter that passes everything would be a silent lie."""
+    publish(tmp_path, compass(), change=lambda made: replace(made, filter_columns=("half",)))
+    with pytest.raises(DamagedArtefactError, match=r"lacks a part: 'columns\.arrow'"):
+        PinArtefact.open(tmp_path)
+
+
+def test_a_version_with_other_columns_than_it_says_is_refused(tmp_path: Path) -> None:
+    """Both are named."""
+    publish(tmp_path, with_columns(compass()), change=lambda made: replace(made, filter_columns=("colour",)))
+    with pytest.raises(DamagedArtefactError, match="holds half, its manifest says colour"):
+        PinArtefact.open(tmp_path)
