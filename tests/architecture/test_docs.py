@@ -17,6 +17,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "docs/data-format.md",
     "docs/evaluation.md",
+    "docs/filters.md",
     "docs/merging.md",
     "docs/operations.md",
 )
