@@ -49,6 +49,8 @@ def _summary_lines(built: Built) -> Iterator[tuple[str, str]]:
     cosine = built.manifest.parameters.near_duplicate_cosine
     yield "near-duplicates", f"{counts.near_duplicates:,} (cosine {cosine} or more to a better pin)"
     yield "indexed", f"{counts.indexed:,} of {built.manifest.embedding_space}"
+    if built.manifest.filter_columns:
+        yield "filters", ", ".join(built.manifest.filter_columns)
     yield from _measured_lines(built.manifest)
     yield "version", shown_version(built.published.version, already_live=built.published.already_live)
     yield "in", str(built.published.folder)

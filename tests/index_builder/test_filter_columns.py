@@ -66,8 +66,8 @@ def test_every_pin_keeps_its_values_in_its_new_row(tmp_path: Path) -> None:
     assert artefact.n_indexed == len(ANGLES)
 
 
-def test_a_data_set_names_its_filters(tmp_path: Path) -> None:
-    """In dataset.toml; a flag names others in their place."""
+def test_a_data_set_names_its_filters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In dataset.toml; a flag names others in their place. The build says which they are."""
     write_circle(tmp_path / "pins.parquet", ANGLES, **COLUMNS)
     (tmp_path / "dataset.toml").write_text(
         'name = "a"\npins = "pins.parquet"\nembedding_space = "b"\n[filters]\ncolumns = ["category"]\n'
@@ -75,8 +75,10 @@ def test_a_data_set_names_its_filters(tmp_path: Path) -> None:
     build_it = ["build", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
     assert program().run(build_it) == 0
     assert list(PinArtefact.open(tmp_path / "out").columns.kinds) == ["category"]
-    assert program().run([*build_it, "--filter-column", "in_stock"]) == 0
-    assert list(PinArtefact.open(tmp_path / "out").columns.kinds) == ["in_stock"]
+    assert "  filters           category\n" in capsys.readouterr().out
+    assert program().run([*build_it, *named("in_stock", "created_at", "in_stock")]) == 0
+    assert list(PinArtefact.open(tmp_path / "out").columns.kinds) == ["created_at", "in_stock"]
+    assert "  filters           created_at, in_stock\n" in capsys.readouterr().out
 
 
 def test_without_declared_columns_a_version_is_as_before(tmp_path: Path) -> None:
