@@ -161,7 +161,7 @@ def test_a_version_with_other_columns_than_it_says_is_refused(tmp_path: Path) ->
 @given(at=st.integers(0, 10_000), bit=st.integers(0, 7), cut=st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_no_damage_to_the_file_is_worse_than_a_refusal(at: int, bit: int, cut: bool) -> None:
-    """Where checksums are not compared, a flipped bit or a short file opens or is refused; it never crashes."""
+    """Where no checksum is compared, a flipped bit or a short file opens or is refused; nothing crashes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "columns.arrow"
         write_columns(path, VALUES)
