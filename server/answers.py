@@ -14,7 +14,7 @@ from server.fusing import medoids_by_interest
 from server.profiles import UserProfile
 from server.recommending import Recommendation
 from server.takedown import BlockedRows
-from storage.pins.port import NO_ROW, Pins
+from storage.pins.port import NO_ROW, PinView
 from storage.profiles.store import BatchDescription
 
 
@@ -70,7 +70,7 @@ def profile_message(
     representatives: Representatives,
     *,
     batch: BatchDescription,
-    pins: Pins,
+    pins: PinView,
     request_id: str,
 ) -> pb.GetProfileResponse:
     """Everything stored about a user, as they are now: usable interests first, skipped ones after them."""
@@ -89,7 +89,7 @@ def profile_message(
 
 
 def pins_message(
-    pin_ids: list[str], *, pins: Pins, blocked: BlockedRows, request_id: str
+    pin_ids: list[str], *, pins: PinView, blocked: BlockedRows, request_id: str
 ) -> pb.GetPinsResponse:
     """What the artefact knows of some pins."""
     rows = pins.rows(pin_ids)
@@ -103,7 +103,7 @@ def pins_message(
 
 
 def _usable_interests(
-    profile: UserProfile, representatives: Representatives, pins: Pins
+    profile: UserProfile, representatives: Representatives, pins: PinView
 ) -> Iterator[pb.Interest]:
     titles, shares = pins.titles(profile.rows), probabilities(profile.interests.importances)
     medoids = medoids_by_interest(representatives)
@@ -116,7 +116,7 @@ def _usable_interests(
         yield message
 
 
-def _skipped_interests(profile: UserProfile, pins: Pins) -> Iterator[pb.Interest]:
+def _skipped_interests(profile: UserProfile, pins: PinView) -> Iterator[pb.Interest]:
     rows = pins.rows(profile.skipped.medoid_pin_ids)
     blocked = profile.blocked.among(rows)
     for at, message in enumerate(_interests(profile.skipped)):
@@ -136,7 +136,7 @@ def _interests(interests: Interests) -> Iterator[pb.Interest]:
         )
 
 
-def _described_pins(rows: NDArray[np.int64], pins: Pins, blocked: BlockedRows) -> list[pb.Pin]:
+def _described_pins(rows: NDArray[np.int64], pins: PinView, blocked: BlockedRows) -> list[pb.Pin]:
     """Of a blocked pin nothing is told but that it is one."""
     representatives = pins.representatives[rows]
     groups = np.unique(representatives[representatives != NO_ROW])
@@ -148,7 +148,7 @@ def _described_pins(rows: NDArray[np.int64], pins: Pins, blocked: BlockedRows) -
             pin_id=pin_id,
             title=title,
             representative_pin_id=names.get(representative, ""),
-            indexed=row < pins.n_indexed,
+            indexed=row == representative,
         )
         for row, pin_id, title, representative, is_blocked in zip(
             rows.tolist(),

@@ -1,6 +1,8 @@
 """The one place where the server's objects are built and wired."""
 
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import structlog
@@ -8,8 +10,12 @@ from prometheus_client import GCCollector, PlatformCollector, ProcessCollector, 
 from prometheus_client.core import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
+from server import following
+from server import takedown as takedown_watch
 from server.candidate_cache import CandidateCache, CandidateList
 from server.filtering import FilteredRetrieval
+from server.following import SideFollower
+from server.joining import JoinedRetrieval
 from server.metrics import Metrics
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
@@ -19,9 +25,10 @@ from server.servicer import Servicer
 from server.serving import RunningServer
 from server.settings import Fallback, ServerSettings
 from server.side_threads import Ticker
-from server.takedown import POLL_S, BlockedRows, Takedown
+from server.takedown import BlockedOver, Takedown
 from storage.pins.artefact import PinArtefact
-from storage.pins.port import Pins
+from storage.pins.joined import JoinedPins, OverMain
+from storage.pins.port import PinView
 from storage.profiles.opening import open_reader
 from storage.profiles.store import BatchDescription, ProfileReader
 
@@ -40,7 +47,7 @@ def build_server(settings: ServerSettings) -> RunningServer:
     return wire_server(pins, open_reader(settings.profiles), settings)
 
 
-def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -> RunningServer:
+def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings) -> RunningServer:
     """The same from parts already open, each used once: the artefact or its fake, any profile store."""
     batch = profiles.describe()
     pins.embedding_space.require(batch.embedding_space, ours="the pin artefact", theirs="the profile store")
@@ -49,40 +56,75 @@ def wire_server(pins: Pins, profiles: ProfileReader, settings: ServerSettings) -
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
     metrics.watch_takedown(takedown)
-
-    def blocked() -> BlockedRows:
-        return takedown.blocked
-
-    source = ProfileSource(profiles, pins, metrics, blocked)
-    _warm_up(pins, source, settings.ef_search)
-    retrieval = Retrieval(
-        pins,
-        cache,
-        ef_search=settings.ef_search,
-        perplexity=batch.parameters.fusing.perplexity,
-        metrics=metrics,
-    )
-    recommender = Recommender(
-        pins=pins,
-        profiles=source,
-        sampler=Sampler(np.random.default_rng()),
-        retrieval=retrieval,
-        filtering=FilteredRetrieval(pins, retrieval, ef_search=settings.ef_search, metrics=metrics),
-        metrics=metrics,
-        popular=_popular(pins, source, settings.fallback),
-        clock=now_s,
-        blocked=blocked,
-    )
+    stages = _Stages(profiles=profiles, cache=cache, metrics=metrics, takedown=takedown, settings=settings)
     servicer = Servicer(
-        recommender, merge_policy=pb.MergePolicy.Value(f"MERGE_POLICY_{settings.merge_policy.name}")
+        stages.over(pins), merge_policy=pb.MergePolicy.Value(f"MERGE_POLICY_{settings.merge_policy.name}")
     )
+    _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
+
+    def serve(joined: PinView) -> None:
+        servicer.recommender = stages.over(joined)
+
+    def follow_takedown() -> None:
+        takedown.poll()
+        # Here rather than in the first call that needs it, which will say what was wrong.
+        with suppress(Exception):
+            servicer.recommender.blocked()
+
+    follower = SideFollower(settings.pins, pins, serve)
+    follower.poll()
     return RunningServer(
         servicer,
         metrics,
         threads=settings.threads,
         with_reflection=settings.reflection,
-        watching=[Ticker(takedown.poll, name="takedown", every_s=POLL_S)],
+        watching=[
+            Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S),
+            Ticker(follower.poll, name="side", every_s=following.POLL_S),
+        ],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stages:
+    """What the stages are made of, whatever pins they look at."""
+
+    profiles: ProfileReader
+    cache: CandidateCache
+    metrics: Metrics
+    takedown: Takedown
+    settings: ServerSettings
+
+    def over(self, pins: PinView) -> Recommender:
+        """The stages over an artefact, or over one and what was added to it."""
+        blocked = BlockedOver(self.takedown, pins)
+        blocked()
+        source = ProfileSource(self.profiles, pins, self.metrics, blocked)
+        ef_search, metrics = self.settings.ef_search, self.metrics
+        retrieval, of_main = self._retrieval(pins, source.batch.parameters.fusing.perplexity)
+        return Recommender(
+            pins=pins,
+            profiles=source,
+            sampler=Sampler(np.random.default_rng()),
+            retrieval=retrieval,
+            filtering=FilteredRetrieval(of_main, retrieval, ef_search=ef_search, metrics=metrics),
+            metrics=metrics,
+            popular=_popular(pins, source, self.settings.fallback),
+            clock=now_s,
+            blocked=blocked,
+        )
+
+    def _retrieval(self, pins: PinView, perplexity: float) -> tuple[Retrieval, PinView]:
+        """Of all candidates, and the view of those that have filter columns."""
+        ef_search = self.settings.ef_search
+        if isinstance(pins, JoinedPins):
+            joined = JoinedRetrieval(
+                pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=self.metrics
+            )
+            return joined, OverMain(pins.main, pins.side)
+        return Retrieval(
+            pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=self.metrics
+        ), pins
 
 
 def now_s() -> int:
@@ -90,10 +132,10 @@ def now_s() -> int:
     return int(time.time())
 
 
-def _warm_up(pins: Pins, source: ProfileSource, ef_search: int) -> None:
+def _warm_up(pins: PinView, source: ProfileSource, ef_search: int) -> None:
     """Use both parts before anybody asks: what is broken is found, and what loads late is loaded."""
     source.load("", now_s())
-    _, rows = pins.search(pins.embeddings[:1], 1, ef_search=ef_search)
+    _, rows = pins.search(pins.embeddings[np.zeros(1, np.int64)], 1, ef_search=ef_search)
     pins.rows(pins.pin_ids(rows[0]))
     log.info(
         "opened",
@@ -105,7 +147,7 @@ def _warm_up(pins: Pins, source: ProfileSource, ef_search: int) -> None:
     )
 
 
-def _metrics(pins: Pins, batch: BatchDescription) -> Metrics:
+def _metrics(pins: PinView, batch: BatchDescription) -> Metrics:
     # A creation time beside every counter doubles a scrape and tells nobody anything.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
@@ -122,5 +164,5 @@ def _metrics(pins: Pins, batch: BatchDescription) -> Metrics:
     return metrics
 
 
-def _popular(pins: Pins, source: ProfileSource, fallback: Fallback) -> CandidateList | None:
+def _popular(pins: PinView, source: ProfileSource, fallback: Fallback) -> CandidateList | None:
     return popular_list(pins, source.popular_rows()) if fallback is Fallback.POPULAR else None

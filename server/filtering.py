@@ -21,7 +21,7 @@ from server.passing import PassingCache, PassingRows
 from server.probing import Probe
 from server.retrieval import Medoid, Retrieval, Retrieved, tier
 from storage.pins.filters import Filter
-from storage.pins.port import Pins
+from storage.pins.port import PinView
 from storage.pins.scoring import exact_search_among
 
 Spread = tuple[float, float] | None
@@ -70,7 +70,7 @@ class FilteredRetrieval:
 
     def __init__(
         self,
-        pins: Pins,
+        pins: PinView,
         retrieval: Retrieval,
         *,
         ef_search: int,

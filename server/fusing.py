@@ -13,6 +13,7 @@ from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateList
 from server.merging import Filters, Selection
+from storage.pins.port import Vectors
 from storage.pins.scoring import float32_products
 
 
@@ -29,7 +30,7 @@ class Fusion:
 
     representatives: Representatives
     rows: NDArray[np.int64]
-    embeddings: NDArray[np.float16]
+    embeddings: Vectors
     policy: FusePolicy
 
     def fuse(self, lists: Sequence[CandidateList], filters: Filters, *, max_candidates: int) -> Selection:

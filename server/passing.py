@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from server.metrics import Metrics
 from storage.pins.filters import Filter
-from storage.pins.port import Pins
+from storage.pins.port import PinView
 
 BUDGET_BYTES = 64_000_000
 # The key, the record, the array's header, the links of the LRU.
@@ -65,7 +65,7 @@ class PassingCache:
         budget_bytes: Of all bitmaps; one that is larger is computed anew each time.
     """
 
-    def __init__(self, pins: Pins, metrics: Metrics, budget_bytes: int = BUDGET_BYTES) -> None:
+    def __init__(self, pins: PinView, metrics: Metrics, budget_bytes: int = BUDGET_BYTES) -> None:
         self._pins = pins
         self._metrics = metrics
         self._entries: cachetools.LRUCache[_Key, PassingRows] = cachetools.LRUCache(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.passing import PassingRows
-from storage.pins.port import Pins
+from storage.pins.port import PinView
 from storage.pins.scoring import widened
 
 SAMPLE_ROWS = 8_192
@@ -59,7 +59,7 @@ class Probe:
         n_rows: Of the sample; the whole pool when it has no more.
     """
 
-    def __init__(self, pins: Pins, n_rows: int = SAMPLE_ROWS) -> None:
+    def __init__(self, pins: PinView, n_rows: int = SAMPLE_ROWS) -> None:
         n = pins.columns.n_indexed
         chosen = np.random.default_rng(_SEED).choice(n, min(n, n_rows), replace=False)
         self._rows = np.sort(chosen).astype(np.int64)

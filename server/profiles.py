@@ -14,7 +14,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from server.metrics import Metrics
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import RecentAction
-from storage.pins.port import NO_ROW, Pins
+from storage.pins.port import NO_ROW, PinView
 from storage.profiles.records import OnlineProfile
 from storage.profiles.store import BatchDescription, ProfileReader
 
@@ -63,7 +63,7 @@ class ProfileSource:
     def __init__(
         self,
         reader: ProfileReader,
-        pins: Pins,
+        pins: PinView,
         metrics: Metrics,
         blocked: Callable[[], BlockedRows] = no_rows_blocked,
     ) -> None:
@@ -143,7 +143,8 @@ class ProfileSource:
     def popular_rows(self) -> NDArray[np.int64]:
         """int64 [p]: the indexed rows of the window's most acted-on pins, most acted-on first."""
         rows = self._pins.rows(self._reader.popular())
-        indexed: NDArray[np.int64] = rows[(rows != NO_ROW) & (rows < self._pins.n_indexed)]
+        rows = rows[rows != NO_ROW]
+        indexed: NDArray[np.int64] = rows[self._pins.representatives[rows] == rows]
         return indexed
 
     @property

@@ -28,7 +28,7 @@ from server.retrieval import TIERS, Medoid, Retrieval, Retrieved, tier
 from server.sampling import Sampler
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import Options, RecentAction
-from storage.pins.port import NO_ROW, Pins
+from storage.pins.port import NO_ROW, PinView
 
 _NOTHING = Selection(np.empty(0, np.int64), np.empty(0, np.int64))
 
@@ -66,7 +66,7 @@ class Recommender:
         blocked: What nobody may be shown, now.
     """
 
-    pins: Pins
+    pins: PinView
     profiles: ProfileSource
     sampler: Sampler
     retrieval: Retrieval
@@ -260,7 +260,7 @@ class Recommender:
         )
 
 
-def popular_list(pins: Pins, rows: NDArray[np.int64]) -> CandidateList:
+def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
     """The fallback's candidates, encoded once at start."""
     return encode_list(rows, pins.pin_ids(rows), None, medoid_pin_id="", wanted=len(rows))
 

@@ -14,7 +14,7 @@ from server.encoding import encode_list
 from server.errors import DeadlineExpiredError
 from server.metrics import Metrics
 from server.single_flight import SingleFlight
-from storage.pins.port import Pins
+from storage.pins.port import PinView
 
 # A miss fetches more than it needs: the next user's exclusions differ, and the list must still fill up.
 # The widest outlasts all limits at once: 1,000 wanted, 2,000 seen, 2,000 excluded, 1,000 in other lists.
@@ -50,7 +50,7 @@ class Retrieval:
     """
 
     def __init__(
-        self, pins: Pins, cache: CandidateCache, *, ef_search: int, perplexity: float, metrics: Metrics
+        self, pins: PinView, cache: CandidateCache, *, ef_search: int, perplexity: float, metrics: Metrics
     ) -> None:
         self._pins = pins
         self._cache = cache
@@ -105,7 +105,7 @@ class Retrieval:
         return found | (self._search(missing, k) if missing else {})
 
     def _search(self, medoids: list[Medoid], k: int) -> Lists:
-        queries = self._pins.embeddings[[row for _, row in medoids]]
+        queries = self._pins.embeddings[np.array([row for _, row in medoids], np.int64)]
         with self._metrics.stage("search"):
             scores, neighbours = self._pins.search(queries, k, ef_search=self._ef_search)
         is_long_enough = k >= SPREAD_OVER or neighbours.shape[1] < k

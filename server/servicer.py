@@ -31,55 +31,60 @@ class Servicer:
     """Answers every method as serialised bytes.
 
     Args:
-        recommender: The stages.
+        recommender: The stages. Replaced by others, it is the one that each later call is answered by.
         merge_policy: Of requests that name none.
     """
 
     def __init__(self, recommender: Recommender, *, merge_policy: "pb.MergePolicy.ValueType") -> None:
-        self._recommender = recommender
+        self.recommender = recommender
         self._merge_policy = merge_policy
 
     def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
         """Recommend for one user."""
-        user_id, options = validate_recommend(request, self._merge_policy, self._kinds)
-        return self._encode(self._recommender.for_user(user_id, options, call.deadline), options, call)
+        recommender = self.recommender
+        user_id, options = validate_recommend(request, self._merge_policy, _kinds(recommender))
+        answer = recommender.for_user(user_id, options, call.deadline)
+        return _encode(recommender, answer, options, call)
 
     def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
         """Recommend from recent pins."""
-        actions, options = validate_recommend_for_pins(request, self._merge_policy, self._kinds)
-        recommendation, unknown_pins = self._recommender.for_pins(actions, options, call.deadline)
-        with self._recommender.metrics.stage("encode"):
+        recommender = self.recommender
+        actions, options = validate_recommend_for_pins(request, self._merge_policy, _kinds(recommender))
+        recommendation, unknown_pins = recommender.for_pins(actions, options, call.deadline)
+        with recommender.metrics.stage("encode"):
             return encode_recommendation_for_pins(
                 recommendation,
                 unknown_pins,
                 merge_policy=options.merge_policy,
-                version=self._version,
+                version=recommender.pins.version,
                 request_id=call.request_id,
             )
 
     def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
         """Recommend for many users, streamed back in order."""
-        user_ids, options = validate_recommend_batch(request, self._merge_policy, self._kinds)
-        answers = self._recommender.for_users(user_ids, options, call.deadline)
+        recommender = self.recommender
+        user_ids, options = validate_recommend_batch(request, self._merge_policy, _kinds(recommender))
+        answers = recommender.for_users(user_ids, options, call.deadline)
         results = (
-            encode_user_result(user_id, self._encode(answer, options, call))
+            encode_user_result(user_id, _encode(recommender, answer, options, call))
             for user_id, answer in zip(user_ids, answers, strict=True)
         )
         yield from batch_messages(results, LIMITS.stream_message_bytes)
 
     def similar_pins(self, request: pb.SimilarPinsRequest, call: Call) -> bytes:
         """The neighbours of one pin."""
-        pin_id, options = validate_similar_pins(request, self._kinds)
-        recommendation, cache_hit = self._recommender.similar(pin_id, options, call.deadline)
-        with self._recommender.metrics.stage("encode"):
+        recommender = self.recommender
+        pin_id, options = validate_similar_pins(request, _kinds(recommender))
+        recommendation, cache_hit = recommender.similar(pin_id, options, call.deadline)
+        with recommender.metrics.stage("encode"):
             return encode_similar(
-                recommendation, cache_hit, version=self._version, request_id=call.request_id
+                recommendation, cache_hit, version=recommender.pins.version, request_id=call.request_id
             )
 
     def get_profile(self, request: pb.GetProfileRequest, call: Call) -> bytes:
         """All of a user's interests."""
         user_id = validate_get_profile(request)
-        recommender = self._recommender
+        recommender = self.recommender
         profile = recommender.profiles.load(user_id, recommender.clock())
         if profile is None:
             raise NotFoundError(f"user_id: the profile store knows no user {user_id!r}")
@@ -96,24 +101,21 @@ class Servicer:
     def get_pins(self, request: pb.GetPinsRequest, call: Call) -> bytes:
         """Titles and representatives."""
         pin_ids = validate_get_pins(request)
-        recommender = self._recommender
+        recommender = self.recommender
         return pins_message(
             pin_ids, pins=recommender.pins, blocked=recommender.blocked(), request_id=call.request_id
         ).SerializeToString()
 
-    def _encode(self, recommendation: Recommendation, options: Options, call: Call) -> bytes:
-        with self._recommender.metrics.stage("encode"):
-            return encode_recommendation(
-                recommendation,
-                merge_policy=options.merge_policy,
-                version=self._version,
-                request_id=call.request_id,
-            )
 
-    @property
-    def _kinds(self) -> Kinds:
-        return self._recommender.pins.columns.kinds
+def _encode(recommender: Recommender, answer: Recommendation, options: Options, call: Call) -> bytes:
+    with recommender.metrics.stage("encode"):
+        return encode_recommendation(
+            answer,
+            merge_policy=options.merge_policy,
+            version=recommender.pins.version,
+            request_id=call.request_id,
+        )
 
-    @property
-    def _version(self) -> str:
-        return self._recommender.pins.version
+
+def _kinds(recommender: Recommender) -> Kinds:
+    return recommender.pins.columns.kinds

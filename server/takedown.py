@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model.exclusion import representative_rows
 from storage.errors import TakedownError
-from storage.pins.port import NO_ROW, Pins
+from storage.pins.port import NO_ROW, PinView
 from storage.pins.takedown import FILE, NOTHING_BLOCKED, TakedownList, pin_ids_of, read_takedown
 
 POLL_S = 1.0
@@ -60,7 +60,7 @@ def no_rows_blocked() -> BlockedRows:
     return NO_ROWS_BLOCKED
 
 
-def blocked_rows(takedown: TakedownList, pins: Pins) -> BlockedRows:
+def blocked_rows(takedown: TakedownList, pins: PinView) -> BlockedRows:
     """The list in terms of one artefact: pins blocked alone, and whole groups of near-duplicates.
 
     A pin that no other one stands for is a group of its own.
@@ -71,8 +71,8 @@ def blocked_rows(takedown: TakedownList, pins: Pins) -> BlockedRows:
     listed = len(takedown.blocks)
     if unknown == listed:
         return BlockedRows(listed=listed, unknown=int(unknown))
-    # One place more than there are groups: NO_ROW finds it from the end.
-    is_blocked_group = np.zeros(pins.n_indexed + 1, np.bool_)
+    # One place more than there are rows: NO_ROW finds it from the end.
+    is_blocked_group = np.zeros(pins.n_pins + 1, np.bool_)
     is_blocked_group[representative_rows(in_groups, pins.representatives)] = True
     mask = is_blocked_group[pins.representatives]
     themselves = np.concatenate([alone, in_groups])
@@ -97,7 +97,7 @@ class Takedown:
     def __init__(
         self,
         root: Path,
-        pins: Pins,
+        pins: PinView,
         *,
         count_error: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
@@ -112,6 +112,11 @@ class Takedown:
         self.blocked = NO_ROWS_BLOCKED
         self._list = NOTHING_BLOCKED
         self._take(read_takedown(root))
+
+    @property
+    def in_force(self) -> TakedownList:
+        """What the list says."""
+        return self._list
 
     def poll(self) -> None:
         """Look at the file, and take what it says once it has stood unchanged from one look to the next.
@@ -178,6 +183,29 @@ class Takedown:
         if problem != self._problem:
             self._problem = problem
             log.error("takedown list not taken, the last one stays in force", problem=problem)
+
+
+class BlockedOver:
+    """What is blocked at this moment, by the rows of one view of pins; for any number of threads.
+
+    A call under way keeps its view, and asks what is blocked of that.
+
+    Args:
+        takedown: The list.
+        pins: The view.
+    """
+
+    def __init__(self, takedown: Takedown, pins: PinView) -> None:
+        self._takedown, self._pins = takedown, pins
+        self._known = (NOTHING_BLOCKED, NO_ROWS_BLOCKED)
+
+    def __call__(self) -> BlockedRows:
+        """Found anew when the list is another than last time."""
+        listed, (known, rows) = self._takedown.in_force, self._known
+        if listed is not known:
+            rows = blocked_rows(listed, self._pins)
+            self._known = (listed, rows)
+        return rows
 
 
 @dataclass(frozen=True, slots=True)

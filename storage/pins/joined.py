@@ -103,6 +103,18 @@ class JoinedPins:
         return texts
 
 
+class OverMain(JoinedPins):
+    """All pins of both; candidates are the artefact's only: lists are cached of these, under its version."""
+
+    def __init__(self, main: PinView, side: Side) -> None:
+        super().__init__(main, side)
+        self.version, self.n_indexed = main.version, main.n_indexed
+
+    def search(self, queries: NDArray[np.float16], k: int, *, ef_search: int) -> Ranked:
+        """The artefact's candidates nearest to each query; see storage.pins.port."""
+        return self.main.search(queries, k, ef_search=ef_search)
+
+
 class _JoinedVectors:
     """Rows of two arrays without a copy of the large one."""
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.pins.port import Vectors
+
 _BLOCK_ROWS = 8_192
 _SIGN_EXPONENT_FRACTION = np.int32(-0x7000_2000)
 """The bits of a float32 that a float16 can set: 1, the lower 5 of 8, and the upper 10 of 23."""
@@ -82,7 +84,7 @@ def _stacked(answers: list[Ranked], k: int) -> Ranked:
 
 
 def exact_search_among(
-    queries: NDArray[np.float16], pool: NDArray[np.float16], among: NDArray[np.int64], k: int
+    queries: NDArray[np.float16], pool: Vectors, among: NDArray[np.int64], k: int
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.int64]]]:
     """The k rows nearest to each query of those named, by comparing all of them.
 
@@ -116,7 +118,7 @@ def padded(scores: Sequence[NDArray[np.float32]], rows: Sequence[NDArray[np.int6
 
 def _best_among(
     query: NDArray[np.float16],
-    pool: NDArray[np.float16],
+    pool: Vectors,
     among: NDArray[np.int64],
     products: NDArray[np.float32],
     k: int,

@@ -1,0 +1,106 @@
+"""The retrieve stage over an artefact and what was added to it: cached lists, and added pins put in by score.
+
+Lists are cached of the artefact alone, under its version; the added pins are searched at each request. So
+pins come at any time, and no list has to be fetched again.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.fusing import SPREAD_OVER
+from server.candidate_cache import CandidateCache, CandidateList
+from server.deadlines import Deadline
+from server.encoding import encode_list
+from server.metrics import Metrics
+from server.retrieval import Medoid, Retrieval, Retrieved, tier
+from storage.pins.joined import JoinedPins, OverMain
+
+
+class JoinedRetrieval(Retrieval):
+    """Fetches candidate lists of both.
+
+    Args:
+        pins: Both as one.
+        cache: Of lists of the artefact alone.
+        ef_search: HNSW's efSearch of a miss, and of the added pins where they have an index.
+        perplexity: Of a medoid over its list, for the fused merge.
+        metrics: Counts hits, misses and joins.
+    """
+
+    def __init__(
+        self, pins: JoinedPins, cache: CandidateCache, *, ef_search: int, perplexity: float, metrics: Metrics
+    ) -> None:
+        over_main = OverMain(pins.main, pins.side)
+        super().__init__(over_main, cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics)
+        self._joined = pins
+
+    def fetch(self, medoids: Sequence[Medoid], *, at_least: int, deadline: Deadline) -> list[Retrieved]:
+        """The lists of some medoids, in the order given; see server.retrieval."""
+        of_main = super().fetch(medoids, at_least=at_least, deadline=deadline)
+        # A list that holds all of the artefact's candidates is as long as is asked of both.
+        wanted = [
+            max(each.candidates.wanted, tier(at_least))
+            if each.candidates.is_whole_pool
+            else each.candidates.wanted
+            for each in of_main
+        ]
+        queries = self._joined.embeddings[np.array([row for _, row in medoids], np.int64)]
+        with self._metrics.stage("search"):
+            scores, rows = self._joined.search_side(queries, max(wanted), ef_search=self._ef_search)
+        return [
+            Retrieved(self._joint(each.candidates, medoid, scores[at], rows[at], wanted[at]), each.cache_hit)
+            for at, (each, medoid) in enumerate(zip(of_main, medoids, strict=True))
+        ]
+
+    def _joint(
+        self,
+        of_main: CandidateList,
+        medoid: Medoid,
+        scores: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        wanted: int,
+    ) -> CandidateList:
+        """The list with those of the added pins that belong in it."""
+        n = len(rows) if of_main.is_whole_pool else int(np.count_nonzero(scores > of_main.scores[-1]))
+        if not n:
+            return of_main
+        pin_ids = self._joined.pin_ids(rows[:n])
+        added = encode_list(rows[:n], pin_ids, scores[:n], medoid_pin_id=medoid[0], wanted=n)
+        return self._spread(put_in(of_main, added, wanted), medoid[1])
+
+    def _spread(self, joint: CandidateList, medoid_row: int) -> CandidateList:
+        """The list with its own spread: the artefact's was that of another list."""
+        if joint.wanted < SPREAD_OVER and not joint.is_whole_pool:
+            return joint
+        spread = self._spreads([("", medoid_row)], joint.rows[np.newaxis], joint.scores[np.newaxis])[0]
+        return CandidateList(
+            rows=joint.rows,
+            scores=joint.scores,
+            blob=joint.blob,
+            offsets=joint.offsets,
+            wanted=joint.wanted,
+            spread=spread,
+        )
+
+
+def put_in(candidates: CandidateList, added: CandidateList, wanted: int) -> CandidateList:
+    """The best `wanted` of two lists of one medoid, without its spread; ties by row."""
+    rows = np.concatenate([candidates.rows, added.rows])
+    scores = np.concatenate([candidates.scores, added.scores])
+    order = np.lexsort((rows, -scores))[:wanted]
+    blob, size = candidates.blob + added.blob, len(candidates.blob)
+    ends = np.concatenate([candidates.offsets[1:], added.offsets[1:].astype(np.int64) + size])[order]
+    begins = np.concatenate([candidates.offsets[:-1], added.offsets[:-1].astype(np.int64) + size])[order]
+    # Few are put in: what stands together goes over in one piece.
+    breaks = np.flatnonzero(begins[1:] != ends[:-1]) + 1
+    firsts, lasts = np.concatenate([[0], breaks]), np.concatenate([breaks, [len(order)]]) - 1
+    runs = zip(begins[firsts].tolist(), ends[lasts].tolist(), strict=True)
+    return CandidateList(
+        rows=rows[order],
+        scores=scores[order],
+        blob=b"".join([blob[begin:end] for begin, end in runs]),
+        offsets=np.concatenate([[0], np.cumsum(ends - begins)]).astype(np.uint32),
+        wanted=wanted,
+    )

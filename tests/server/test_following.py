@@ -1,0 +1,207 @@
+"""Pins added between builds: served by every method as soon as they are seen, by whichever merge policy."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from structlog.testing import capture_logs
+
+from pinnersage.v1 import recommender_pb2 as pb
+from server.candidate_cache import CandidateList
+from server.encoding import encode_list
+from server.following import SideFollower
+from server.joining import put_in
+from storage.pins.memory import InMemoryPins
+from storage.pins.port import PinView
+from storage.pins.side import Beside, SideRows, side_versions, write_side
+from storage.pins.takedown import Block
+from storage.pins.takedown_writing import block
+from tests.server.conftest import Serve
+from tests.server.world import DIMENSION, SPACE, TOPICS, make_pins
+
+POLICIES = (pb.MERGE_POLICY_INTERLEAVED, pb.MERGE_POLICY_FUSED)
+
+
+def near_cat(degrees: float) -> NDArray[np.float16]:
+    """float16 [d]: so far from cat-0, towards the other cats."""
+    vector = np.zeros(DIMENSION)
+    vector[0], vector[len(TOPICS)] = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return vector.astype(np.float16)
+
+
+def side_rows(
+    degrees: Sequence[float], *, twins: Sequence[int] = (), version: str = "000001-test"
+) -> SideRows:
+    """Pins new-0, new-1, ... among the cats; and twin-0, ..., each stood for by the row given."""
+    n_main = make_pins().n_pins
+    n, vectors = len(degrees), [near_cat(each) for each in degrees]
+    vectors += [make_pins().embeddings[row] for row in twins]
+    return SideRows(
+        beside=Beside(version, n_main),
+        embedding_space=SPACE,
+        pin_ids=(*(f"new-{at}" for at in range(n)), *(f"twin-{at}" for at in range(len(twins)))),
+        titles=(*(f"Title of new-{at}" for at in range(n)), *[""] * len(twins)),
+        quality=np.full(len(vectors), np.nan),
+        embeddings=np.array(vectors, np.float16).reshape(-1, DIMENSION),
+        representatives=np.array([*range(n_main, n_main + n), *twins], np.int32),
+        n_indexed=n,
+    )
+
+
+def publish(root: Path, rows: SideRows) -> None:
+    side_versions(root).publish(lambda folder: write_side(folder, rows, None))
+
+
+def twin_of_all(rows: SideRows) -> InMemoryPins:
+    """One artefact of the test world and the added pins."""
+    pins = make_pins()
+    n, n_new = pins.n_indexed, rows.n_indexed
+    order = np.arange(pins.n_pins)
+    first, last = order[:n], order[n:]
+    representatives = np.concatenate(
+        [np.arange(n + n_new), pins.representatives[last], rows.representatives[n_new:]]
+    )
+    return InMemoryPins(
+        [*pins.pin_ids(first), *rows.pin_ids[:n_new], *pins.pin_ids(last), *rows.pin_ids[n_new:]],
+        np.concatenate(
+            [pins.embeddings[first], rows.embeddings[:n_new], pins.embeddings[last], rows.embeddings[n_new:]]
+        ),
+        embedding_space=SPACE,
+        representatives=representatives.astype(np.int32),
+        n_indexed=n + n_new,
+        version="000001-test",
+    )
+
+
+def names(candidates: Sequence[pb.Candidate]) -> list[str]:
+    return [each.pin_id for each in candidates]
+
+
+@pytest.mark.parametrize("n", [1, 20, 150, 250])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_answers_are_those_of_one_artefact(
+    serve: Serve, tmp_path: Path, policy: "pb.MergePolicy.ValueType", n: int
+) -> None:
+    """Whatever is asked, cached or not: candidates, order and scores are those of a build of all pins."""
+    rows = side_rows([0.3, 2.6, 10.4, 33.3, 70.2], twins=[5])
+    publish(tmp_path, rows)
+    joined, alone = serve(root=tmp_path), serve(twin_of_all(rows))
+    pins = [pb.RecentPin(pin_id="new-2"), pb.RecentPin(pin_id="car-3"), pb.RecentPin(pin_id="twin-0")]
+    request = pb.RecommendForPinsRequest(pins=pins, max_candidates=n, merge_policy=policy)
+    for _ in ("a miss", "a hit"):
+        ours, theirs = joined.RecommendForPins(request), alone.RecommendForPins(request)
+        assert [(each.pin_id, each.medoid_pin_id) for each in ours.candidates] == [
+            (each.pin_id, each.medoid_pin_id) for each in theirs.candidates
+        ]
+        np.testing.assert_allclose(
+            [each.score for each in ours.candidates], [each.score for each in theirs.candidates], atol=1e-6
+        )
+    similar = pb.SimilarPinsRequest(pin_id="cat-21", max_candidates=n)
+    assert names(joined.SimilarPins(similar).candidates) == names(alone.SimilarPins(similar).candidates)
+
+
+def test_every_method_knows_an_added_pin(serve: Serve, tmp_path: Path) -> None:
+    """As a candidate, as what is asked about, as what is excluded; and all answers name both versions."""
+    publish(tmp_path, side_rows([0.3], twins=[5]))
+    stub = serve(root=tmp_path)
+    version = f"000001-test+{side_versions(tmp_path).current()}"
+    similar = stub.SimilarPins(pb.SimilarPinsRequest(pin_id="new-0", max_candidates=2))
+    assert (names(similar.candidates), similar.artefact_version) == (["cat-0", "cat-1"], version)
+    excluded = pb.SimilarPinsRequest(pin_id="cat-0", max_candidates=10, exclude_pin_ids=["new-0"])
+    assert "new-0" not in names(stub.SimilarPins(excluded).candidates)
+    # What is excluded goes with all that it is near to.
+    excluded = pb.SimilarPinsRequest(pin_id="cat-4", max_candidates=2, exclude_pin_ids=["twin-0"])
+    assert "cat-5" not in names(stub.SimilarPins(excluded).candidates)
+    told = stub.GetPins(pb.GetPinsRequest(pin_ids=["new-0", "twin-0"]))
+    assert [(pin.title, pin.representative_pin_id, pin.indexed) for pin in told.pins] == [
+        ("Title of new-0", "new-0", True),
+        ("", "cat-5", False),
+    ]
+    assert told.artefact_version == version
+
+
+def test_an_added_pin_is_taken_down_like_any_other(serve: Serve, tmp_path: Path) -> None:
+    """By the same list."""
+    publish(tmp_path, side_rows([20.4, 20.6]))
+    block(tmp_path, [Block("new-0")])
+    stub = serve(root=tmp_path)
+    found = names(stub.SimilarPins(pb.SimilarPinsRequest(pin_id="cat-20", max_candidates=10)).candidates)
+    assert ("new-0" in found, "new-1" in found) == (False, True)
+    assert stub.GetPins(pb.GetPinsRequest(pin_ids=["new-0"])).pins[0].blocked
+
+
+class TestFollower:
+    """What a look at the folder leads to."""
+
+    def test_an_added_pin_is_served(self, tmp_path: Path) -> None:
+        """From the first look after it was added; a side that was seen is not opened again."""
+        served: list[PinView] = []
+        follower = SideFollower(tmp_path, make_pins(), served.append)
+        follower.poll()
+        assert served == []
+        publish(tmp_path, side_rows([0.3]))
+        follower.poll()
+        follower.poll()
+        assert [pins.row("new-0") for pins in served] == [make_pins().n_pins]
+
+    def test_a_damaged_side_is_refused(self, tmp_path: Path) -> None:
+        """The last good one goes on being served, the damage is told once, and the next good one is taken."""
+        served: list[PinView] = []
+        follower = SideFollower(tmp_path, make_pins(), served.append)
+        publish(tmp_path, side_rows([0.3]))
+        follower.poll()
+        publish(tmp_path, side_rows([0.3, 4.4]))
+        path = side_versions(tmp_path).folder() / "embeddings.npy"
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+        with capture_logs() as logs:
+            follower.poll()
+            follower.poll()
+        assert len(served) == 1
+        (told,) = logs
+        assert "does not match its checksum" in told["problem"]
+        publish(tmp_path, side_rows([0.3, 4.4, 7.7]))
+        follower.poll()
+        assert [pins.n_indexed for pins in served] == [181, 183]
+
+    def test_a_side_of_another_version_is_left(self, tmp_path: Path) -> None:
+        """As after a build: its rows are not this version's."""
+        served: list[PinView] = []
+        publish(tmp_path, side_rows([0.3], version="000002-test"))
+        with capture_logs() as logs:
+            SideFollower(tmp_path, make_pins(), served.append).poll()
+        assert served == []
+        assert logs[0]["beside"] == "000002-test"
+
+
+def test_a_running_server_serves_what_is_added(serve: Serve, tmp_path: Path) -> None:
+    """Without a restart, and the cached list stays: the answer is a hit."""
+    stub = serve(root=tmp_path)
+    request = pb.SimilarPinsRequest(pin_id="cat-20", max_candidates=10)
+    before = names(stub.SimilarPins(request).candidates)
+    publish(tmp_path, side_rows([20.4]))
+    looks = 0
+    while (answer := stub.SimilarPins(request)).artefact_version == "000001-test":
+        looks += 1
+        assert looks < 100_000
+    assert set(names(answer.candidates)) == {"new-0", *before[:9]}
+    assert answer.cache_hit
+
+
+@pytest.mark.parametrize("wanted", [1, 4, 7])
+def test_put_in(wanted: int) -> None:
+    """A list with others put in is what encoding the merged list gives, byte for byte."""
+
+    def listed(rows: list[int], scores: list[float], k: int) -> CandidateList:
+        pin_ids = [f"pin-{'x' * row}" for row in rows]
+        return encode_list(np.array(rows), pin_ids, np.array(scores, np.float32), medoid_pin_id="m", wanted=k)
+
+    main = listed([3, 1, 2, 0], [0.9, 0.7, 0.7, 0.1], 4)
+    joint = put_in(main, listed([9, 8, 7], [1.0, 0.7, 0.0], 3), wanted)
+    rows, scores = [9, 3, 1, 2, 8, 0, 7], [1.0, 0.9, 0.7, 0.7, 0.7, 0.1, 0.0]
+    expected = listed(rows[:wanted], scores[:wanted], wanted)
+    assert joint.blob == expected.blob
+    for name in ("rows", "scores", "offsets"):
+        np.testing.assert_array_equal(getattr(joint, name), getattr(expected, name))
