@@ -115,12 +115,12 @@ def _metas(file: IO[bytes]) -> tuple[Meta, Meta] | None:
     """Both meta pages, or None where they are not the two of one file."""
     for _ in range(_LOOKS):
         file.seek(0)
-        first = Meta.parsed(file.read(_N_BYTES), 0)
-        if first is None:
+        begin = Meta.parsed(file.read(_N_BYTES), 0)
+        if begin is None:
             return None
         file.seek(0)
-        both = file.read(first.page_bytes + _N_BYTES)
-        first, second = Meta.parsed(both, 0), Meta.parsed(both[first.page_bytes :], 1)
+        both = file.read(begin.page_bytes + _N_BYTES)
+        first, second = Meta.parsed(both, 0), Meta.parsed(both[begin.page_bytes :], 1)
         if first is None or second is None:
             return None
         if _belong_together(first, second):

@@ -1,0 +1,19 @@
+"""How much of the full test runs: one fraction, PINNERSAGE_RELIABILITY_SHARE, a hundredth unless it is set."""
+
+import os
+import random
+from collections.abc import Iterator
+
+SHARE = float(os.environ.get("PINNERSAGE_RELIABILITY_SHARE", "0.01"))
+# `SEED=17 make test-reliability ARGS=...` runs that one case of a test again.
+_ONLY = os.environ.get("SEED")
+
+
+def seeds(full: int) -> Iterator[int]:
+    """The seeds of the cases to run, of `full` in all, at least one; a failure names the seed."""
+    return iter([int(_ONLY)] if _ONLY else range(max(1, round(full * SHARE))))
+
+
+def chance(*seed: object) -> random.Random:
+    """What decides a case: the same for the same seed, in any process."""
+    return random.Random(repr(seed))  # noqa: S311 - no secrets here
