@@ -12,6 +12,7 @@ Manifest = dict[str, object]
 
 MANIFEST = "manifest.json"
 _SEAL = "sha256"
+_MAX_BYTES = 16 << 20
 _MEND = "Restore it from a copy, roll back to another version, or build again."
 
 
@@ -56,18 +57,20 @@ def read_manifest(folder: Path, *, newest_format: int = 1) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        raw = path.read_bytes()
+        raw = _read(path)
         manifest: Manifest = json.loads(raw)
         is_whole = isinstance(manifest, dict) and encode_manifest(manifest) == raw
     except FileNotFoundError as error:
         raise DamagedArtefactError(f"{path} is missing: the version was never finished. {_MEND}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. {_MEND}") from error
     if not is_whole:
         raise DamagedArtefactError(
             f"{path} does not match its own checksum: it was changed or damaged. {_MEND}"
         )
     _require_known_format(path, manifest, newest_format)
+    _require_files(path, manifest)
+    _require_own_name(path, manifest)
     return manifest
 
 
@@ -89,6 +92,35 @@ def sha256_of(path: Path) -> str:
     """SHA-256 (hex) of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """The file, if it is no longer than a manifest can be."""
+    with path.open("rb") as file:
+        raw = file.read(_MAX_BYTES + 1)
+    if len(raw) > _MAX_BYTES:
+        raise ValueError(f"it is longer than {_MAX_BYTES:,} bytes")
+    return raw
+
+
+def _require_files(path: Path, manifest: Manifest) -> None:
+    """The files are described as describe_files does, and are names in this folder."""
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(_is_described(name, entry) for name, entry in files.items()):
+        raise DamagedArtefactError(f"{path} does not say which files belong to the version. {_MEND}")
+
+
+def _is_described(name: str, entry: object) -> bool:
+    is_in_folder = Path(name).name == name and name not in {"", ".", ".."}
+    is_entry = isinstance(entry, dict) and isinstance(entry.get("bytes"), int) and "sha256" in entry
+    return is_in_folder and is_entry
+
+
+def _require_own_name(path: Path, manifest: Manifest) -> None:
+    """A version is named by its identity: the whole manifest of another is noticed."""
+    number, _, tag = path.parent.name.partition("-")
+    if number.isdigit() and tag and not identity(manifest).startswith(tag):
+        raise DamagedArtefactError(f"{path} is another version's, or its folder was renamed. {_MEND}")
 
 
 def _require_known_format(path: Path, manifest: Manifest, newest_format: int) -> None:

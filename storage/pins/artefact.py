@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -134,7 +135,8 @@ def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[
     """The array of an .npy file, read-only and in the page cache."""
     try:
         array = np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, SyntaxError, TokenError) as error:
+        # numpy reads the header as Python.
         raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
     if array.dtype != dtype or array.shape != shape:
         found, expected = f"{array.dtype} {array.shape}", f"{np.dtype(dtype)} {shape}"
@@ -147,10 +149,13 @@ def _mapped_texts(path: Path, n: int) -> tuple[pa.MemoryMappedFile, pa.RecordBat
     try:
         source = pa.memory_map(str(path))
         texts = pa.ipc.open_file(source).get_batch(0)
+        # Arrow follows offsets without looking, and hands out text that is none.
+        texts.validate(full=True)
+        is_known = texts.schema in _TEXTS
+        found = ", ".join(f"{field.name}: {field.type}" for field in texts.schema)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
-    if texts.schema not in _TEXTS:
-        found = ", ".join(f"{field.name}: {field.type}" for field in texts.schema)
+    if not is_known:
         raise DamagedArtefactError(
             f"{path} holds other columns than pin ids and titles: {found}. Build again."
         )

@@ -39,14 +39,21 @@ def check_golden(golden: GoldenQueries, search: Search, pool: NDArray[np.float16
         DamagedArtefactError: The answers in `where` are others than when it was built.
     """
     asked = np.array([query.row for query in golden.queries])
+    if len(pool) == 0 or asked.max() >= len(pool) or golden.k < 1:
+        raise DamagedArtefactError(f"{where} has golden queries that its pins cannot answer. Build again.")
     expected_rows = np.array([query.rows for query in golden.queries])
     expected_scores = np.array([query.scores for query in golden.queries])
     scores, rows = search(pool[asked], golden.k, ef_search=golden.ef_search)
+    if rows.shape != expected_rows.shape:
+        raise DamagedArtefactError(
+            f"{where} answers its golden queries with other numbers of pins. Build again."
+        )
     overlap = np.mean(
         [np.isin(found, expected).mean() for found, expected in zip(rows, expected_rows, strict=True)]
     )
     difference = np.abs(scores - expected_scores).max()
-    if overlap < MIN_OVERLAP or difference > MAX_SCORE_DIFFERENCE:
+    # Written so that NaN is wrong.
+    if not (overlap >= MIN_OVERLAP and difference <= MAX_SCORE_DIFFERENCE):
         raise DamagedArtefactError(
             f"{where} does not answer its golden queries as it did when it was built: overlap {overlap:.2f} "
             f"(at least {MIN_OVERLAP}), scores off by {difference:.4f} (at most {MAX_SCORE_DIFFERENCE}). "

@@ -8,10 +8,13 @@ from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError
 from storage.manifests import Manifest
 from storage.pins.layout import COLUMNS, FILES, INDEX
+from storage.pins.records import record_of, require_integers
 
 FORMAT = 1
 KIND = "pins"
 METRIC = "inner product of unit vectors"
+# FAISS allocates what it is asked to search.
+_MAX_GOLDEN_SEARCH = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +156,9 @@ class PinManifest:
             )
         try:
             return _parsed(manifest)
-        except (KeyError, TypeError) as error:
-            raise DamagedArtefactError(
-                f"the manifest in {where} lacks a part: {error}. Build again."
-            ) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            fault = "lacks a part" if isinstance(error, KeyError | TypeError) else "says nonsense"
+            raise DamagedArtefactError(f"the manifest in {where} {fault}: {error}. Build again.") from error
 
 
 def _parsed(content: dict[str, Any]) -> PinManifest:
@@ -167,17 +169,33 @@ def _parsed(content: dict[str, Any]) -> PinManifest:
     observed = content["observed"]
     measured, golden = observed["measured"], observed["golden_queries"]
     return PinManifest(
-        embedding_space=EmbeddingSpace(**content["embedding_space"]),
-        counts=Counts(**content["counts"]),
-        parameters=BuildParameters(**content["parameters"]),
-        libraries=content["libraries"],
-        measured=Measured(**measured | {"at": tuple(Measurement(**at) for at in measured["at"])}),
-        golden=GoldenQueries(
-            **golden | {"queries": tuple(_golden_query(query) for query in golden["queries"])}
+        embedding_space=record_of(EmbeddingSpace, content["embedding_space"]),
+        counts=_counts(content["counts"]),
+        parameters=record_of(BuildParameters, content["parameters"]),
+        libraries=dict(content["libraries"]),
+        measured=record_of(
+            Measured, measured | {"at": tuple(record_of(Measurement, at) for at in measured["at"])}
         ),
+        golden=_golden(golden),
         filter_columns=filter_columns,
     )
 
 
-def _golden_query(query: dict[str, Any]) -> GoldenQuery:
-    return GoldenQuery(row=query["row"], rows=tuple(query["rows"]), scores=tuple(query["scores"]))
+def _counts(written: dict[str, Any]) -> Counts:
+    require_integers("rejected", list(written["rejected"].values()))
+    return record_of(Counts, written)
+
+
+def _golden(written: dict[str, Any]) -> GoldenQueries:
+    queries = tuple(_golden_query(query) for query in written["queries"])
+    golden = record_of(GoldenQueries, written | {"queries": queries})
+    n_answers = {len(answers) for query in queries for answers in (query.rows, query.scores)}
+    if len(n_answers) != 1 or max(golden.k, golden.ef_search) > _MAX_GOLDEN_SEARCH:
+        raise ValueError("its golden queries cannot be asked")
+    return golden
+
+
+def _golden_query(written: dict[str, Any]) -> GoldenQuery:
+    require_integers("rows", written["rows"])
+    scores = tuple(float(score) for score in written["scores"])
+    return record_of(GoldenQuery, written | {"rows": tuple(written["rows"]), "scores": scores})

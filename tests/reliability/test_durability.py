@@ -1,0 +1,171 @@
+"""RELIABILITY 13: what a writer acknowledged survives its death, and was on the disk before it said so."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from storage.profiles.lmdb.online import OnlineRecords
+from tests.reliability.shares import chance, seeds
+from tests.reliability.zygote import ROOT
+from tests.storage.profiles.people import online, same
+
+pytestmark = pytest.mark.reliability
+
+_STRACE = shutil.which("strace")
+
+# Forks a writer for each line it reads: a number from which it counts up, a record and a word for each.
+_WRITERS = """
+import os, sys
+from pathlib import Path
+from storage.profiles.lmdb.online import LmdbOnlineWriter
+from tests.storage.profiles.people import online
+for line in iter(sys.stdin.readline, ""):
+    first = int(line)
+    child = os.fork()
+    if child == 0:
+        print("pid", os.getpid(), flush=True)
+        writer = LmdbOnlineWriter(Path(sys.argv[1]))
+        for n in range(first, first + 1_000_000):
+            writer.put(online(f"user-{n % 500}", f"pin-{n}"))
+            print(n, flush=True)
+    os.waitpid(child, 0)
+    print("dead", flush=True)
+"""
+
+_FEW_PUTS = """
+import sys
+from pathlib import Path
+from storage.errors import ProfileStoreError
+from storage.profiles.lmdb.online import LmdbOnlineWriter
+from tests.storage.profiles.people import online
+writer = LmdbOnlineWriter(Path(sys.argv[1]))
+print("open", flush=True)
+for n in range(5):
+    try:
+        writer.put(online(f"user-{n}", f"pin-{n}"))
+        print(f"acknowledged {n}", flush=True)
+    except ProfileStoreError as error:
+        print(f"refused {n}: {error}", flush=True)
+"""
+
+
+def test_every_acknowledged_record_survives_kill_9(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
+    """Writer after writer on one file, each killed at an instant of its own; none of theirs is lost."""
+    command = [sys.executable, "-W", "ignore", "-c", _WRITERS, str(tmp_path)]
+    stored: dict[int, int] = {}
+    next_number = 0
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writers:
+        assert writers.stdin is not None
+        assert writers.stdout is not None
+        for seed in seeds(1_000):
+            print(next_number, file=writers.stdin, flush=True)
+            pid = int(writers.stdout.readline().split()[1])
+            acknowledged = []
+            for _ in range(chance("kill", seed).randrange(1, 12)):
+                acknowledged.append(int(writers.stdout.readline()))
+            subprocess.run(["kill", "-9", str(pid)], check=True)
+            while (line := writers.stdout.readline().strip()) != "dead":
+                acknowledged.append(int(line))
+            stored |= {number % 500: number for number in acknowledged}
+            # The one it was at when it died may be stored or not.
+            next_number = acknowledged[-1] + 1
+            _require_all(tmp_path, stored, next_number, seed)
+            tally["online", "kill", "records acknowledged, all there"] += len(acknowledged)
+            tally["online", "kill", "writers killed"] += 1
+        writers.stdin.close()
+    assert tally["online", "kill", "writers killed"] >= 1
+
+
+def _require_all(profiles: Path, stored: dict[int, int], unacknowledged: int, seed: int) -> None:
+    records = OnlineRecords(profiles)
+    for user, number in stored.items():
+        possible = {number, unacknowledged} if user == unacknowledged % 500 else {number}
+        found = records.get(f"user-{user}")
+        assert any(same(found, online(f"user-{user}", f"pin-{n}")) for n in possible), f"seed {seed}"
+    records.close()
+
+
+def _traced(profiles: Path, *options: str) -> tuple[list[str], str]:
+    """The system calls of a few puts, and what the writer said."""
+    assert _STRACE is not None
+    trace = profiles / "trace"
+    calls = "trace=openat,write,writev,pwrite64,pwritev,fsync,fdatasync,rename,msync,sync_file_range"
+    command = [_STRACE, "-f", "-y", "-o", str(trace), "-e", calls, *options]
+    ran = subprocess.run(
+        [*command, sys.executable, "-W", "ignore", "-c", _FEW_PUTS, str(profiles)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return trace.read_text().splitlines(), ran.stdout
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(_STRACE is None, reason="strace is not installed")
+def test_a_record_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
+    """Its pages, then a sync, then the meta page through a descriptor that syncs each write, then the word."""
+    calls, _ = _traced(tmp_path)
+    events = "".join(_event(call) for call in calls)
+    # f: the folder is synced; P: pages, S: sync, M: meta page, A: acknowledged.
+    assert re.fullmatch(r"P?D.*f.*O(P+SMA){5}", events), events
+
+
+def _event(call: str) -> str:
+    kinds = {
+        r"openat.*profiles\.lmdb>?\".*O_DSYNC": "D",
+        r"(f|fdata)sync\(\d+<[^>]*/online>": "f",
+        r"(pwrite64|writev|pwritev)\(\d+<[^>]*profiles\.lmdb>.*, \d+, (4128|32)\)": "M",
+        r"(pwrite64|writev|pwritev|write)\(\d+<[^>]*profiles\.lmdb>": "P",
+        r"(fdatasync|fsync)\(\d+<[^>]*profiles\.lmdb>": "S",
+        r"write\(1.*\"acknowledged": "A",
+        r"write\(1.*\"open": "O",
+    }
+    return next((letter for pattern, letter in kinds.items() if re.search(pattern, call)), "")
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(_STRACE is None, reason="strace is not installed")
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64", "writev"])
+@pytest.mark.parametrize("fault", ["error=EIO", "error=ENOSPC", "signal=KILL"])
+def test_a_record_that_the_disk_refused_is_never_acknowledged(
+    tmp_path: Path, tally: Counter[tuple[str, ...]], call: str, fault: str
+) -> None:
+    """Whichever system call fails, once: what was acknowledged before and after is there."""
+    for seed in seeds(100):
+        at = 1 + chance(call, fault, seed).randrange(6)
+        profiles = tmp_path / str(seed)
+        profiles.mkdir()
+        said = _said(
+            profiles, "-P", str(profiles / "online/profiles.lmdb"), "-e", f"inject={call}:{fault}:when={at}"
+        )
+        acknowledged = [int(number) for number in re.findall(r"acknowledged (\d+)", said)]
+        records = OnlineRecords(profiles)
+        for number in acknowledged:
+            found = records.get(f"user-{number}")
+            assert same(found, online(f"user-{number}", f"pin-{number}")), f"seed {seed}"
+        records.close()
+        tally["online", f"{call} {fault}", "acknowledged, all there"] += len(acknowledged)
+
+
+def _said(profiles: Path, *options: str) -> str:
+    """What the writer said, however it ended."""
+    assert _STRACE is not None
+    command = [_STRACE, "-f", "-o", str(profiles / "trace"), *options]
+    ran = subprocess.run(
+        [*command, sys.executable, "-W", "ignore", "-c", _FEW_PUTS, str(profiles)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode in {0, 1, -signal.SIGKILL, 128 + signal.SIGKILL}, ran.stderr
+    return ran.stdout
