@@ -49,6 +49,17 @@ setup: $(VENV)/.installed-dev ## Set up the development environment only
 test: setup ## Run the test suite
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
+RELIABILITY = PINNERSAGE_RELIABILITY_SEED=$(SEED) $(BIN)/python -m pytest tests -m reliability --numprocesses=2
+
+.PHONY: test-reliability
+test-reliability: setup ## A tenth of the reliability tests, in minutes; SEED=n runs one case
+	@PINNERSAGE_RELIABILITY_SHARE=0.1 $(RELIABILITY) --timeout=600 $(ARGS)
+
+.PHONY: chaos
+chaos: setup ## All of the reliability tests; what came of each case is counted in build/chaos
+	@rm -rf build/chaos/tally
+	@PINNERSAGE_RELIABILITY_SHARE=1 PINNERSAGE_RELIABILITY_TALLY=build/chaos/tally $(RELIABILITY) --timeout=7200 $(ARGS)
+
 .PHONY: coverage
 coverage: setup ## Run the tests with branch coverage of model/ and storage/
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal --cov --cov-report=term-missing $(ARGS)

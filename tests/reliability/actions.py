@@ -59,14 +59,19 @@ def publish(kind: str, root: str, name: str) -> str:
     return "published"
 
 
-def publish_faultily(kind: str, root: str, name: str, step: str, fault: str, seed: int) -> str:
-    faults.put_into(step, fault, root, chance(kind, step, fault, seed))
+def publish_faultily(kind: str, root: str, name: str, strike: tuple[str, str, int]) -> str:
+    _strike(kind, root, strike)
     return _unless_refused(lambda: publish_one(kind, Path(root), name))
 
 
-def go_to_faultily(kind: str, root: str, version: str, step: str, fault: str, seed: int) -> str:
-    faults.put_into(step, fault, root, chance(kind, step, fault, seed))
+def go_to_faultily(kind: str, root: str, version: str, strike: tuple[str, str, int]) -> str:
+    _strike(kind, root, strike)
     return _unless_refused(lambda: folder_of(kind, Path(root)).make_current(version))
+
+
+def _strike(kind: str, root: str, strike: tuple[str, str, int]) -> None:
+    step, fault, seed = strike
+    faults.put_into(step, fault, root, chance(kind, step, fault, seed))
 
 
 def _unless_refused(act: Callable[[], object]) -> str:
@@ -85,7 +90,7 @@ def open_untouched(kind: str, root: str) -> str:
 
     Hnsw.open = shown  # type: ignore[method-assign,assignment]
     np.lib.format.open_memmap = shown  # type: ignore[assignment]
-    batch.Hold = shown  # type: ignore[assignment,misc]
+    setattr(batch, "Hold", shown)  # noqa: B010 - not exported, and so unknown to mypy
     return open_capped(kind, root)
 
 
@@ -95,6 +100,5 @@ def open_capped(kind: str, root: str) -> str:
     resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
     try:
         return f"opened {read_one(kind, Path(root))}"
-    except ArtefactError as error:
-        assert str(error)
+    except ArtefactError:
         return "refused"

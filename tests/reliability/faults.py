@@ -1,7 +1,7 @@
 """Faults put into a publish by the names of its steps; the code that publishes knows nothing of them.
 
-storage.publication keeps its steps in tuples. A fault rewrites those in a child process: the step of the name
-given is struck at its start, or at one of the file operations in it (Python's audit events), as chance has it.
+storage.publication keeps its steps in tuples. A fault rewrites those in a child process: the step of the
+name given is struck at its start, or at one of its file operations (Python's audit events), as chance has it.
 The two faults of writes need no more than a limit of the kernel on the length of a file: a write that reaches
 it is cut short, and the next one fails or, where the signal is not ignored, kills the process.
 """

@@ -1,12 +1,12 @@
-"""How much of the full test runs: one fraction, PINNERSAGE_RELIABILITY_SHARE, a hundredth unless it is set."""
+"""How much of a full test runs: one fraction, PINNERSAGE_RELIABILITY_SHARE, a hundredth unless it is set."""
 
 import os
 import random
 from collections.abc import Iterator
 
 SHARE = float(os.environ.get("PINNERSAGE_RELIABILITY_SHARE", "0.01"))
-# `SEED=17 make test-reliability ARGS=...` runs that one case of a test again.
-_ONLY = os.environ.get("SEED")
+# `make test-reliability SEED=17 ARGS='-k name'` runs one case of a test again.
+_ONLY = os.environ.get("PINNERSAGE_RELIABILITY_SEED")
 
 
 def seeds(full: int) -> Iterator[int]:

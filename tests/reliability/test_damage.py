@@ -34,7 +34,7 @@ def rewrite(path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("damage", DAMAGES, ids=[damage.__name__ for damage in DAMAGES])
 @pytest.mark.parametrize(("kind", "name"), EVERY_FILE)
 def test_a_damaged_file_is_refused_before_any_library_sees_it(
-    tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], kind: str, name: str, damage: Damage
+    tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, name: str, damage: Damage
 ) -> None:
     """Of every file of both artefacts; the version before, named, answers all the while."""
     publish_one(kind, tmp_path, "good")

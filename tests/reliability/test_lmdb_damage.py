@@ -1,7 +1,8 @@
-"""RELIABILITY 14: a damaged profile store neither kills a worker nor lies; it refuses the file, or the record."""
+"""RELIABILITY 14: a damaged profile store neither kills a worker nor lies: file or record is refused."""
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,10 @@ def _write_and_read_back(profiles: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def lmdb_zygote() -> Zygote:
-    return Zygote(__name__)
+def lmdb_zygote() -> Iterator[Zygote]:
+    running = Zygote("tests.reliability.test_lmdb_damage")
+    yield running
+    running.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

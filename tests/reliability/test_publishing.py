@@ -52,7 +52,7 @@ def left_overs(kind: str, root: Path) -> set[str]:
 @pytest.mark.parametrize("step", PUBLISH_STEPS)
 @pytest.mark.parametrize("kind", [PINS, PROFILES])
 def test_a_fault_at_any_step_of_a_publish_harms_nobody(
-    tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], kind: str, step: str, fault: str
+    tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
 ) -> None:
     """A reader meets the old version or the new one, whole; the next publish collects all that was left."""
     publish_one(kind, tmp_path, "old")
@@ -60,7 +60,7 @@ def test_a_fault_at_any_step_of_a_publish_harms_nobody(
     with reader_of(kind, tmp_path) as met:
         for seed in seeds(_PUBLISHES):
             case, before = f"seed {seed}", len(folder_of(kind, tmp_path).versions())
-            ended = zygote.run("publish_faultily", kind, str(tmp_path), f"new {seed}", step, fault, seed)
+            ended = zygote.run("publish_faultily", kind, str(tmp_path), f"new {seed}", (step, fault, seed))
             assert ended in _ALLOWED.get(fault, _OTHERWISE), case
             live = read_one(kind, tmp_path)
             assert live in {*shown, f"new {seed}"}, case
@@ -80,7 +80,7 @@ def test_a_fault_at_any_step_of_a_publish_harms_nobody(
 @pytest.mark.parametrize("step", GO_TO_STEPS)
 @pytest.mark.parametrize("kind", [PINS, PROFILES])
 def test_a_fault_at_any_step_of_a_rollback_harms_nobody(
-    tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], kind: str, step: str, fault: str
+    tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
 ) -> None:
     """A reader meets one of both; no version is lost, and rolling back again works."""
     for name in ("old", "new"):
@@ -89,7 +89,7 @@ def test_a_fault_at_any_step_of_a_rollback_harms_nobody(
     old, new = (info.name for info in folder.versions())
     with reader_of(kind, tmp_path) as met:
         for seed in seeds(_ROLLBACKS):
-            ended = zygote.run("go_to_faultily", kind, str(tmp_path), old, step, fault, seed)
+            ended = zygote.run("go_to_faultily", kind, str(tmp_path), old, (step, fault, seed))
             assert ended in _ALLOWED.get(fault, _OTHERWISE), f"seed {seed}"
             assert read_one(kind, tmp_path) in {"old", "new"}
             folder.make_current(old)

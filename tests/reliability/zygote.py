@@ -1,7 +1,7 @@
 """A process that has imported everything and forks one child a case: a thousand deaths take a minute.
 
 It reads a case a line (JSON: the name of an action, its arguments) and answers how its child ended. It runs
-no thread and opens no file of ours, so that forking is safe here, as it is not where gRPC or FAISS is at work.
+no thread and opens no file of ours, so that forking is safe here, as it is not where gRPC or FAISS works.
 """
 
 import json
@@ -78,7 +78,7 @@ def _act(action: Callable[..., str], arguments: list[object], sending: int) -> N
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         answer = {"ended": action(*arguments)}
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the test hears of it
+    except BaseException as error:
         answer = {"failed": f"{type(error).__name__}: {error}"}
     os.write(sending, json.dumps(answer).encode())
     os._exit(0)
