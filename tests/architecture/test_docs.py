@@ -20,6 +20,7 @@ DOCUMENTS = (
     "docs/filters.md",
     "docs/merging.md",
     "docs/operations.md",
+    "docs/reliability.md",
 )
 
 _FENCE = re.compile(r"(?ms)^```(?P<kind>sh|console)\n(?P<lines>.*?)^```$")

@@ -9,7 +9,7 @@ import pytest
 
 from storage.errors import ArtefactError
 from storage.manifests import MANIFEST, describe_files, encode_manifest, identity
-from storage.pins.layout import EMBEDDINGS, FILES, IDS, PINS, REPRESENTATIVE
+from storage.pins.layout import FILES
 from storage.profiles.lmdb.batch import FILE as PROFILE_FILE
 from tests.reliability import actions
 from tests.reliability.actions import folder_of, publish_one, read_one
@@ -54,7 +54,7 @@ def test_a_damaged_file_is_refused_before_any_library_sees_it(
     assert read_one(kind, tmp_path, good.name) == "good"
 
 
-@pytest.mark.parametrize("name", [MANIFEST, PINS, IDS, REPRESENTATIVE, EMBEDDINGS])
+@pytest.mark.parametrize("name", [MANIFEST, *FILES])
 def test_a_header_that_lies_under_a_right_checksum_allocates_nothing(
     tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], name: str
 ) -> None:
