@@ -37,7 +37,9 @@ def identity(manifest: Manifest) -> str:
     of the files named in `observed["files"]`. Versions of one identity are interchangeable.
     """
     observed = manifest.get("observed")
-    varying = observed.get("files", ()) if isinstance(observed, dict) else ()
+    varying = observed.get("files") if isinstance(observed, dict) else ()
+    # It may be anybody's manifest: read_manifest asks whether it is the folder's.
+    varying = varying if isinstance(varying, list | tuple) else ()
     files = cast(dict[str, object], manifest["files"])
     same = {key: value for key, value in manifest.items() if key not in {"observed", _SEAL}}
     same["files"] = {name: "varies" if name in varying else entry for name, entry in files.items()}

@@ -45,7 +45,7 @@ def read_one(kind: str, root: Path, version: str | None = None) -> str:
         pins = PinArtefact.open(root, version)
         assert pins.pin_ids(pins.search(pins.embeddings[9:10], 1, ef_search=10)[1][0]) == ["90N"]
         pins.close()
-        return pins.manifest.libraries["named"]
+        return pins.manifest.libraries.get("named", "nameless")
     profiles = BatchProfiles(root, version)
     (name,) = profiles.popular()
     for user in ("ann", "ben"):
