@@ -185,7 +185,7 @@ def test_make_hands_the_folder_on_as_one_argument(tmp_path: Path, name: str) -> 
     """Whatever blanks are in its name; and a leading ~ is the home folder."""
     for folder in (tmp_path / name, Path("~") / name):
         ran = subprocess.run(
-            ["make", "--dry-run", "demo", f"DATA={folder}"],
+            ["make", "--no-print-directory", "--dry-run", "demo", f"DATA={folder}"],
             cwd=ROOT,
             env=os.environ | {"HOME": str(tmp_path)},
             capture_output=True,
