@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from storage.errors import PublishError, PublishLockedError
 from storage.manifests import MANIFEST, Manifest, describe_files, encode_manifest, identity
+from storage.syncing import sync
 
 Write = Callable[[Path], Manifest]
 
@@ -66,7 +67,7 @@ def _write_data(publication: Publication) -> None:
 def _make_data_durable(publication: Publication) -> None:
     for path in publication.draft.iterdir():
         path.chmod(_FILE_MODE)
-        _sync(path)
+        sync(path)
 
 
 def _write_manifest(publication: Publication) -> None:
@@ -74,17 +75,17 @@ def _write_manifest(publication: Publication) -> None:
     path = publication.draft / MANIFEST
     path.write_bytes(encode_manifest(publication.manifest))
     path.chmod(_FILE_MODE)
-    _sync(path)
+    sync(path)
 
 
 def _make_draft_durable(publication: Publication) -> None:
-    _sync(publication.draft)
+    sync(publication.draft)
 
 
 def _announce(publication: Publication) -> None:
     publication.version = f"{_next_sequence(publication.root):06d}-{identity(publication.manifest)[:8]}"
     _write_name(publication.root / _ARRIVING, publication.version)
-    _sync(publication.root)
+    sync(publication.root)
 
 
 def _move_into_place(publication: Publication) -> None:
@@ -92,7 +93,7 @@ def _move_into_place(publication: Publication) -> None:
 
 
 def _make_version_durable(publication: Publication) -> None:
-    _sync(publication.root)
+    sync(publication.root)
 
 
 def _write_next_current(showing: Showing) -> None:
@@ -104,7 +105,7 @@ def _replace_current(showing: Showing) -> None:
 
 
 def _make_current_durable(showing: Showing) -> None:
-    _sync(showing.root)
+    sync(showing.root)
 
 
 def _end_announcement(showing: Showing) -> None:
@@ -175,7 +176,7 @@ def collect_left_overs(root: Path) -> None:
         _remove(draft)
     if arriving is not None:
         # The dead publisher may have replaced CURRENT and not made it durable.
-        _sync(root)
+        sync(root)
         (root / _ARRIVING).unlink()
     (root / _NEXT_CURRENT).unlink(missing_ok=True)
 
@@ -240,17 +241,9 @@ def _name_in(path: Path) -> str | None:
 def _write_name(path: Path, version: str) -> None:
     path.write_text(version + "\n")
     path.chmod(_CURRENT_MODE)
-    _sync(path)
+    sync(path)
 
 
 def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

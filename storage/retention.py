@@ -1,4 +1,7 @@
-"""Collecting old versions: which are kept and why, and how the others go so that nobody meets half of one."""
+"""Collecting old versions: which are kept and why, and how the others go so that nobody meets half of one.
+
+Each step of collecting is a function, whose name is its fault point; see storage.publication.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from storage.leases import unused
+from storage.syncing import sync
 
 _COLLECTED = ".collected-"
 
@@ -107,13 +111,27 @@ def _collect(root: Path, name: str) -> int | None:
     with unused(root / name) as is_unused:
         if not is_unused:
             return None
-        # In one step: nobody finds it by its name from here on, and nobody ever finds half of it.
-        (root / name).rename(aside)
+        _move_aside(root / name, aside)
+    _make_move_durable(root)
     n_bytes = sum(path.stat().st_size for path in aside.iterdir())
-    shutil.rmtree(aside)
+    _remove(aside)
     return n_bytes
+
+
+def _move_aside(folder: Path, aside: Path) -> None:
+    """In one step: nobody finds it by its name from here on, and nobody ever finds half of it."""
+    folder.rename(aside)
+
+
+def _make_move_durable(root: Path) -> None:
+    """Else half of it might be found under its own name after a loss of power."""
+    sync(root)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder)
 
 
 def _remove_left_overs(root: Path) -> None:
     for path in root.glob(f"{_COLLECTED}*"):
-        shutil.rmtree(path)
+        _remove(path)

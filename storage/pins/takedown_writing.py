@@ -1,6 +1,7 @@
 """Changes to the takedown list: one writer at a time, each change whole and durable or not made at all.
 
 Only the lines concerned are touched: comments, order and lines that cannot be read stay as people wrote them.
+Each step of a change is a function, whose name is its fault point; see storage.publication.
 """
 
 import fcntl
@@ -21,6 +22,7 @@ from storage.pins.takedown import (
     parse_takedown,
     read_file,
 )
+from storage.syncing import sync
 
 HEADER = b"""\
 # Pins that are not shown: neither as candidates nor as the pin that an interest is named by.
@@ -98,6 +100,7 @@ def _pin_id_of(line: bytes) -> str | None:
 def _editing(root: Path) -> Iterator[list[bytes]]:
     """The list's lines, the last of them empty; they are written at the end, if they are others by then."""
     path = root / FILE
+    outcome = "be changed", "It is as it was."
     try:
         with _only_writer(root):
             lines = lines_of(_content(path) or HEADER)
@@ -106,11 +109,17 @@ def _editing(root: Path) -> Iterator[list[bytes]]:
             before = list(lines)
             yield lines
             if lines != before:
-                _replace(path, b"\n".join(lines))
+                _write_draft(root, b"\n".join(lines))
+                _show_draft(root)
+                outcome = (
+                    "be made durable",
+                    "It is changed, but until the command succeeds a crash may undo that.",
+                )
+            # Also where it is as it was: whoever changed it may have died before this.
+            _make_durable(root)
     except OSError as error:
-        raise TakedownError(
-            f"{path} cannot be changed: {error.strerror or error}. It is as it was."
-        ) from error
+        cannot, state = outcome
+        raise TakedownError(f"{path} cannot {cannot}: {error.strerror or error}. {state}") from error
 
 
 @contextmanager
@@ -128,18 +137,19 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Show the new content in one step, once it is on the disk."""
-    draft = path.with_name(_NEXT)
-    with draft.open("wb") as file:
+def _write_draft(root: Path, content: bytes) -> None:
+    with (root / _NEXT).open("wb") as file:
         file.write(content)
         # Whatever the umask: the server is seldom run by whoever blocks.
         os.fchmod(file.fileno(), _MODE)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+
+
+def _show_draft(root: Path) -> None:
+    """In one step, once it is on the disk."""
+    (root / _NEXT).replace(root / FILE)
+
+
+def _make_durable(root: Path) -> None:
+    sync(root)

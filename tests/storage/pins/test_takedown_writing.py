@@ -139,6 +139,25 @@ def test_a_full_disk_leaves_the_list_as_it_was(tmp_path: Path, monkeypatch: pyte
     assert [each.pin_id for each in read_takedown(tmp_path).blocks] == ["old"]
 
 
+def test_a_change_that_is_shown_but_not_durable_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that a list which has changed is as it was; the same command again makes it durable."""
+    synced: list[bool] = []
+
+    def failing_once(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append(is_folder)
+        if is_folder and synced.count(True) == 1:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing_once)
+    with pytest.raises(TakedownError, match=r"cannot be made durable: Input/output error\. It is changed, but"):
+        block(tmp_path, [Block("new")])
+    assert block(tmp_path, [Block("new")]) == Change(done=(), already=("new",))
+    assert synced == [False, True, True]
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With what the system says."""
     with pytest.raises(TakedownError, match=r"no/blocked\.txt cannot be changed: No such file or directory"):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from storage.errors import (
@@ -132,6 +133,27 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert same(writer.get("first"), online("first", "cat-1"))
     assert same(writer.get("later"), online("later", "cat-2"))
     writer.close()
+
+
+def test_a_first_file_that_the_disk_cut_short_is_no_lasting_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is removed, so that the writer can begin once there is room; a file that was there before is not."""
+
+    def cut_short(path: str, **_: object) -> None:
+        Path(path).write_bytes(bytes(4_096))
+        raise lmdb.DiskError(f"{path}: No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lmdb, "open", cut_short)
+        with pytest.raises(StoreFullError, match="No space left on device"):
+            LmdbOnlineWriter(tmp_path)
+    assert not file_of(tmp_path).exists()
+    put(tmp_path, "ann")
+    file_of(tmp_path).write_bytes(file_of(tmp_path).read_bytes()[:4_096])
+    with pytest.raises(StoreUnavailableError, match="truncated|damaged"):
+        LmdbOnlineWriter(tmp_path)
+    assert file_of(tmp_path).stat().st_size == 4_096
 
 
 def test_a_read_only_folder_is_read_and_not_written(open_folder: Path, read_only: ReadOnly) -> None:
