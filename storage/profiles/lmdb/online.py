@@ -26,6 +26,7 @@ from storage.profiles.encoding import decode_online, encode_online, is_online_re
 from storage.profiles.lmdb import meta_page
 from storage.profiles.lmdb.environments import Hold, is_full, is_read_only, open_shared
 from storage.profiles.records import OnlineProfile
+from storage.syncing import sync
 
 ONLINE_FOLDER = "online"
 FILE = "profiles.lmdb"
@@ -115,12 +116,14 @@ class LmdbOnlineWriter:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with ExitStack() as unless_opened:
                 self._lock = unless_opened.enter_context(_writer_lock(self._path.parent / WRITER_LOCK))
+                if not _exists(self._path):
+                    unless_opened.callback(_remove_beginning, self._path)
                 self._hold = unless_opened.enter_context(
                     closing(_hold(self._path, map_bytes, only_read=False))
                 )
                 # A record is no safer than the entry of its file, or of the folder.
                 for folder in (self._path.parent, profiles):
-                    _sync(folder)
+                    sync(folder)
                 unless_opened.pop_all()
 
     def put(self, profile: OnlineProfile) -> None:
@@ -146,6 +149,12 @@ def _exists(path: Path) -> bool:
         return path.stat().st_size > 0
     except FileNotFoundError:
         return False
+
+
+def _remove_beginning(path: Path) -> None:
+    """Remove a first file that the disk cut short: nothing was ever in it, and it would be refused for ever."""
+    if _exists(path) and meta_page.problem_of(path):
+        path.unlink()
 
 
 def _state(path: Path) -> _State:
@@ -181,14 +190,6 @@ def _writer_lock(path: Path) -> TextIO:
     lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     lock.flush()
     return lock
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
