@@ -80,11 +80,10 @@ class ProfileSource:
             StoreUnavailableError: The store does not answer.
             DamagedRecordError: What is stored cannot be trusted.
         """
-        batch, online = self._reader.batch(user_id), self._reader.online(user_id)
-        seen = self._reader.seen(user_id)
-        if batch is None and online is None and not len(seen):
+        user = self._reader.read(user_id)
+        if user.is_unknown:
             return None
-        stored = no_interests(now_s) if batch is None else batch.interests
+        stored, online = no_interests(now_s) if user.batch is None else user.batch.interests, user.online
         blocked = self._blocked()
         rows_of = self._rows_to_show(blocked)
         usable, rows, skipped = _split(interests_at(stored, now_s, self._batch.parameters), rows_of)
@@ -93,7 +92,7 @@ class ProfileSource:
         if online is not None:
             usable, rows, origins = self._with_online(usable, rows, online, rows_of, now_s)
         newest = () if online is None else online.pin_ids
-        acted_on = np.concatenate([rows, self._pins.rows_of_hashes(seen), self._pins.rows(newest)])
+        acted_on = np.concatenate([rows, self._pins.rows_of_hashes(user.seen), self._pins.rows(newest)])
         return UserProfile(
             interests=usable,
             rows=rows,

@@ -17,7 +17,7 @@ from model.errors import InvalidInputError
 from model.interests import Interests, Representatives
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedRecordError
-from storage.profiles.records import OnlineProfile, Profile
+from storage.profiles.records import OnlineProfile, Profile, StoredUser
 from storage.v1 import profile_pb2
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -114,6 +114,30 @@ def decode_online(value: bytes, user_id: str) -> OnlineProfile:
     """
     what = f"online record of user {user_id!r}"
     return _opened(value, profile_pb2.OnlineProfile, _online_profile, what, user_id)
+
+
+def decode_user(
+    user_id: str,
+    batch: bytes | None,
+    online: bytes | None,
+    seen: bytes | None,
+    held: StoredUser | None = None,
+) -> StoredUser:
+    """A user's three values as one record; `held` itself when it was made of the same ones.
+
+    Raises:
+        DamagedRecordError: A value is damaged, or is another user's.
+    """
+    # An empty checksum would run into the next one.
+    stamp = b"".join(b"-" if value is None else b"+" + value[: _CRC.size] for value in (batch, online, seen))
+    if held is not None and held.stamp == stamp:
+        return held
+    return StoredUser(
+        batch=None if batch is None else decode_profile(batch, user_id),
+        online=None if online is None else decode_online(online, user_id),
+        seen=np.empty(0, np.uint64) if seen is None else decode_seen(seen, user_id),
+        stamp=stamp,
+    )
 
 
 def is_online_record_of_another(user_id: bytes, value: bytes) -> bool:

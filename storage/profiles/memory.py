@@ -7,8 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import NoVersionError
-from storage.profiles.encoding import EncodedUser, decode_profile, decode_seen
-from storage.profiles.records import OnlineProfile, Profile
+from storage.profiles.encoding import (
+    EncodedUser,
+    decode_profile,
+    decode_seen,
+    decode_user,
+    encode_online,
+    encode_profile,
+    encode_seen,
+)
+from storage.profiles.records import OnlineProfile, Profile, StoredUser
 from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, PublishedBatch
 from storage.retention import Collected, Kept, Pruned, reasons_to_keep
 
@@ -44,6 +52,17 @@ class InMemoryProfiles:
     def describe(self) -> BatchDescription:
         """The description given."""
         return self._description
+
+    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
+        """Everything of one user; `held` itself when nothing has changed."""
+        batch, online, seen = self.batch(user_id), self.online(user_id), self._seen.get(user_id)
+        return decode_user(
+            user_id,
+            None if batch is None else encode_profile(batch),
+            None if online is None else encode_online(online),
+            None if seen is None else encode_seen(seen),
+            held,
+        )
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""

@@ -51,3 +51,25 @@ class OnlineProfile:
     weights: NDArray[np.float64]
     actions_after_s: int
     interests: Interests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredUser:
+    """All that a store knows of one user, as it was at one moment.
+
+    Attributes:
+        batch: The batch profile, or None.
+        online: The newest actions, or None.
+        seen: uint64 [n], sorted: xxh3-64 of the user's pins of the window.
+        stamp: The checksums of what is stored: the same as long as that is the same.
+    """
+
+    batch: Profile | None
+    online: OnlineProfile | None
+    seen: NDArray[np.uint64]
+    stamp: bytes
+
+    @property
+    def is_unknown(self) -> bool:
+        """Nothing is stored of this user."""
+        return self.batch is None and self.online is None and not len(self.seen)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.profiles.encoding import EncodedUser
-from storage.profiles.records import OnlineProfile, Profile
+from storage.profiles.records import OnlineProfile, Profile, StoredUser
 from storage.retention import Pruned
 
 
@@ -150,6 +150,16 @@ class ProfileReader(Protocol):
 
     def describe(self) -> BatchDescription:
         """The live batch profiles."""
+        ...
+
+    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
+        """Batch profile, newest actions and seen pins in one round trip; none of an unknown user.
+
+        Args:
+            user_id: Opaque.
+            held: What an earlier `read` of this user gave. It is given back itself, and nothing is parsed
+                again, when what is stored has not changed.
+        """
         ...
 
     def batch(self, user_id: str) -> Profile | None:

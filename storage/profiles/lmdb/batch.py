@@ -69,6 +69,10 @@ class BatchProfiles:
                 )
             self._hold = Hold(self._path, open_sealed)
 
+    def values(self, user_id: str) -> tuple[bytes | None, bytes | None]:
+        """What is stored: the user's profile and seen pins, undecoded."""
+        return self._get(profile_key(user_id)), self._get(seen_key(user_id))
+
     def profile(self, user_id: str) -> Profile | None:
         """The user's profile, or None for an unknown user."""
         value = self._get(profile_key(user_id))

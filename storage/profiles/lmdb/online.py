@@ -60,10 +60,18 @@ class OnlineRecords:
             StoreUnavailableError: The file is there but cannot be read.
             DamagedRecordError: The record is damaged.
         """
+        value = self.value(user_id)
+        return None if value is None else decode_online(value, user_id)
+
+    def value(self, user_id: str) -> bytes | None:
+        """What is stored, undecoded.
+
+        Raises:
+            StoreUnavailableError: The file is there but cannot be read.
+        """
         with _plainly(self._path, "read"):
             hold = self._hold or self._try_to_open()
-            value = hold.environment.get(user_id.encode()) if hold else None
-        return None if value is None else decode_online(value, user_id)
+            return hold.environment.get(user_id.encode()) if hold else None
 
     def open_early(self) -> None:
         """Open the file now if there is one: checking a large one takes seconds, too long for a request.

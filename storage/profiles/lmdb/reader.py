@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.profiles.encoding import decode_user
 from storage.profiles.lmdb.batch import BatchProfiles
 from storage.profiles.lmdb.online import OnlineRecords
-from storage.profiles.records import OnlineProfile, Profile
+from storage.profiles.records import OnlineProfile, Profile, StoredUser
 from storage.profiles.store import BatchDescription
 
 
@@ -34,6 +35,11 @@ class LmdbProfiles:
     def describe(self) -> BatchDescription:
         """The batch profiles read here."""
         return self._batch.description
+
+    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
+        """Everything of one user; `held` itself when nothing has changed."""
+        batch, seen = self._batch.values(user_id)
+        return decode_user(user_id, batch, self._online.value(user_id), seen, held)
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""

@@ -162,6 +162,33 @@ def test_the_batch_and_online_records_do_not_touch(store: Store) -> None:
     assert store.reader.popular() == ("cat-1", "bee-3", "ant-4")
 
 
+@pytest.mark.parametrize(
+    "user_id", ["85123A", LONGEST_ID, "nobody's", "only-hides", "nobody", "", "x" * 5_000]
+)
+def test_a_user_is_read_in_one_go(store: Store, user_id: str) -> None:
+    """What comes is what each part gives on its own, of a user with all of it as of one with nothing."""
+    if user_id == "85123A":
+        store.writer.put(online(user_id, "cat-7"))
+    user = store.reader.read(user_id)
+
+    assert same(user.batch, store.reader.batch(user_id))
+    assert same(user.online, store.reader.online(user_id))
+    assert same(user.seen, store.reader.seen(user_id))
+    assert user.is_unknown == (user_id in {"nobody", "", "x" * 5_000})
+
+
+def test_what_is_held_is_given_back_until_it_changes(store: Store) -> None:
+    """Nothing is parsed twice; a new action makes a new record, and an unchanged part of it is equal."""
+    first = store.reader.read("85123A")
+    assert store.reader.read("85123A", first) is first
+    store.writer.put(online("85123A", "cat-7"))
+    second = store.reader.read("85123A", first)
+
+    assert same(second.online, online("85123A", "cat-7"))
+    assert same(second.batch, first.batch)
+    assert second.stamp != first.stamp
+
+
 def test_any_number_of_threads_may_read(make_store: MakeStore) -> None:
     """Eight threads, a hundred users: nobody gets another's record, online or batch."""
     names = [f"user-{i}" for i in range(100)]
