@@ -27,7 +27,8 @@ from process.commands import Program, setting
 from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.filtering import FilteredRetrieval, FilterPolicy
-from server.metrics import FilterMode, Metrics
+from server.metrics import Metrics
+from server.metrics_catalogue import FilterMode
 from server.passing import PassingRows
 from server.retrieval import Retrieval
 from storage.pins.columns import Columns

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import structlog
-from prometheus_client import GCCollector, PlatformCollector, ProcessCollector, disable_created_metrics
+from prometheus_client import GCCollector, PlatformCollector
 from prometheus_client.core import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
@@ -51,7 +51,7 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
     """The same from parts already open, each used once: the artefact or its fake, any profile store."""
     batch = profiles.describe()
     pins.embedding_space.require(batch.embedding_space, ours="the pin artefact", theirs="the profile store")
-    metrics = _metrics(pins, batch)
+    metrics = _metrics()
     cache = CandidateCache(settings.cache_mb * MEGABYTE)
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
@@ -60,10 +60,12 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
     servicer = Servicer(
         stages.over(pins), merge_policy=pb.MergePolicy.Value(f"MERGE_POLICY_{settings.merge_policy.name}")
     )
+    metrics.serve(serving_of(pins, batch, settings.pins))
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
 
     def serve(joined: PinView) -> None:
         servicer.recommender = stages.over(joined)
+        metrics.serve(serving_of(joined, batch, settings.pins))
 
     def follow_takedown() -> None:
         takedown.poll()
@@ -147,21 +149,11 @@ def _warm_up(pins: PinView, source: ProfileSource, ef_search: int) -> None:
     )
 
 
-def _metrics(pins: PinView, batch: BatchDescription) -> Metrics:
-    # A creation time beside every counter doubles a scrape and tells nobody anything.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
+def _metrics() -> Metrics:
     registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+    for collector in (PlatformCollector, GCCollector):
         collector(registry=registry)
-    metrics = Metrics(registry)
-    metrics.describe_artefacts(
-        pins_version=pins.version,
-        n_indexed=pins.n_indexed,
-        profiles_version=batch.version,
-        n_users=batch.n_users,
-    )
-    metrics.watch_profile_age(lambda: now_s() - batch.computed_at_s)
-    return metrics
+    return Metrics(registry)
 
 
 def _popular(pins: PinView, source: ProfileSource, fallback: Fallback) -> CandidateList | None:

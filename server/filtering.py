@@ -16,7 +16,8 @@ from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
 from server.encoding import encode_list
 from server.merging import Selection
-from server.metrics import FilterMode, Metrics
+from server.metrics import Metrics
+from server.metrics_catalogue import FilterMode
 from server.passing import PassingCache, PassingRows
 from server.probing import Probe
 from server.retrieval import Medoid, Retrieval, Retrieved, tier

@@ -1,266 +1,275 @@
-"""Prometheus metrics: go-grpc-prometheus names for calls, `pinnersage_*` for what happens inside."""
+"""What the server counts and times: every series is found once, so that counting costs next to nothing."""
 
+import math
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter
+from types import TracebackType
 
 import grpc
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import structlog
+from prometheus_client import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
-from server.limits import LIMITS
+from server.metrics_catalogue import (
+    DEGRADATIONS,
+    METHODS,
+    REASONS,
+    SERVICE,
+    STAGES,
+    Artefact,
+    Dropped,
+    FilterMode,
+    Sampled,
+    go_name,
+    layout,
+)
+from server.metrics_exposition import Exposition
+from server.metrics_files import Counting, ProcessState
+from server.metrics_rows import Count, Measure, Rows
+from server.metrics_serving import Serving
 from server.takedown import Takedown
 
-SERVICE = "pinnersage.v1.Recommender"
-REASONS: Mapping["pb.AnswerReason.ValueType", str] = {
-    pb.ANSWER_REASON_UNSPECIFIED: "ordinary",
-    pb.ANSWER_REASON_UNKNOWN_USER: "unknown_user",
-    pb.ANSWER_REASON_NO_USABLE_INTERESTS: "no_usable_interests",
-    pb.ANSWER_REASON_ALL_FILTERED: "all_filtered",
-}
-STAGES = ("profile", "sample", "filter", "retrieve", "search", "merge", "fuse", "encode")
+_ALONE = "0"
 
-_CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-_STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5)
+log = structlog.get_logger("server.metrics")
 
 
-class FilterMode(StrEnum):
-    """How a filtered list was made."""
-
-    OVER_FETCH = "over_fetch"
-    GRAPH = "graph"
-    EXACT = "exact"
-
-
-@dataclass(slots=True)
 class Outcome:
-    """How a call ended: OK until somebody says otherwise, and after how many messages of the answer."""
+    """One call under way, and how it ends: OK until somebody says otherwise.
 
-    code: grpc.StatusCode = grpc.StatusCode.OK
-    messages: int = 0
+    Attributes:
+        code: Its status.
+        messages: How many messages of the answer were sent.
+    """
+
+    __slots__ = ("_began", "_metrics", "code", "messages")
+
+    def __init__(self, metrics: "MethodMetrics") -> None:
+        self.code = grpc.StatusCode.OK
+        self.messages = 0
+        self._metrics = metrics
+
+    def __enter__(self) -> "Outcome":
+        self._metrics.begin()
+        self._began = perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._metrics.end(self, perf_counter() - self._began)
 
 
 class MethodMetrics:
-    """The call metrics of one method, their labels resolved once.
+    """The call metrics of one method.
 
     Args:
-        metrics: Where they are registered.
-        grpc_type: unary or server_stream.
+        metrics: Where they are kept.
         method: The method's name.
     """
 
-    def __init__(self, metrics: "Metrics", grpc_type: str, method: str) -> None:
+    def __init__(self, metrics: "Metrics", method: str) -> None:
         self.method = method
-        labels = (grpc_type, SERVICE, method)
-        self._started = metrics.started.labels(*labels)
-        self._received = metrics.received.labels(*labels)
-        self._sent = metrics.sent.labels(*labels)
-        self._seconds = metrics.handling_seconds.labels(*labels)
-        self._handled = {code: metrics.handled.labels(*labels, _go_name(code)) for code in grpc.StatusCode}
+        rows, labels = metrics.rows, (METHODS[method], SERVICE, method)
+        self._started = Count(rows, "grpc_server_started", *labels)
+        self._received = Count(rows, "grpc_server_msg_received", *labels)
+        self._sent = Count(rows, "grpc_server_msg_sent", *labels)
+        self._seconds = Measure(rows, "grpc_server_handling_seconds", *labels)
+        self._answered = Count(rows, "grpc_server_handled", *labels, go_name(grpc.StatusCode.OK))
+        self._handled = {
+            code: Count(rows, "grpc_server_handled", *labels, go_name(code)) for code in grpc.StatusCode
+        }
 
-    @contextmanager
-    def call(self) -> Iterator[Outcome]:
-        """Count one call, its time and its outcome."""
-        outcome = Outcome()
-        self._started.inc()
+    def call(self) -> Outcome:
+        """Count one call, its time and its outcome: a context."""
+        return Outcome(self)
+
+    def begin(self) -> None:
+        """Count a call that begins."""
+        self._started.add()
         # Every method here takes one message.
-        self._received.inc()
-        began = time.perf_counter()
-        try:
-            yield outcome
-        finally:
-            self._seconds.observe(time.perf_counter() - began)
-            self._handled[outcome.code].inc()
-            self._sent.inc(outcome.messages)
+        self._received.add()
+
+    def end(self, outcome: Outcome, seconds: float) -> None:
+        """Count how it ended."""
+        self._seconds.observe(seconds)
+        # An enum's hash is computed in Python: the usual case does without.
+        handled = self._answered if outcome.code is grpc.StatusCode.OK else self._handled[outcome.code]
+        handled.add()
+        self._sent.add(outcome.messages)
+
+
+class Stage:
+    """The time of one stage of one call: a context."""
+
+    __slots__ = ("_began", "_measure")
+
+    def __init__(self, measure: Measure) -> None:
+        self._measure = measure
+
+    def __enter__(self) -> None:
+        self._began = perf_counter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._measure.observe(perf_counter() - self._began)
 
 
 class Metrics:
-    """Everything the server exposes.
+    """Everything that one process counts, for any number of threads.
 
     Args:
-        registry: Where the metrics are registered; one a server, never the global one.
+        registry: Where it is exposed: all of it, when the process is alone.
+        variants: The names of the variants, each a label's value.
+        counting: Where the process counts as one of several; they are exposed together, by `expose_workers`.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, *, variants: Sequence[str] = (), counting: Counting | None = None
+    ) -> None:
         self.registry = registry
-        self._register_calls(registry)
-        self._register_stages(registry)
+        self._counting = counting
+        self._serving: Serving | None = None
+        self._watched: dict[str, Callable[[], float]] = {}
+        self.rows = Rows(layout(variants), None if counting is None else counting.rows)
+        self._resolve(variants)
+        self._watch_serving()
+        if counting is None:
+            registry.register(Exposition(self.rows.layout, self._alone))
+        else:
+            counting.announce({})
 
-    def _register_calls(self, registry: CollectorRegistry) -> None:
-        labels = ("grpc_type", "grpc_service", "grpc_method")
-        self.started = Counter("grpc_server_started", "Calls begun.", labels, registry=registry)
-        self.handled = Counter(
-            "grpc_server_handled", "Calls ended.", (*labels, "grpc_code"), registry=registry
-        )
-        self.received = Counter("grpc_server_msg_received", "Messages received.", labels, registry=registry)
-        self.sent = Counter("grpc_server_msg_sent", "Messages sent.", labels, registry=registry)
-        self.handling_seconds = Histogram(
-            "grpc_server_handling_seconds",
-            "Time of a call.",
-            labels,
-            buckets=_CALL_BUCKETS_S,
-            registry=registry,
-        )
+    def _resolve(self, variants: Sequence[str]) -> None:
+        """Find every series once."""
+        self.stages = self._measures("pinnersage_stage_seconds", STAGES)
+        lookups = self._counts("pinnersage_candidate_cache_lookups", ("hit", "miss"))
+        self._hits, self._misses = lookups["hit"], lookups["miss"]
+        self._joins = Count(self.rows, "pinnersage_single_flight_joins")
+        reasons = self._counts("pinnersage_answers", REASONS.values())
+        self._answers = {reason: reasons[name] for reason, name in REASONS.items()}
+        self._fallbacks = Count(self.rows, "pinnersage_fallback_answers")
+        degraded = self._counts("pinnersage_degraded_answers", DEGRADATIONS.values())
+        self._degraded = {degradation: degraded[name] for degradation, name in DEGRADATIONS.items()}
+        self._variants = self._counts("pinnersage_variant_answers", variants)
+        self._skipped = Count(self.rows, "pinnersage_interests_skipped")
+        self._candidates = Measure(self.rows, "pinnersage_candidates")
+        self._short = Count(self.rows, "pinnersage_short_answers")
+        self._blocked = Count(self.rows, "pinnersage_takedown_candidates")
+        self._filtered = self._counts("pinnersage_filtered_lists", FilterMode)
+        filters = self._counts("pinnersage_filter_lookups", ("hit", "miss"))
+        self._filter_hits, self._filter_misses = filters["hit"], filters["miss"]
+        self._before = Count(self.rows, "pinnersage_observed_candidates_before")
+        self._dropped = self._counts("pinnersage_observed_candidates_dropped", Dropped)
+        self._takedown_errors = Count(self.rows, "pinnersage_takedown_errors")
+        self._refused = self._counts("pinnersage_refused_versions", Artefact)
+        self._measured = self._counts("pinnersage_recall_measurements", Sampled)
+        self._logged = self._counts("pinnersage_request_log_answers", Sampled)
 
-    def _register_stages(self, registry: CollectorRegistry) -> None:
-        stages = Histogram(
-            "pinnersage_stage_seconds",
-            "Time of a stage.",
-            ("stage",),
-            buckets=_STAGE_BUCKETS_S,
-            registry=registry,
-        )
-        self._stages = {stage: stages.labels(stage) for stage in STAGES}
-        lookups = Counter(
-            "pinnersage_candidate_cache_lookups", "Candidate lists asked for.", ("result",), registry=registry
-        )
-        self._hits, self._misses = lookups.labels("hit"), lookups.labels("miss")
-        self._joins = Counter(
-            "pinnersage_single_flight_joins",
-            "Misses that waited for another call's search.",
-            registry=registry,
-        )
-        answers = Counter(
-            "pinnersage_answers", "Answers for users, by reason.", ("reason",), registry=registry
-        )
-        self._answers = {reason: answers.labels(name) for reason, name in REASONS.items()}
-        self._skipped = Counter(
-            "pinnersage_interests_skipped",
-            "Interests that no pin can stand for: missing from the artefact, or blocked.",
-            registry=registry,
-        )
-        self._candidates = Histogram(
-            "pinnersage_candidates",
-            "Candidates in an answer.",
-            buckets=(0, 1, 10, 50, 100, 200, 300, 400, LIMITS.max_candidates),
-            registry=registry,
-        )
-        self._short = Counter(
-            "pinnersage_short_answers", "Answers with fewer candidates than asked for.", registry=registry
-        )
+    def _counts(self, name: str, values: Iterable[str]) -> dict[str, Count]:
+        """The series of a counter with one label, by its value."""
+        return {value: Count(self.rows, name, value) for value in values}
 
-        filtered = Counter(
-            "pinnersage_filtered_lists",
-            "Lists of filtered requests, by how they were made.",
-            ("mode",),
-            registry=registry,
-        )
-        self._filtered = {mode: filtered.labels(mode.value) for mode in FilterMode}
-        filters = Counter(
-            "pinnersage_filter_lookups",
-            "Filters asked for; of a miss it is computed anew who passes.",
-            ("result",),
-            registry=registry,
-        )
-        self._filter_hits, self._filter_misses = filters.labels("hit"), filters.labels("miss")
-        self._blocked = Counter(
-            "pinnersage_takedown_candidates",
-            "Candidates dropped from lists because they are blocked.",
-            registry=registry,
-        )
-        self._takedown_errors = Counter(
-            "pinnersage_takedown_errors",
-            "Looks at the takedown list that failed; the last good list stays in force.",
-            registry=registry,
-        )
+    def _measures(self, name: str, values: Iterable[str]) -> dict[str, Measure]:
+        """The series of a histogram with one label, by its value."""
+        return {value: Measure(self.rows, name, value) for value in values}
+
+    def _alone(self) -> list[ProcessState]:
+        self.refresh()
+        versions = {} if self._serving is None else self._serving.versions
+        return [ProcessState(name=_ALONE, pid=os.getpid(), table=self.rows.table(), versions=versions)]
+
+    def watch(self, name: str, value: Callable[[], float]) -> None:
+        """Expose a gauge; it is asked at each scrape, or when one of several workers refreshes."""
+        self._watched[name] = value
+
+    def refresh(self) -> None:
+        """Write down what the gauges are now; of one that cannot tell, nothing is exposed."""
+        for name, value in list(self._watched.items()):
+            try:
+                now = value()
+            except Exception:
+                # One gauge must not cost the others, nor the scrape.
+                log.warning("gauge not read", gauge=name, exc_info=True)
+                now = math.nan
+            self.rows.gauges[self.rows.layout.slot(name)] = now
+
+    def serve(self, serving: Serving) -> None:
+        """Expose what is served, from now on."""
+        self._serving = serving
+        if self._counting is not None:
+            self._counting.announce(serving.versions)
+
+    def _watch_serving(self) -> None:
+        gauges: Mapping[str, Callable[[Serving], float]] = {
+            "pinnersage_indexed_pins": lambda now: now.n_indexed,
+            "pinnersage_side_pins": lambda now: now.n_side,
+            "pinnersage_profiles": lambda now: now.n_users,
+            "pinnersage_pins_age_seconds": lambda now: time.time() - now.pins_published_s,
+            "pinnersage_side_age_seconds": lambda now: time.time() - now.side_published_s,
+            "pinnersage_profiles_age_seconds": lambda now: time.time() - now.profiles_computed_s,
+        }
+        for name, value in gauges.items():
+            self.watch(name, self._of_serving(value))
+
+    def _of_serving(self, value: Callable[[Serving], float]) -> Callable[[], float]:
+        return lambda: math.nan if self._serving is None else value(self._serving)
 
     def watch_takedown(self, takedown: Takedown) -> None:
-        """Expose the takedown list in force; read when scraped."""
-        gauges: Mapping[str, tuple[str, Callable[[], float]]] = {
-            "listed": ("Pins on the takedown list.", lambda: takedown.blocked.listed),
-            "unknown": (
-                "Pins on the takedown list that the artefact does not hold.",
-                lambda: takedown.blocked.unknown,
-            ),
-            "bad_lines": ("Lines of the takedown list that cannot be read.", lambda: takedown.bad_lines),
-            "age_seconds": (
-                "Since the list in force was last known to be what the file says.",
-                lambda: takedown.age_s,
-            ),
-        }
-        for name, (meaning, value) in gauges.items():
-            Gauge(f"pinnersage_takedown_{name}", meaning, registry=self.registry).set_function(value)
+        """Expose the takedown list in force."""
+        self.watch("pinnersage_takedown_listed", lambda: takedown.blocked.listed)
+        self.watch("pinnersage_takedown_unknown", lambda: takedown.blocked.unknown)
+        self.watch("pinnersage_takedown_bad_lines", lambda: takedown.bad_lines)
+        self.watch("pinnersage_takedown_age_seconds", lambda: takedown.age_s)
 
     def watch_cache(self, size_bytes: Callable[[], int], entries: Callable[[], int]) -> None:
-        """Expose the candidate cache's size; read when scraped."""
-        Gauge(
-            "pinnersage_candidate_cache_bytes", "Real bytes of the candidate cache.", registry=self.registry
-        ).set_function(size_bytes)
-        Gauge(
-            "pinnersage_candidate_cache_entries", "Lists in the candidate cache.", registry=self.registry
-        ).set_function(entries)
+        """Expose the candidate cache's size."""
+        self.watch("pinnersage_candidate_cache_bytes", size_bytes)
+        self.watch("pinnersage_candidate_cache_entries", entries)
 
-    def describe_artefacts(
-        self, *, pins_version: str, n_indexed: int, profiles_version: str, n_users: int
-    ) -> None:
-        """Expose what is served."""
-        labels = ("pins_version", "profiles_version")
-        info = Gauge("pinnersage_artefact_info", "What is served; always 1.", labels, registry=self.registry)
-        info.labels(pins_version, profiles_version).set(1)
-        Gauge("pinnersage_indexed_pins", "Pins in the index.", registry=self.registry).set(n_indexed)
-        Gauge("pinnersage_profiles", "Users with a batch profile.", registry=self.registry).set(n_users)
-
-    def watch_profile_age(self, age_s: Callable[[], float]) -> None:
-        """Expose how old the batch profiles are; read when scraped."""
-        Gauge(
-            "pinnersage_profiles_age_seconds", "Age of the batch profiles' cut.", registry=self.registry
-        ).set_function(age_s)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time one stage."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._stages[name].observe(time.perf_counter() - began)
+    def stage(self, name: str) -> Stage:
+        """Time one stage: a context."""
+        return Stage(self.stages[name])
 
     def count_cache(self, *, hits: int, misses: int) -> None:
         """Count look-ups in the candidate cache."""
-        self._hits.inc(hits)
-        self._misses.inc(misses)
+        self._hits.add(hits)
+        self._misses.add(misses)
 
     def count_joins(self, joins: int) -> None:
         """Count misses that waited for another call's search."""
-        self._joins.inc(joins)
+        self._joins.add(joins)
 
     def count_filter(self, *, known: bool) -> None:
         """Count a filter asked for, and whether it was known who passes."""
-        (self._filter_hits if known else self._filter_misses).inc()
+        (self._filter_hits if known else self._filter_misses).add()
 
     def count_filtered(self, mode: FilterMode, lists: int) -> None:
         """Count lists of a filtered request."""
-        self._filtered[mode].inc(lists)
+        self._filtered[mode].add(lists)
 
     def count_answer(self, reason: "pb.AnswerReason.ValueType") -> None:
         """Count an answer by why it is not an ordinary one, if it is not."""
-        self._answers[reason].inc()
+        self._answers[reason].add()
 
     def count_skipped(self, interests: int) -> None:
         """Count interests that no pin can stand for."""
-        self._skipped.inc(interests)
+        if interests:
+            self._skipped.add(interests)
 
     def count_takedown_error(self) -> None:
         """Count a look at the takedown list that failed."""
-        self._takedown_errors.inc()
+        self._takedown_errors.add()
 
     def count_blocked(self, candidates: int) -> None:
         """Count candidates that were dropped because they are blocked."""
         if candidates:
-            self._blocked.inc(candidates)
+            self._blocked.add(candidates)
 
     def count_candidates(self, found: int, wanted: int) -> None:
         """Count an answer's candidates."""
         self._candidates.observe(found)
         if found < wanted:
-            self._short.inc()
-
-
-def _go_name(code: grpc.StatusCode) -> str:
-    """The code as go-grpc-prometheus spells it: DEADLINE_EXCEEDED becomes DeadlineExceeded."""
-    if code is grpc.StatusCode.OK:
-        return "OK"
-    # Go spells it with one l.
-    return "Canceled" if code is grpc.StatusCode.CANCELLED else code.name.title().replace("_", "")
+            self._short.add()

@@ -15,7 +15,8 @@ from pinnersage.v1 import recommender_pb2 as pb
 from server.calls import answer_streaming, answer_unary
 from server.errors import StartError
 from server.limits import LIMITS
-from server.metrics import SERVICE, MethodMetrics, Metrics
+from server.metrics import MethodMetrics, Metrics
+from server.metrics_catalogue import SERVICE
 from server.reflection import enable_reflection
 from server.servicer import Servicer
 from server.side_threads import Ticker, in_side_threads
@@ -142,35 +143,33 @@ def _address(host: str, port: int) -> str:
 def method_handlers(servicer: Servicer, metrics: Metrics) -> grpc.GenericRpcHandler:
     """The service's methods. Answers are bytes already, requests are parsed where errors are handled."""
 
-    def unary(name: str) -> MethodMetrics:
-        return MethodMetrics(metrics, "unary", name)
+    def of(name: str) -> MethodMetrics:
+        return MethodMetrics(metrics, name)
 
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
             "Recommend": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.recommend, pb.RecommendRequest, unary("Recommend"))
+                answer_unary(servicer.recommend, pb.RecommendRequest, of("Recommend"))
             ),
             "RecommendForPins": grpc.unary_unary_rpc_method_handler(
-                answer_unary(
-                    servicer.recommend_for_pins, pb.RecommendForPinsRequest, unary("RecommendForPins")
-                )
+                answer_unary(servicer.recommend_for_pins, pb.RecommendForPinsRequest, of("RecommendForPins"))
             ),
             "RecommendBatch": grpc.unary_stream_rpc_method_handler(
                 answer_streaming(
                     servicer.recommend_batch,
                     pb.RecommendBatchRequest,
-                    MethodMetrics(metrics, "server_stream", "RecommendBatch"),
+                    of("RecommendBatch"),
                 )
             ),
             "SimilarPins": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.similar_pins, pb.SimilarPinsRequest, unary("SimilarPins"))
+                answer_unary(servicer.similar_pins, pb.SimilarPinsRequest, of("SimilarPins"))
             ),
             "GetProfile": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.get_profile, pb.GetProfileRequest, unary("GetProfile"))
+                answer_unary(servicer.get_profile, pb.GetProfileRequest, of("GetProfile"))
             ),
             "GetPins": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.get_pins, pb.GetPinsRequest, unary("GetPins"))
+                answer_unary(servicer.get_pins, pb.GetPinsRequest, of("GetPins"))
             ),
         },
     )

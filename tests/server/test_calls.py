@@ -74,7 +74,7 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def method(registry: CollectorRegistry) -> MethodMetrics:
-    return MethodMetrics(Metrics(registry), "unary", "Recommend")
+    return MethodMetrics(Metrics(registry), "Recommend")
 
 
 def ended(registry: CollectorRegistry) -> dict[str, float]:

@@ -15,7 +15,8 @@ from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import DeadlineExpiredError
 from server.filtering import FilteredRetrieval, FilterPolicy
-from server.metrics import FilterMode, Metrics
+from server.metrics import Metrics
+from server.metrics_catalogue import FilterMode
 from server.passing import PassingCache, PassingRows
 from server.probing import Probe
 from server.retrieval import Retrieval, Retrieved

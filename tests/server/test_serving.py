@@ -28,6 +28,7 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+SERVED = '{pins_version="000001-test",profiles_version="000007-test",side_version=""}'
 RECOMMEND = '{grpc_method="Recommend",grpc_service="pinnersage.v1.Recommender",grpc_type="unary"}'
 
 
@@ -238,7 +239,7 @@ def test_metrics_can_be_scraped() -> None:
         'pinnersage_candidate_cache_lookups_total{result="miss"} 2.0',
         'pinnersage_candidate_cache_lookups_total{result="hit"} 1.0',
         "pinnersage_candidate_cache_entries 2.0",
-        'pinnersage_artefact_info{pins_version="000001-test",profiles_version="000007-test"} 1.0',
+        f"pinnersage_artefact_info{SERVED} 1.0",
     ):
         assert line in text
 
