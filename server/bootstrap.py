@@ -17,6 +17,7 @@ from server.filtering import FilteredRetrieval
 from server.following import SideFollower
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
+from server.metrics_serving import serving_of
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
 from server.retrieval import Retrieval
@@ -30,7 +31,7 @@ from storage.pins.artefact import PinArtefact
 from storage.pins.joined import JoinedPins, OverMain
 from storage.pins.port import PinView
 from storage.profiles.opening import open_reader
-from storage.profiles.store import BatchDescription, ProfileReader
+from storage.profiles.store import ProfileReader
 
 MEGABYTE = 1_000_000
 
@@ -120,8 +121,8 @@ class _Stages:
         """Of all candidates, and the view of those that have filter columns."""
         ef_search = self.settings.ef_search
         if isinstance(pins, JoinedPins):
-            joined = JoinedRetrieval(
-                pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=self.metrics
+            return JoinedRetrieval(
+                pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics
             )
             return joined, OverMain(pins.main, pins.side)
         return Retrieval(
