@@ -1,290 +1,180 @@
 """`python -m benchmarks.index`: what an index finds, takes and weighs, by its parameters.
 
-Every combination of M, efConstruction and storage is built over one refined pool and asked at every efSearch,
-for three kinds of query: pins of the pool, pins refined out of it, and pins it never saw. Where hnswlib is
-installed it is built and asked with the same parameters in the same run. Built indexes are kept by what they
-are made of: a run that was stopped goes on.
+Every index is built over one refined pool and asked at every efSearch, for three kinds of query: pins of the
+pool, pins refined out of it, and pins it never saw. hnswlib, where it is installed, is asked in the same
+rounds. Built indexes are kept by what they are made of: a run that was stopped goes on.
 """
 
-import importlib
-import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Protocol, TypeAlias
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from index_builder.hnsw import HnswParameters, build_hnsw
-from index_builder.reading import ValidPins, read_pins
-from index_builder.refining import Refinement, refine
-from index_builder.work import Work, digest, work_in
+from benchmarks.built_indexes import BenchmarkError, BuiltIndex, Index, Spec, built_index
+from benchmarks.hnswlib_index import HNSWLIB, is_installed
+from benchmarks.index_figures import Asked, Figures, against_hnswlib, fastest_at_target, front
+from benchmarks.index_world import K, World, world_of
+from index_builder.work import work_in
 from process.commands import Program, setting
 from process.progress import Reporter
 from storage.errors import StorageError
-from storage.pins.hnsw import Hnsw, Storage
-from storage.pins.layout import INDEX
-from storage.pins.scoring import exact_search, widened
-from storage.rejects import Rejects
 
-Vectors: TypeAlias = NDArray[np.float16]
-
-
-class Search(Protocol):
-    """An index that can be asked."""
-
-    def __call__(self, queries: Vectors, k: int, *, ef_search: int) -> NDArray[np.int64]:
-        """int64 [nq, k]: rows, about the nearest to each query [nq, d]."""
-        ...
-
-
-class BenchmarkError(Exception):
-    """What keeps the benchmark from measuring."""
-
-
-K = 200
-N_QUERIES = 300
-EF_SEARCH = (200, 300, 400, 600, 800)
-_BATCH_ROWS = 8_192
+DEFAULT_INDEXES = ("16/200/float16", "32/200/float16", "32/200/int8", "32/200/float32", "32/200/hnswlib")
+EF_SEARCH = (200, 256, 320, 400, 600, 800)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IndexSettings:
-    """Measure recall@200, latency, size and build time of HNSW by its parameters."""
+    """Measure recall@200, latency, memory and build time of HNSW by its parameters."""
 
     pins: Annotated[Path, setting("Parquet file of pins.", env="BENCH_PINS_FILE", metavar="FILE")]
     rows: Annotated[int, setting("How many of its pins.", env="BENCH_ROWS", low=1_000)] = 200_000
-    threads: Annotated[int, setting("Threads that build.", env="BUILD_THREADS", low=1)] = 2
-    m: Annotated[list[int] | None, setting("M; 16 and 32 when left out.", env="BENCH_M")] = None
-    ef_construction: Annotated[
-        list[int] | None, setting("efConstruction; 100 and 200 when left out.", env="BENCH_EF_CONSTRUCTION")
+    unseen: Annotated[
+        Path | None,
+        setting(
+            "Pins in no index, to ask about; some of those that --rows leaves, when left out.",
+            env="BENCH_UNSEEN",
+            metavar="FILE",
+        ),
     ] = None
+    index: Annotated[
+        list[str] | None,
+        setting(
+            "M/efConstruction/storage, as 32/200/float16, or hnswlib in the storage's place; again for "
+            f"another. When left out: {', '.join(DEFAULT_INDEXES)}.",
+            env="BENCH_INDEXES",
+            metavar="SPEC",
+        ),
+    ] = None
+    ef_search: Annotated[
+        list[int] | None,
+        setting(
+            f"efSearch; again for another. When left out: {', '.join(map(str, EF_SEARCH))}.",
+            env="BENCH_EF_SEARCH",
+        ),
+    ] = None
+    rounds: Annotated[
+        int, setting("How often each is asked; the median counts.", env="BENCH_ROUNDS", low=1)
+    ] = 3
+    threads: Annotated[int, setting("Threads that build.", env="BUILD_THREADS", low=1)] = 2
     out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
         "build/bench/index.json"
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """What is searched, and three kinds of query with their true answers.
-
-    Attributes:
-        pool: float16 [n, d], the refined pool.
-        queries: Kind -> float16 [nq, d].
-        nearest: Kind -> int64 [nq, k], the rows of the pool nearest to each, by comparing all.
-    """
-
-    pool: Vectors
-    queries: Mapping[str, Vectors]
-    nearest: Mapping[str, NDArray[np.int64]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """One index asked at one efSearch.
-
-    Attributes:
-        library: faiss or hnswlib.
-        storage: Of an element.
-        m: HNSW's M.
-        ef_construction: HNSW's efConstruction.
-        ef_search: HNSW's efSearch.
-        recall: Kind of query -> recall@200.
-        us: Microseconds of one query on one thread, over all kinds.
-        megabytes: Of the index as a file: what it takes in memory, links and vectors.
-        build_s: Seconds to build it.
-    """
-
-    library: str
-    storage: str
-    m: int
-    ef_construction: int
-    ef_search: int
-    recall: Mapping[str, float]
-    us: float
-    megabytes: float
-    build_s: float
-
-
 def measure(settings: IndexSettings) -> None:
     """Build, ask, show and write."""
-    reporter = Reporter()
-    folder = settings.out.parent / "indexes"
-    with work_in(folder, reporter) as work, TemporaryDirectory() as scratch:
-        world = _world(settings, Path(scratch), reporter)
-        points = list(_points(settings, world, work, reporter))
-    _show(points)
-    _write(settings, world, points)
+    reporter, specs = Reporter(), _specs(settings)
+    with work_in(settings.out.parent / "indexes", reporter) as work:
+        world = world_of(settings.pins, settings.rows, settings.unseen, work, reporter)
+        indexes = [
+            built_index(spec, world.pool, threads=settings.threads, work=work, reporter=reporter)
+            for spec in specs
+        ]
+        figures = _figures(indexes, world, settings, reporter)
+    _show(figures)
+    _write(settings, world, figures)
 
 
-def _world(settings: IndexSettings, scratch: Path, reporter: Reporter) -> World:
-    with Rejects(scratch / "rejects.jsonl") as rejects:
-        pins = read_pins(settings.pins, rejects, reporter, max_reject_share=1.0)
-    generator = np.random.default_rng(0)
-    order = generator.permutation(len(pins))
-    seen, unseen = np.sort(order[: settings.rows]), order[settings.rows :][:N_QUERIES]
-    refined = refine(_taken(pins, seen), Refinement(), reporter)
-    X, n = refined.rows.embeddings, refined.indexed
-    pool = X[:n]
-    queries = {
-        "pool members": pool[generator.choice(n, min(n, N_QUERIES), replace=False)],
-        "refined-out pins": X[n:][:N_QUERIES],
-        "unseen pins": pins.embeddings[unseen],
-    }
-    asked = {kind: those for kind, those in queries.items() if len(those)}
-    with reporter.step("Compare with all", len(asked)):
-        nearest = {kind: exact_search(those, pool, K)[1] for kind, those in asked.items()}
-    return World(pool=pool, queries=asked, nearest=nearest)
-
-
-def _taken(pins: ValidPins, rows: NDArray[np.int64]) -> ValidPins:
-    return replace(
-        pins,
-        n_read=len(rows),
-        pin_ids=pins.pin_ids.take(rows),
-        embeddings=pins.embeddings[rows],
-        titles=None,
-        quality=None if pins.quality is None else pins.quality[rows],
-        created_at_s=None if pins.created_at_s is None else pins.created_at_s[rows],
-    )
-
-
-def _points(settings: IndexSettings, world: World, work: Work, reporter: Reporter) -> Iterator[Point]:
-    grid = itertools.product(settings.m or [16, 32], settings.ef_construction or [100, 200])
-    hnswlib = _hnswlib()
-    for m, ef_construction in grid:
-        for storage in Storage:
-            parameters = HnswParameters(
-                m=m, ef_construction=ef_construction, storage=storage, threads=settings.threads
+def _specs(settings: IndexSettings) -> list[Spec]:
+    if settings.index is not None:
+        specs = [Spec.parse(text) for text in settings.index]
+        if not is_installed() and any(spec.kind == HNSWLIB for spec in specs):
+            raise BenchmarkError(
+                "hnswlib is not installed: install requirements-bench.lock in an environment of its own, or "
+                "leave it out of --index."
             )
-            index, point = _built(world.pool, parameters, work, reporter)
-            yield from _asked(point, index.nearest, world)
-        if hnswlib is not None:
-            other, point = _built_by_hnswlib(hnswlib, world.pool, parameters)
-            yield from _asked(point, other, world)
+        return specs
+    return [spec for spec in map(Spec.parse, DEFAULT_INDEXES) if spec.kind != HNSWLIB or is_installed()]
 
 
-def _built(pool: Vectors, parameters: HnswParameters, work: Work, reporter: Reporter) -> tuple[Hnsw, Point]:
-    """An index from a former run, or built now, with what is known of it."""
-    key = digest(pool, parameters)
-    folder = work.find(key, key)
-    if folder is None:
-        began = time.perf_counter()
-        index = build_hnsw(pool, parameters, reporter)
-        seconds = time.perf_counter() - began
-
-        def write(folder: Path) -> None:
-            index.save(folder / INDEX)
-            (folder / "seconds.json").write_text(json.dumps(seconds))
-
-        work.keep(key, key, write)
-        folder = work.find(key, key)
-    if folder is None:
-        raise BenchmarkError("the index that was just built cannot be read back: is the disk full?")
-    return Hnsw.open(folder / INDEX), Point(
-        library="faiss",
-        storage=parameters.storage.value,
-        m=parameters.m,
-        ef_construction=parameters.ef_construction,
-        ef_search=0,
-        recall={},
-        us=0.0,
-        megabytes=round((folder / INDEX).stat().st_size / 1e6, 1),
-        build_s=round(json.loads((folder / "seconds.json").read_text()), 1),
-    )
+def _figures(
+    indexes: Sequence[BuiltIndex], world: World, settings: IndexSettings, reporter: Reporter
+) -> list[Figures]:
+    ef_search = sorted(settings.ef_search or EF_SEARCH)
+    with reporter.step("Ask", len(ef_search)) as step:
+        at_each = []
+        for ef in ef_search:
+            at_each.append(_asked(indexes, world, ef, settings.rounds))
+            step.advance()
+    return [
+        Figures(
+            spec=each.spec,
+            cost=each.cost,
+            file_mb=each.file_mb,
+            resident_mb=each.resident_mb(world.pool.shape[1]),
+            asked=asked,
+        )
+        for each, asked in zip(indexes, zip(*at_each, strict=True), strict=True)
+    ]
 
 
-def _hnswlib() -> Any | None:  # noqa: ANN401 - a module without types, which need not be there
-    try:
-        return importlib.import_module("hnswlib")
-    except ImportError:
-        return None
+def _asked(indexes: Sequence[BuiltIndex], world: World, ef_search: int, rounds: int) -> list[Asked]:
+    """Every index at one efSearch, in turns: what else the machine does falls on all of them alike."""
+    us = np.array([[_us(each.index, world, ef_search) for each in indexes] for _ in range(rounds)])
+    return [
+        Asked(ef_search=ef_search, recall=dict(_recall(each.index, world, ef_search)), us=round(median, 1))
+        for each, median in zip(indexes, np.median(us, axis=0).tolist(), strict=True)
+    ]
 
 
-def _built_by_hnswlib(hnswlib: Any, pool: Vectors, parameters: HnswParameters) -> tuple[Search, Point]:  # noqa: ANN401
-    """The same graph parameters; its vectors are float32."""
-    n, d = pool.shape
-    index = hnswlib.Index(space="ip", dim=d)
-    began = time.perf_counter()
-    index.init_index(max_elements=n, ef_construction=parameters.ef_construction, M=parameters.m)
-    for start in range(0, n, _BATCH_ROWS):
-        index.add_items(widened(pool[start : start + _BATCH_ROWS]), num_threads=parameters.threads)
-    seconds = time.perf_counter() - began
-
-    def search(queries: Vectors, k: int, *, ef_search: int) -> NDArray[np.int64]:
-        index.set_ef(max(ef_search, k))
-        rows: NDArray[np.int64] = index.knn_query(widened(queries), k, num_threads=1)[0].astype(np.int64)
-        return rows
-
-    with TemporaryDirectory() as folder:
-        index.save_index(str(Path(folder) / "index"))
-        n_bytes = (Path(folder) / "index").stat().st_size
-    return search, Point(
-        library="hnswlib",
-        storage=Storage.FLOAT32.value,
-        m=parameters.m,
-        ef_construction=parameters.ef_construction,
-        ef_search=0,
-        recall={},
-        us=0.0,
-        megabytes=round(n_bytes / 1e6, 1),
-        build_s=round(seconds, 1),
-    )
+def _us(index: Index, world: World, ef_search: int) -> float:
+    """Microseconds of processor time a query, one query at a time, as a request would ask."""
+    queries = np.concatenate(list(world.queries.values()))
+    began = time.process_time_ns()
+    for query in queries:
+        index.nearest(query[np.newaxis], K, ef_search=ef_search)
+    return (time.process_time_ns() - began) / len(queries) / 1_000
 
 
-def _asked(built: Point, search: Search, world: World) -> Iterator[Point]:
-    """The index at every efSearch, one query at a time, as a request would."""
-    for ef_search in EF_SEARCH:
-        recall, taken_ns, n_asked = {}, 0, 0
-        for kind, queries in world.queries.items():
-            began = time.process_time_ns()
-            found = [search(query[np.newaxis], K, ef_search=ef_search)[0] for query in queries]
-            taken_ns += time.process_time_ns() - began
-            n_asked += len(queries)
-            recall[kind] = _recall(found, world.nearest[kind])
-        yield replace(built, ef_search=ef_search, recall=recall, us=round(taken_ns / n_asked / 1_000, 1))
+def _recall(index: Index, world: World, ef_search: int) -> Iterator[tuple[str, float]]:
+    for kind, queries in world.queries.items():
+        yield kind, _share_found(index.nearest(queries, K, ef_search=ef_search), world.nearest[kind])
 
 
-def _recall(found: Sequence[NDArray[np.int64]], nearest: NDArray[np.int64]) -> float:
+def _share_found(found: NDArray[np.int64], nearest: NDArray[np.int64]) -> float:
     return round(float(np.mean([np.isin(a, b).mean() for a, b in zip(nearest, found, strict=True)])), 4)
 
 
-def _show(points: Sequence[Point]) -> None:
-    table = Table(
-        "index", "M", "efC", "efSearch", "recall@200: members", "refined out", "unseen", "us", "MB", "s"
-    )
-    for point in points:
-        recall = [f"{value:.3f}" for value in point.recall.values()]
-        recall += ["-"] * (3 - len(recall))
-        cells = (
-            point.m,
-            point.ef_construction,
-            point.ef_search,
-            *recall,
-            point.us,
-            point.megabytes,
-            point.build_s,
-        )
-        table.add_row(f"{point.library} {point.storage}", *map(str, cells))
-    Console(width=140).print(table)
+def _show(indexes: Sequence[Figures]) -> None:
+    kinds = list(indexes[0].asked[0].recall)
+    titles = ("index", "efSearch", *(f"recall@{K}: {kind}" for kind in kinds), "us", "MB", "in memory")
+    table = Table(*titles, "build s", "of CPU")
+    for each in indexes:
+        for asked in each.asked:
+            recall = [f"{asked.recall[kind]:.3f}" for kind in kinds]
+            size = (f"{each.file_mb:,.1f}", f"{each.resident_mb:,.1f}")
+            cost = (f"{each.cost.seconds:,.1f}", f"{each.cost.cpu_seconds:,.1f}")
+            table.add_row(str(each.spec), str(asked.ef_search), *recall, f"{asked.us:,.0f}", *size, *cost)
+    console = Console(width=160)
+    console.print(table)
+    if choice := fastest_at_target(indexes):
+        console.print(f"Fastest with every recall at the target: {choice}")
+    for ratios in against_hnswlib(indexes):
+        console.print(ratios)
 
 
-def _write(settings: IndexSettings, world: World, points: Sequence[Point]) -> None:
+def _write(settings: IndexSettings, world: World, indexes: Sequence[Figures]) -> None:
+    choice = fastest_at_target(indexes)
     figures = {
         "pool": len(world.pool),
         "dimension": world.pool.shape[1],
         "k": K,
         "queries": {kind: len(queries) for kind, queries in world.queries.items()},
         "build_threads": settings.threads,
-        "hnswlib": "measured" if _hnswlib() is not None else "not installed: not measured",
-        "points": [asdict(point) for point in points],
+        "rounds": settings.rounds,
+        "indexes": [asdict(each) for each in indexes],
+        "front": [asdict(each) for each in front(indexes)],
+        "fastest_at_target": choice and asdict(choice),
+        "against_hnswlib": [asdict(each) for each in against_hnswlib(indexes)],
     }
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     settings.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
