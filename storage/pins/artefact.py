@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -18,6 +17,7 @@ from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.ids import IdLookup
 from storage.pins.layout import COLUMNS, EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
 from storage.pins.manifest import FORMAT, PinManifest
+from storage.pins.mapping import mapped_array, mapped_batch
 from storage.publishing import VersionedFolder, read_manifest, verify_files
 
 _PIN_ID, _TITLE = pa.field("pin_id", pa.large_string()), pa.field("title", pa.large_string())
@@ -134,9 +134,8 @@ def _texts(column: "pa.Array[Any]", rows: NDArray[np.integer]) -> list[str]:
 def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
     """The array of an .npy file, read-only and in the page cache."""
     try:
-        array = np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    except (OSError, ValueError, OverflowError, SyntaxError, TokenError) as error:
-        # numpy reads the header as Python.
+        array = mapped_array(path)
+    except (OSError, ValueError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
     if array.dtype != dtype or array.shape != shape:
         found, expected = f"{array.dtype} {array.shape}", f"{np.dtype(dtype)} {shape}"
@@ -147,13 +146,10 @@ def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[
 def _mapped_texts(path: Path, n: int) -> tuple[pa.MemoryMappedFile, pa.RecordBatch]:
     """The one batch of an Arrow IPC file, and the open file."""
     try:
-        source = pa.memory_map(str(path))
-        texts = pa.ipc.open_file(source).get_batch(0)
-        # Arrow follows offsets without looking, and hands out text that is none.
-        texts.validate(full=True)
+        source, texts = mapped_batch(path)
         is_known = texts.schema in _TEXTS
         found = ", ".join(f"{field.name}: {field.type}" for field in texts.schema)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
     if not is_known:
         raise DamagedArtefactError(

@@ -162,7 +162,7 @@ class PinManifest:
 
 
 def _parsed(content: dict[str, Any]) -> PinManifest:
-    filter_columns = tuple(content.get("filter_columns", ()))
+    filter_columns = _names(content.get("filter_columns", []))
     expected = {*FILES, COLUMNS} if filter_columns else set(FILES)
     if missing := expected - set(content["files"]):
         raise KeyError(", ".join(sorted(missing)))
@@ -179,6 +179,12 @@ def _parsed(content: dict[str, Any]) -> PinManifest:
         golden=_golden(golden),
         filter_columns=filter_columns,
     )
+
+
+def _names(written: object) -> tuple[str, ...]:
+    if not isinstance(written, list) or not all(isinstance(name, str) for name in written):
+        raise TypeError(f"filter_columns is {written!r}")
+    return tuple(written)
 
 
 def _counts(written: dict[str, Any]) -> Counts:

@@ -160,7 +160,7 @@ def _exists(path: Path) -> bool:
 
 
 def _remove_beginning(path: Path) -> None:
-    """Remove a first file that the disk cut short: nothing was ever in it, and it would be refused for ever."""
+    """Remove a first file that the disk cut short: nothing was ever in it, and it would stay refused."""
     if _exists(path) and meta_page.problem_of(path):
         path.unlink()
 
