@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
 from storage.pins.filters import KIND_OF, AnyOf, ColumnKind, Condition, Equals, Filter, NoneOf
+from storage.pins.mapping import mapped_batch
 
 Column: TypeAlias = "pa.Array[Any]"
 
@@ -46,10 +47,9 @@ class Columns:
         """
         try:
             # The arrays keep the map alive: it goes with the last of them.
-            batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-            batch.validate(full=True)
+            _, batch = mapped_batch(path)
             columns = cls({name: batch[name] for name in batch.schema.names}, n_indexed)
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise DamagedArtefactError(f"{path} cannot be read: {error}. Build again.") from error
         if len(batch) != n:
             raise DamagedArtefactError(
