@@ -25,8 +25,6 @@ from process.progress import Reporter
 _CASES_AT_A_TIME = 512
 _FIRST_DEPTH = 5
 """Quarters of an answer: how deep a list is searched at first, to lose a user's past pins."""
-REFILLED_DRAWS = 5
-"""Refilling makes every draw a merge of its own; what it adds to a draw varies little."""
 
 Rows = NDArray[np.int64]
 
@@ -172,9 +170,7 @@ def _unseen(lists: Rows, case: Case, n: int, seen: NDArray[np.bool_]) -> list[Ro
 def _judge(request: _Request, lists: list[Rows], method: Method, bench: Bench) -> NDArray[np.float64]:
     n, e = bench.protocol.n_candidates, request.chosen.shape[1]
     if method.merge == "refilled":
-        chosen = request.chosen[:REFILLED_DRAWS]
-        answers = [_refilled([lists[i] for i in draw], n) for draw in chosen]
-        return _judge_answers(request.case, answers, request.embeddings.vectors[chosen], bench)
+        return _judge_refilled(request, lists, bench)
     # Without refilling, what a draw finds is what its lists find: each list is judged once for all draws.
     nearest, found = _against(request.case.positives, [of_list[: n // e] for of_list in lists], bench.cosines)
     scores = _target_scores(request.case, request.embeddings.vectors, bench)
@@ -184,6 +180,15 @@ def _judge(request: _Request, lists: list[Rows], method: Method, bench: Bench) -
         scores[request.chosen].max(axis=1),
         bench.thresholds,
     )
+
+
+def _judge_refilled(request: _Request, lists: list[Rows], bench: Bench) -> NDArray[np.float64]:
+    """Over all draws, though each different one is merged once: people of few interests have few of them."""
+    draws_once, which = np.unique(request.chosen, axis=0, return_inverse=True)
+    answers = [_refilled([lists[i] for i in draw], bench.protocol.n_candidates) for draw in draws_once]
+    nearest, found = _against(request.case.positives, answers, bench.cosines)
+    scores = _target_scores(request.case, request.embeddings.vectors, bench)
+    return judged(nearest[which], found[which], scores[request.chosen].max(axis=1), bench.thresholds)
 
 
 def _judge_answers(
@@ -238,14 +243,13 @@ def _fused_answers(
         yield method, rows[fuse(places, scores[perplexity], fused_share=share, n=n)]
 
 
-def diversity(method: Method, people: People, bench: Bench, *, max_cases: int) -> NDArray[np.float64]:
+def diversity(method: Method, people: People, bench: Bench, places: Sequence[int]) -> NDArray[np.float64]:
     """How far apart the pins of an answer are: the mean of 1 - cosine over its pairs, in the first draw.
 
     Returns:
-        float64 [n_cases, 1], NaN for cases left out: evenly, so that about `max_cases` are measured.
+        float64 [n_cases, 1], NaN for all cases but those at `places`.
     """
     found = np.full((len(people.cases), 1), np.nan)
-    places = range(0, len(people.cases), max(len(people.cases) // max_cases, 1))
     embeddings = people.embeddings(method)
     requests = (_request(people.cases[i], embeddings[i], method, bench.protocol) for i in places)
     answered = bench.reporter.each(f"Diversity: {method.title}", _answered(requests, bench), len(places))

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
@@ -31,7 +32,7 @@ def in_parts(work: Work, n: int, title: str, reporter: Reporter) -> tuple[Arrays
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # Spawned: a fork would copy the locks of BLAS and FAISS threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n, mp_context=context) as processes:
+    with ProcessPoolExecutor(n, mp_context=context, initializer=_end_when_interrupted) as processes:
         parts = [processes.submit(_one_part, work, part) for part in range(n)]
         with reporter.step(title, n) as step:
             results = []
@@ -39,6 +40,11 @@ def in_parts(work: Work, n: int, title: str, reporter: Reporter) -> tuple[Arrays
                 results.append(part.result())
                 step.advance()
     return _joined([arrays for arrays, _ in results]), _summed([seconds for _, seconds in results])
+
+
+def _end_when_interrupted() -> None:
+    """Ctrl-C reaches every process: the first one answers it, and the others end without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _one_part(work: Work, part: int) -> tuple[Arrays, Seconds]:

@@ -1,6 +1,5 @@
 """The protocol in words, each part marked as the paper's or as our reading of what it leaves open."""
 
-from evaluation.measuring import REFILLED_DRAWS
 from evaluation.protocol import Protocol
 from evaluation.results import Reading
 
@@ -28,10 +27,7 @@ def readings(protocol: Protocol) -> tuple[Reading, ...]:
         "Past pins": _past_pins(protocol),
         "Pool": "all pins on every day, also those that nobody had acted on yet",
         "Ranking, fused": "the maximum is over all medoids that are fused; the fused score is not used",
-        "Sampling noise": (
-            f"averaged over {protocol.n_seeds} draws; answers refilled as the server does, over "
-            f"{min(REFILLED_DRAWS, protocol.n_seeds)} of them"
-        ),
+        "Sampling noise": f"averaged over {protocol.n_seeds} draws",
         "Intervals": f"95 %, paired bootstrap over users, {protocol.n_resamples:,} resamples",
         "Best single embedding": (
             "the one with the highest value in the same cases, not chosen anew in a resample: chance favours "

@@ -149,6 +149,7 @@ def _run_part(
     """Every n-th case from the part-th on: parts of equal weight, easily put together in order."""
     stages = Stages(setting.folder, identity(plan, setting, part))
     workbench = _Workbench(cases[part :: setting.n_processes], setting, reporter)
+    some = _some(len(cases))[part :: setting.n_processes].nonzero()[0].tolist()
     arrays: Arrays = {}
     for method in plan.methods:
         arrays |= stages.run(method.key, asdict(method), partial(workbench.measure, method))
@@ -156,11 +157,18 @@ def _run_part(
         parameters = [asdict(method) for method in methods]
         arrays |= stages.run(f"fused-{name}", parameters, partial(workbench.measure_fused, methods))
     for method in plan.diverse:
-        arrays |= stages.run(DIVERSITY + method.key, asdict(method), partial(workbench.diversity, method))
+        arrays |= stages.run(
+            DIVERSITY + method.key, asdict(method), partial(workbench.diversity, method, some)
+        )
     if plan.with_oracles:
         arrays |= stages.run(ORACLE_STAGE, None, workbench.oracles)
         arrays |= stages.run(CLUSTERS_STAGE, None, workbench.n_clusters)
     return arrays, stages.seconds
+
+
+def _some(n_cases: int) -> NDArray[np.bool_]:
+    """Of which cases diversity is measured: chosen among all, so that no number of processes changes it."""
+    return np.random.default_rng(0).permutation(n_cases) < _MAX_DIVERSITY_CASES
 
 
 def _by_representatives(methods: Sequence[Method]) -> Iterator[tuple[str, list[Method]]]:
@@ -189,10 +197,9 @@ class _Workbench:
         people, bench = self._make()
         return measure_fused(methods, people, bench)
 
-    def diversity(self, method: Method) -> Arrays:
+    def diversity(self, method: Method, places: Sequence[int]) -> Arrays:
         people, bench = self._make()
-        values = diversity(method, people, bench, max_cases=_MAX_DIVERSITY_CASES)
-        return {DIVERSITY + method.key: values}
+        return {DIVERSITY + method.key: diversity(method, people, bench, places)}
 
     def oracles(self) -> Arrays:
         people, bench = self._make()

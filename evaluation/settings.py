@@ -50,7 +50,7 @@ class EvaluationSettings:
     max_cases: Annotated[
         int | None,
         setting(
-            "Judge at most so many requests of each period, drawn by chance; left out: all.",
+            "Judge at most so many cases of each period, drawn by chance; left out: all.",
             env="EVALUATION_MAX_CASES",
             low=1,
         ),

@@ -23,7 +23,7 @@ class ExplainingSettings(EvaluationSettings):
     max_cases: Annotated[
         int | None,
         setting(
-            "Judge at most so many requests, drawn by chance.",
+            "Judge at most so many cases, drawn by chance.",
             env="EXPLAINING_MAX_CASES",
             low=1,
         ),

@@ -113,7 +113,7 @@ def _ascending(points: Sequence[Swept]) -> list[Swept]:
 def _how_many(axis: Axis) -> str:
     fewest, most = min(p.n_cases for p in axis.points), max(p.n_cases for p in axis.points)
     cases = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    return f"{len(axis.points)} worlds, {cases} requests judged in each."
+    return f"{len(axis.points)} worlds, {cases} cases judged in each."
 
 
 def _who_wins(axis: Axis, method: Method, metric: str) -> str:

@@ -66,9 +66,7 @@ class SweepSettings:
     ] = None
     max_cases: Annotated[
         int,
-        setting(
-            "Judge at most so many requests of each world, drawn by chance.", env="SWEEP_MAX_CASES", low=1
-        ),
+        setting("Judge at most so many cases of each world, drawn by chance.", env="SWEEP_MAX_CASES", low=1),
     ] = 300
     indexes: Annotated[
         Path,

@@ -23,7 +23,7 @@ class Swept:
     Attributes:
         variation: The world.
         comparison: Of its methods, on the test period.
-        n_cases: How many requests it rests on.
+        n_cases: How many cases it rests on.
         seconds: What measuring took, whenever that was.
     """
 

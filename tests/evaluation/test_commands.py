@@ -1,6 +1,8 @@
 """`python -m evaluation` as a person meets it: from a folder to two reports, or to a sentence that helps."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 from evaluation.__main__ import main
 from tests.evaluation.town import busy_log, circle
 
+SLOW = ("numpy", "pyarrow", "scipy", "faiss", "matplotlib")
 DATASET = """\
 name = "Town / 1"
 pins = "pins.parquet"
@@ -91,3 +94,10 @@ def test_a_wrong_flag_is_refused_with_its_value(
     """No judged requests are none to average."""
     assert evaluate(monkeypatch, "--data", town_folder, "--max-cases", 0) == 2
     assert "--max-cases" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["evaluation", "evaluation.explaining", "evaluation.large_world"])
+def test_a_program_is_ready_for_ctrl_c_before_it_loads_what_takes_long(program: str) -> None:
+    """Else who thinks better of it in the first seconds meets a traceback."""
+    loaded = f"import sys, {program}.__main__; sys.exit(any(m in sys.modules for m in {SLOW}))"
+    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0

@@ -11,9 +11,9 @@ from evaluation import running
 from evaluation.cosines import DenseCosines, GatheredCosines
 from evaluation.errors import EvaluationError
 from evaluation.experiments import experiments
-from evaluation.methods import DEFAULT, FUSED, LAST_PIN, SERVED, TABLE_4, Method, fused
+from evaluation.methods import DEFAULT, FIGURE_7, FUSED, LAST_PIN, SERVED, TABLE_4, Method, fused
 from evaluation.results import Report, to_json, write_json
-from evaluation.running import Measured, Plan, Setting, run
+from evaluation.running import DIVERSITY, Measured, Plan, Setting, run
 from model.fusing import FusePolicy
 from process.progress import Reporter
 from tests.evaluation.town import busy_log, circle, log_of, setting_of, town
@@ -145,6 +145,28 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     one = run(VALIDATION, setting_of(town(busy_log()), tmp_path / "one"), QUIET)
     two = run(VALIDATION, setting_of(town(busy_log()), tmp_path / "two", n_processes=2), QUIET)
     assert _same(one, two)
+
+
+def test_diversity_is_of_the_same_cases_for_any_number_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes its own of those that were chosen among all."""
+    monkeypatch.setattr(running, "_MAX_DIVERSITY_CASES", 3)
+    plan = Plan(name="test", period="test", methods=(), diverse=FIGURE_7[:1])
+    key = DIVERSITY + FIGURE_7[0].key
+
+    def diversity(n: int) -> NDArray[np.float64]:
+        setting = setting_of(town(busy_log()), tmp_path / str(n), n_processes=n)
+        cases = running.plan_cases(plan, setting)
+        found = np.empty((len(cases), 1))
+        for part in range(n):
+            found[part::n] = running._run_part(plan, setting, cases, part, QUIET)[0][key]
+        return found
+
+    one = diversity(1)
+    assert np.count_nonzero(~np.isnan(one)) == 3
+    for n in (2, 3):
+        np.testing.assert_array_equal(diversity(n), one)
 
 
 def test_a_sample_of_cases_keeps_their_order(tmp_path: Path) -> None:

@@ -83,6 +83,13 @@ def test_everything_that_measuring_imports_is_in_its_digest() -> None:
     assert not outside
 
 
+def test_the_services_search_is_in_the_digest_of_measuring() -> None:
+    """All of it: another graph search finds other pins."""
+    rooms = {file.relative_to(ROOM.parent).as_posix() for file in measuring_sources()}
+    searching = {"storage.pins.hnsw", *imported_whole(ROOM.parent / "storage/pins/hnsw.py", "storage.pins")}
+    assert {f"{name.replace('.', '/')}.py" for name in searching} <= rooms
+
+
 def test_an_experiment_rests_on_no_other() -> None:
     """Its stage knows its own module and what all share, and would not see another's change."""
     keys = {experiment.key for experiment in EXPERIMENTS}
@@ -95,6 +102,11 @@ def test_a_source_is_told_by_its_name_and_content() -> None:
     """Whatever the order."""
     one, two = Path(stages.__file__), ROOM / "errors.py"
     assert source_digest([one, two]) == source_digest([two, one]) != source_digest([one])
+
+
+def imported_whole(file: Path, package: str) -> set[str]:
+    """The modules of a package that a file imports, by their whole names."""
+    return {f"{package}.{name}" for name in imported(file, f"{package}.")}
 
 
 def imported(file: Path, package: str = "evaluation.") -> list[str]:
