@@ -1,0 +1,86 @@
+"""How many calls are taken on at a time: those beyond are turned away at once, and told when to come back."""
+
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one set of threads takes on.
+
+    Attributes:
+        threads: Calls answered at a time.
+        queued: Calls that may wait for a thread; 0 for none.
+    """
+
+    threads: int
+    queued: int
+
+    @property
+    def calls(self) -> int:
+        """Both together: the most calls in flight."""
+        return self.threads + self.queued
+
+
+class Admission:
+    """Counts the calls that were taken on; safe for any number of threads.
+
+    A call is in flight from `enter` to `leave`, when a thread is done with it, and open a little longer:
+    until `close`, when its answer is on its way. A caller who does not read takes no place by that.
+
+    Args:
+        bounds: How many may be in flight.
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self._in_flight = self._open = 0
+        self._changed = threading.Condition(threading.Lock())
+        self._awaited = False
+
+    def enter(self) -> bool:
+        """Take a call on; False when there are as many as there may be."""
+        with self._changed:
+            if self._in_flight >= self.bounds.calls:
+                return False
+            self._in_flight += 1
+            self._open += 1
+            return True
+
+    def leave(self) -> None:
+        """Make room: no thread is at work on the call any more."""
+        with self._changed:
+            self._in_flight -= 1
+
+    def close(self) -> None:
+        """Forget the call: its answer is sent, or nobody waits for it."""
+        with self._changed:
+            self._open -= 1
+            if self._awaited:
+                self._changed.notify_all()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls taken on that wait for a thread or have one."""
+        return self._in_flight
+
+    @property
+    def queued(self) -> int:
+        """Calls taken on that wait for a thread."""
+        return max(0, self._in_flight - self.bounds.threads)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next call would be turned away."""
+        return self._in_flight >= self.bounds.calls
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether half of the places to wait are taken: the moment to answer more cheaply."""
+        return self._in_flight - self.bounds.threads > self.bounds.queued // 2
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until every call taken on has its answer; whether that came within the time."""
+        with self._changed:
+            self._awaited = True
+            return self._changed.wait_for(lambda: self._open == 0, timeout_s)

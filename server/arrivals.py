@@ -1,0 +1,121 @@
+"""Calls as they arrive: each takes a thread once its request is here, and only if there is room for it.
+
+gRPC's own pool gives a call its thread at its first byte, and lets it wait there for the request: as many
+callers as there are threads, none of whom sends his request, and nobody is served. Here the request is
+received by the thread that polls for all calls. That also spares a thread the second time it is woken, a
+sixth or more of what an empty call costs. A call too many is turned away in the polling thread, by its
+headers where that will do.
+
+This is the one place that knows how grpc._server hands over its calls. The version is locked, and
+tests/server/test_arrivals.py fails should another one do it differently.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeAlias
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
+from grpc import StatusCode, _server
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
+
+from server.admission import Admission
+
+PUSHBACK_MS = 100
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+DETAILS_KEY = "grpc-status-details-bin"
+TOO_MANY = "the server has as many calls as it can answer in time: come back later, or ask another one"
+
+Handed: TypeAlias = Any  # grpc's own objects, of classes without types
+Method: TypeAlias = bytes  # "/pinnersage.v1.Recommender/Recommend"
+
+
+def _taken() -> "Future[None]":
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
+
+
+# grpc only counts what it has handed over, for a limit of its own that is not used.
+_HANDED_OVER = _taken()
+
+
+class RequestFirstPool(ThreadPoolExecutor):
+    """Threads for methods that take one message.
+
+    Args:
+        admission: How many threads, and how many calls may wait for one.
+        name: The threads' name.
+        count_shed: Told the method of each call that is turned away.
+    """
+
+    def __init__(self, admission: Admission, *, name: str, count_shed: Callable[[Method], None]) -> None:
+        super().__init__(admission.bounds.threads, name)
+        self.admission = admission
+        self._count_shed = count_shed
+
+    def submit(self, run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
+        """Take a call over from grpc, which holds the lock of the call's state."""
+        answer, event, state, behaviour, _await_request, deserialiser, serialiser = handed
+        if self.admission.is_full:
+            self._turn_away(event, state)
+            return _HANDED_OVER
+
+        def work(request: bytes) -> None:
+            try:
+                run(answer, event, state, behaviour, lambda: request, deserialiser, serialiser)
+            finally:
+                self.admission.leave()
+
+        self._receive(event, state, deserialiser, work)
+        return _HANDED_OVER
+
+    def _receive(
+        self, event: Handed, state: Handed, deserialiser: Handed, work: Callable[[bytes], None]
+    ) -> None:
+        """Ask for the request, and go on in the polling thread when it is here."""
+        receive = _server._receive_message(state, event.call, deserialiser)
+
+        def arrived(received: Handed) -> Handed:
+            ended = receive(received)
+            with state.condition:
+                request, state.request = state.request, None
+                if request is not None:
+                    self._take_on(event, state, request, work)
+                elif _server._is_rpc_state_active(state):
+                    _abort(event, state, StatusCode.UNIMPLEMENTED, "exactly one request message is needed")
+            return ended
+
+        event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
+        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
+
+    def _take_on(self, event: Handed, state: Handed, request: bytes, work: Callable[[bytes], None]) -> None:
+        # A caller who has given up has no callbacks to come.
+        if not _server._is_rpc_state_active(state) or state.callbacks is None:
+            return
+        if not self.admission.enter():
+            self._turn_away(event, state)
+            return
+        state.callbacks.append(self.admission.close)
+        super().submit(work, request)
+
+    def _turn_away(self, event: Handed, state: Handed) -> None:
+        self._count_shed(event.call_details.method)
+        state.trailing_metadata = _COME_BACK_LATER
+        _abort(event, state, StatusCode.RESOURCE_EXHAUSTED, TOO_MANY)
+
+
+def _abort(event: Handed, state: Handed, status: StatusCode, details: str) -> None:
+    _server._abort(state, event.call, status.value[0], details.encode())
+
+
+def _come_back_later() -> tuple[tuple[str, str | bytes], ...]:
+    """The metadata of every call turned away: when to try again, for gRPC's own retries and for people."""
+    wait = AnyMessage()
+    wait.Pack(error_details_pb2.RetryInfo(retry_delay=Duration(nanos=PUSHBACK_MS * 1_000_000)))
+    details = status_pb2.Status(code=StatusCode.RESOURCE_EXHAUSTED.value[0], message=TOO_MANY, details=[wait])
+    return (PUSHBACK_KEY, str(PUSHBACK_MS)), (DETAILS_KEY, details.SerializeToString())
+
+
+_COME_BACK_LATER = _come_back_later()

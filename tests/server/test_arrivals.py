@@ -1,0 +1,238 @@
+"""Calls take a thread with their request in hand, as many as there is room for: in a real gRPC server."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from server.admission import Admission, Bounds
+from server.arrivals import PUSHBACK_KEY, PUSHBACK_MS, RequestFirstPool
+
+METHOD = "/tests.Echo/Echo"
+STREAM = "/tests.Echo/Twice"
+SHED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+Behaviour = Callable[[bytes, grpc.ServicerContext], bytes]
+
+
+class Gate:
+    """A method that holds its calls until it is opened, and knows the most that were ever in it."""
+
+    def __init__(self) -> None:
+        self._opened, self._changed = threading.Event(), threading.Condition()
+        self.inside = self.most = self.total = 0
+
+    def __call__(self, request: bytes, _: grpc.ServicerContext) -> bytes:
+        with self._changed:
+            self.inside += 1
+            self.total += 1
+            self.most = max(self.most, self.inside)
+            self._changed.notify_all()
+        assert self._opened.wait(30)
+        with self._changed:
+            self.inside -= 1
+        return request
+
+    def open(self) -> None:
+        self._opened.set()
+
+    def close(self) -> None:
+        self._opened.clear()
+
+    def wait_for(self, inside: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.inside == inside, 30)
+
+
+def echo(request: bytes, _: grpc.ServicerContext) -> bytes:
+    return request
+
+
+def twice(request: bytes, _: grpc.ServicerContext) -> Iterator[bytes]:
+    yield request
+    yield request
+
+
+@contextmanager
+def serving(
+    behaviour: Behaviour = echo, *, threads: int = 2, queued: int = 4
+) -> Iterator[tuple[grpc.Channel, Admission, Counter[bytes]]]:
+    """A server with so many threads and places to wait: a channel, its admission, what it turned away."""
+    shed: Counter[bytes] = Counter()
+    admission = Admission(Bounds(threads=threads, queued=queued))
+    pool = RequestFirstPool(admission, name="call", count_shed=lambda method: shed.update([method]))
+    server = grpc.server(pool)
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Echo": grpc.unary_unary_rpc_method_handler(behaviour),
+        "Twice": grpc.unary_stream_rpc_method_handler(twice),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("tests.Echo", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel, admission, shed
+    server.stop(None).wait()
+
+
+def unary(channel: grpc.Channel) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
+    return channel.unary_unary(METHOD)
+
+
+def many(channel: grpc.Channel, n: int) -> "list[grpc.Future[bytes]]":
+    """So many calls at once, none of which is waited for."""
+    return [unary(channel).future(b"%d" % at, timeout=30) for at in range(n)]
+
+
+def wait_for_refusals(calls: "list[grpc.Future[bytes]]", n: int) -> None:
+    refused = threading.Semaphore(0)
+    for call in calls:
+        call.add_done_callback(lambda _: refused.release())
+    for _ in range(n):
+        assert refused.acquire(timeout=30)
+
+
+def codes(calls: "list[grpc.Future[bytes]]") -> Counter[grpc.StatusCode]:
+    found: Counter[grpc.StatusCode] = Counter()
+    for call in calls:
+        error = call.exception(30)
+        assert error is None or isinstance(error, grpc.RpcError)
+        found[grpc.StatusCode.OK if error is None else error.code()] += 1
+    return found
+
+
+def test_unary_and_streamed_answers_arrive() -> None:
+    """A call is answered as by gRPC's own pool, also one whose request is empty."""
+    with serving() as (channel, _, _):
+        assert unary(channel)(b"cat", timeout=30) == b"cat"
+        assert unary(channel)(b"", timeout=30) == b""
+        stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
+        assert list(stream(b"cat", timeout=30)) == [b"cat", b"cat"]
+
+
+def test_callers_who_never_send_their_request_hold_no_thread() -> None:
+    """Ten times as many as there are threads begin a call and stay silent: the others are served."""
+    never = threading.Event()
+
+    def silence() -> Iterator[bytes]:
+        never.wait(30)
+        yield b""
+
+    with serving(threads=1, queued=1) as (channel, admission, _):
+        method: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METHOD)
+        silent = [method.future(silence(), timeout=30) for _ in range(10)]
+        assert [unary(channel)(b"cat", timeout=30) for _ in range(20)] == [b"cat"] * 20
+        assert not any(each.done() for each in silent)
+        assert admission.wait_until_idle(30)
+        never.set()
+
+
+def test_a_call_that_ends_without_a_request_is_told() -> None:
+    """As gRPC itself does, with a status, and without a thread."""
+    with serving() as (channel, admission, _):
+        with pytest.raises(grpc.RpcError) as refusal:
+            channel.stream_unary(METHOD)(iter([]), timeout=30)
+        assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert admission.wait_until_idle(30)
+
+
+def test_the_cap_holds() -> None:
+    """Ten waves of twenty times the cap: never more at work than threads, never more waiting than places."""
+    gate = Gate()
+    with serving(gate, threads=3, queued=5) as (channel, admission, shed):
+        for _ in range(10):
+            gate.close()
+            first = many(channel, 3)
+            gate.wait_for(inside=3)
+            calls = [*first, *many(channel, 157)]
+            wait_for_refusals(calls, 152)
+            assert admission.in_flight == 8
+            gate.open()
+            assert codes(calls) == {grpc.StatusCode.OK: 8, SHED: 152}
+            assert admission.wait_until_idle(30)
+    assert gate.most == 3
+    assert gate.total == 10 * 8
+    assert shed == {METHOD.encode(): 10 * 152}
+
+
+def test_a_call_turned_away_is_told_when_to_come_back() -> None:
+    """By the trailer that gRPC's retries heed, and by google.rpc.RetryInfo."""
+    gate = Gate()
+    with serving(gate, threads=1, queued=0) as (channel, _, _):
+        held = many(channel, 1)
+        gate.wait_for(inside=1)
+        with pytest.raises(grpc.RpcError) as refusal:
+            unary(channel)(b"", timeout=30)
+        gate.open()
+        assert codes(held) == {grpc.StatusCode.OK: 1}
+
+    error = refusal.value
+    assert isinstance(error, grpc.Call)
+    assert error.code() is SHED
+    assert dict(error.trailing_metadata())[PUSHBACK_KEY] == str(PUSHBACK_MS)
+    status = rpc_status.from_call(error)
+    assert status is not None
+    retry = error_details_pb2.RetryInfo()
+    assert status.details[0].Unpack(retry)
+    assert retry.retry_delay.ToMilliseconds() == PUSHBACK_MS
+    assert "come back later" in status.message
+
+
+def test_callers_who_give_up_leave_no_trace() -> None:
+    """Cancelled while it waits, while it is answered, or at once: every place is free again."""
+    gate = Gate()
+    with serving(gate, threads=1, queued=4) as (channel, admission, _):
+        calls = many(channel, 5)
+        gate.wait_for(inside=1)
+        for call in calls:
+            call.cancel()
+        for call in many(channel, 50):
+            call.cancel()
+        gate.open()
+        assert admission.wait_until_idle(30)
+        assert unary(channel)(b"cat", timeout=30) == b"cat"
+
+
+def test_an_answer_is_waited_for() -> None:
+    """Nobody is idle while a call has no answer."""
+    gate = Gate()
+    with serving(gate) as (channel, admission, _):
+        calls = many(channel, 1)
+        gate.wait_for(inside=1)
+        assert not admission.wait_until_idle(0.05)
+        gate.open()
+        assert admission.wait_until_idle(30)
+        assert codes(calls) == {grpc.StatusCode.OK: 1}
+
+
+def test_a_failing_method_gives_its_place_back() -> None:
+    """A defect costs the call, not the thread."""
+
+    def fail(request: bytes, _: grpc.ServicerContext) -> bytes:
+        raise ValueError(request)
+
+    with serving(fail, threads=1, queued=0) as (channel, admission, _):
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError) as refusal:
+                unary(channel)(b"cat", timeout=30)
+            assert refusal.value.code() is grpc.StatusCode.UNKNOWN
+            assert admission.wait_until_idle(30)
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "queued", "is_pressed", "is_full"),
+    [(2, 0, False, False), (4, 2, False, False), (5, 3, True, False), (6, 4, True, True)],
+)
+def test_pressure_is_half_of_the_queue(in_flight: int, queued: int, is_pressed: bool, is_full: bool) -> None:
+    """Two threads and four places to wait: pressed from the third that waits on, full at the fourth."""
+    admission = Admission(Bounds(threads=2, queued=4))
+    for _ in range(in_flight):
+        assert admission.enter()
+    assert admission.queued == queued
+    assert admission.is_pressed == is_pressed
+    assert admission.is_full == is_full
+    assert admission.enter() != is_full
