@@ -22,14 +22,15 @@ def growth(kind: str, path: Path, dimension: int) -> int:
     if kind == HNSWLIB:
         # Imported before the first look: its code is no part of an index.
         HnswlibIndex.built(queries, 2, 10, threads=1, reporter=Reporter(quiet=True))
-    before = _resident_bytes()
+    before = resident_bytes()
     index = HnswlibIndex.open(path, dimension) if kind == HNSWLIB else Hnsw.open(path, to_add=True)
     index.nearest(queries, _K, ef_search=_EF_SEARCH)
-    return _resident_bytes() - before
+    return resident_bytes() - before
 
 
-def _resident_bytes() -> int:
-    """Linux: the second number counts resident pages."""
+def resident_bytes() -> int:
+    """What this process holds in memory now, pages of mapped files included."""
+    # Linux: the second number counts resident pages.
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
