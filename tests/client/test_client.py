@@ -14,6 +14,7 @@ from pinnersage.client import (
     Candidate,
     Client,
     ClosedError,
+    ConfigurationError,
     DeadlineExceededError,
     InvalidArgumentError,
     MergePolicy,
@@ -68,6 +69,7 @@ def test_every_option_reaches_the_server(client: Client, fake: FakeRecommender) 
         "seed": 0,
         "min_score": 0.0,
         "merge_policy": MergePolicy.INTERLEAVED,
+        "variant": "",
     }
     client.recommend("ann", **options, exclude_pin_ids={"🐩"})  # type: ignore[arg-type]
     assert sent(fake) == {"user_id": "ann", **options, "exclude_pin_ids": ("🐩",)}
@@ -75,6 +77,28 @@ def test_every_option_reaches_the_server(client: Client, fake: FakeRecommender) 
     assert sent(fake) == {"pins": (RecentPin("🐶"),), **options, "exclude_pin_ids": ("🐩",)}
     list(client.recommend_batch(["ann"], **options, exclude_pin_ids=iter(["🐩"])))  # type: ignore[arg-type]
     assert sent(fake) == {"user_ids": ("ann",), **options, "exclude_pin_ids": ("🐩",)}
+
+
+def test_the_variant_used_comes_back(client: Client) -> None:
+    """The answer names what it was made by; None for none."""
+    assert client.recommend("ann", variant="wide").variant == "wide"
+    assert client.recommend_for_pins(["🐶"], variant="wide").variant == "wide"
+    assert client.recommend("ann").variant is None
+
+
+def test_a_call_goes_by_the_name_its_caller_gives(client: Client) -> None:
+    """The answer bears it, and so does an error; without one the server makes one."""
+    assert client.recommend("ann", request_id="page-7").request_id == "page-7"
+    assert client.recommend_for_pins(["🐶"], request_id="page-8").request_id == "page-8"
+    (result,) = client.recommend_batch(["ann"], request_id="page-9")
+    assert result.recommendation.request_id == "page-9"
+
+
+@pytest.mark.parametrize("request_id", ["", "x" * 129, "a\nb", "naïve"])
+def test_a_name_that_cannot_be_sent_is_refused(client: Client, request_id: str) -> None:
+    """Before anything is sent, with the limits."""
+    with pytest.raises(ConfigurationError, match="request_id must be 1 to 128 printable ASCII characters"):
+        client.recommend("ann", request_id=request_id)
 
 
 def test_recommend_for_pins_takes_ids_and_times(client: Client, fake: FakeRecommender) -> None:

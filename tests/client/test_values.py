@@ -57,6 +57,7 @@ RECOMMENDATIONS = st.builds(
     degraded=DEGRADED,
     unknown_pins=COUNTS,
     merge_policy=st.sampled_from(MergePolicy),
+    variant=IDS | st.none(),
 )
 PROFILES = st.builds(
     Profile,

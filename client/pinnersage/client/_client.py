@@ -15,10 +15,11 @@ from pinnersage.client._config import (
     Retries,
     Timeout,
     check_api_key,
+    check_request_id,
     check_target,
     check_timeout,
 )
-from pinnersage.client._errors import ClosedError, typed_error
+from pinnersage.client._errors import REQUEST_ID_KEY, ClosedError, typed_error
 from pinnersage.client._filters import Condition
 from pinnersage.client._health import REQUEST as HEALTH_REQUEST
 from pinnersage.client._health import HealthStatus, health_check
@@ -66,7 +67,8 @@ class Client:
         ConfigurationError: The target or the API key cannot be used.
 
     Every method raises CallError (see `pinnersage.client._errors` for its kinds) when the call fails,
-    ClosedError once the client is closed, and ConfigurationError for a `timeout_s` that is no time to wait.
+    ClosedError once the client is closed, and ConfigurationError for a `timeout_s` that is no time to wait, or
+    a `request_id` that cannot be sent.
     """
 
     def __init__(
@@ -100,6 +102,8 @@ class Client:
         min_score: float | None = None,
         merge_policy: MergePolicy | None = None,
         filters: Iterable[Condition] = (),
+        variant: str | None = None,
+        request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> Recommendation:
         """Candidates near the user's interests: a few, sampled by importance, or all of them together.
@@ -115,6 +119,10 @@ class Client:
             min_score: Candidates below this cosine are dropped, -1 to 1.
             merge_policy: How the interests' lists become one answer; default: the server's.
             filters: Conditions that every candidate must meet, up to 16; default: none.
+            variant: The server's named set of parameters for what is left out here; default: the one that the
+                user's hash picks, if any does. The empty name is none of them.
+            request_id: What the server's logs call this call: up to 128 printable ASCII characters; default:
+                a name that the server makes.
             timeout_s: For this call, in place of `Timeout.call_s`: 0.001 to 86,400.
         """
         request = build(
@@ -127,8 +135,11 @@ class Client:
             min_score=min_score,
             merge_policy=merge_policy,
             filter=filter_of(pb.RecommendRequest, filters),
+            variant=variant,
         )
-        return decoding.recommendation(self._call("Recommend", self._stub.Recommend, request, timeout_s))
+        return decoding.recommendation(
+            self._call("Recommend", self._stub.Recommend, request, timeout_s, request_id)
+        )
 
     def recommend_for_pins(
         self,
@@ -141,6 +152,8 @@ class Client:
         min_score: float | None = None,
         merge_policy: MergePolicy | None = None,
         filters: Iterable[Condition] = (),
+        variant: str | None = None,
+        request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> Recommendation:
         """The same for someone without a stored profile, from pins they acted on lately.
@@ -155,6 +168,8 @@ class Client:
             min_score: See `recommend`.
             merge_policy: See `recommend`.
             filters: See `recommend`.
+            variant: See `recommend`; default: none.
+            request_id: See `recommend`.
             timeout_s: See `recommend`.
         """
         request = build(
@@ -167,8 +182,9 @@ class Client:
             min_score=min_score,
             merge_policy=merge_policy,
             filter=filter_of(pb.RecommendForPinsRequest, filters),
+            variant=variant,
         )
-        response = self._call("RecommendForPins", self._stub.RecommendForPins, request, timeout_s)
+        response = self._call("RecommendForPins", self._stub.RecommendForPins, request, timeout_s, request_id)
         return decoding.recommendation(response)
 
     def recommend_batch(
@@ -182,6 +198,8 @@ class Client:
         min_score: float | None = None,
         merge_policy: MergePolicy | None = None,
         filters: Iterable[Condition] = (),
+        variant: str | None = None,
+        request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> Generator[UserRecommendation, None, None]:
         """`recommend` for up to 1,000 users in one call.
@@ -198,6 +216,8 @@ class Client:
             min_score: See `recommend`.
             merge_policy: See `recommend`.
             filters: See `recommend`.
+            variant: See `recommend`.
+            request_id: See `recommend`.
             timeout_s: For the whole batch, in place of `Timeout.batch_s`.
         """
         request = build(
@@ -210,10 +230,13 @@ class Client:
             min_score=min_score,
             merge_policy=merge_policy,
             filter=filter_of(pb.RecommendBatchRequest, filters),
+            variant=variant,
         )
         batch_s = _seconds(timeout_s, self._timeout.batch_s)
         with self._typed_errors("RecommendBatch"):
-            messages = self._stub.RecommendBatch(request, timeout=batch_s, metadata=self._metadata)
+            messages = self._stub.RecommendBatch(
+                request, timeout=batch_s, metadata=self._sent_with(request_id)
+            )
         return self._results(messages)
 
     def similar_pins(
@@ -292,10 +315,18 @@ class Client:
         method: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",
         request: RequestT,
         timeout_s: float | None,
+        request_id: str | None = None,
     ) -> ResponseT:
         call_s = _seconds(timeout_s, self._timeout.call_s)
         with self._typed_errors(name):
-            return method(request, timeout=call_s, metadata=self._metadata)
+            return method(request, timeout=call_s, metadata=self._sent_with(request_id))
+
+    def _sent_with(self, request_id: str | None) -> tuple[tuple[str, str], ...]:
+        """The metadata of a call."""
+        if request_id is None:
+            return self._metadata
+        check_request_id(request_id)
+        return (*self._metadata, (REQUEST_ID_KEY, request_id))
 
     def _results(self, messages: _Stream) -> Generator[UserRecommendation, None, None]:
         try:

@@ -9,6 +9,7 @@ from pinnersage.client._errors import ConfigurationError
 _SHORTEST_BACKOFF_S = 0.01
 # grpc core silently lowers more attempts to this.
 _MOST_ATTEMPTS = 5
+_LONGEST_REQUEST_ID = 128
 
 _SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:")
 
@@ -99,6 +100,20 @@ def check_api_key(api_key: str) -> None:
     """Refuse an API key that cannot be sent in a header, without repeating the secret."""
     if not api_key or not api_key.isascii() or not api_key.isprintable():
         raise ConfigurationError("api_key must be printable ASCII, without a line break, and not empty")
+
+
+def check_request_id(request_id: str) -> None:
+    """Refuse a name for a call that the server would not take.
+
+    Raises:
+        ConfigurationError: Not 1 to 128 printable ASCII characters.
+    """
+    if not (
+        1 <= len(request_id) <= _LONGEST_REQUEST_ID and request_id.isascii() and request_id.isprintable()
+    ):
+        raise ConfigurationError(
+            f"request_id must be 1 to {_LONGEST_REQUEST_ID} printable ASCII characters, not {request_id!r}"
+        )
 
 
 def _is_grpc_target(scheme: str, target: str) -> bool:

@@ -36,6 +36,7 @@ def recommendation(message: pb.RecommendResponse | pb.RecommendForPinsResponse) 
         degraded=tuple(map(Degradation, message.degraded)),
         unknown_pins=message.unknown_pins if isinstance(message, pb.RecommendForPinsResponse) else 0,
         merge_policy=MergePolicy(message.merge_policy),
+        variant=message.variant or None,
     )
 
 

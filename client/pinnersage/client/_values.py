@@ -145,11 +145,12 @@ class Recommendation:
         candidates: Best first, as the merge policy has it.
         interests: What the answer was made from, in order of importance.
         artefact_version: The version of the pins that every part of the answer comes from.
-        request_id: What to look for in the server's log.
+        request_id: What to look for in the server's logs, and what events are joined to the answer by.
         reason: Why the answer is empty or a fallback.
         degraded: What was given up to answer at all; empty for a full answer.
         unknown_pins: How many pins of the request are unknown or blocked (`recommend_for_pins` only).
         merge_policy: How the interests' lists became this answer.
+        variant: The server's named set of parameters that was used; None for none.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -160,6 +161,7 @@ class Recommendation:
     degraded: tuple[Degradation, ...] = ()
     unknown_pins: int = 0
     merge_policy: MergePolicy = MergePolicy.UNSPECIFIED
+    variant: str | None = None
 
     def by_medoid(self) -> tuple[CandidateGroup, ...]:
         """The candidates grouped for "because you saved ...": one group an interest, in order of importance.

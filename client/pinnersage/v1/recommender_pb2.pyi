@@ -153,6 +153,7 @@ class RecommendRequest(_message.Message):
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Opaque UTF-8, 1 to 128 bytes."""
     max_candidates: _builtins.int
@@ -167,6 +168,10 @@ class RecommendRequest(_message.Message):
     """Candidates below this cosine to their medoid are dropped: -1 to 1; default none."""
     merge_policy: Global___MergePolicy.ValueType
     """How lists become one answer; default: what the server was started with."""
+    variant: _builtins.str
+    """One of the server's variants: named sets of parameters, for what this request leaves out. Default: the one
+    that the user's hash picks, if any does; the empty name is none of them.
+    """
     @_builtins.property
     def exclude_pin_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to 2,000 pins that must not come back, nor any near-duplicate of theirs."""
@@ -186,10 +191,11 @@ class RecommendRequest(_message.Message):
         min_score: _builtins.float | None = ...,
         merge_policy: Global___MergePolicy.ValueType | None = ...,
         filter: Global___Filter | None = ...,
+        variant: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "_variant", b"_variant", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "variant", b"variant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "_variant", b"_variant", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_id", b"user_id", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
@@ -201,6 +207,8 @@ class RecommendRequest(_message.Message):
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__variant: _TypeAlias = _typing.Literal["variant"]  # noqa: Y015
+    _WhichOneofArgType__variant: _TypeAlias = _typing.Literal["_variant", b"_variant"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_candidates) -> _WhichOneofReturnType__max_candidates | None: ...
     @_typing.overload
@@ -211,6 +219,8 @@ class RecommendRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__variant) -> _WhichOneofReturnType__variant | None: ...
 
 Global___RecommendRequest: _TypeAlias = RecommendRequest  # noqa: Y015
 
@@ -225,14 +235,19 @@ class RecommendResponse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     artefact_version: _builtins.str
     """The pin artefact that every part of this answer comes from."""
     request_id: _builtins.str
-    """Names the call in the server's log. An error carries it in the trailing metadata `x-request-id`."""
+    """Names the call in the server's logs: the caller's own metadata `x-request-id`, up to 128 printable ASCII
+    characters, or else one the server makes. An error carries it in the trailing metadata `x-request-id`.
+    """
     reason: Global___AnswerReason.ValueType
     """Why the answer is not an ordinary one; unspecified when it is."""
     merge_policy: Global___MergePolicy.ValueType
     """The merge policy used."""
+    variant: _builtins.str
+    """The variant whose parameters were used; empty for none."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """Best first, as the merge policy has it. INTERLEAVED: the sampled interests' lists by turns, interests in
@@ -257,10 +272,11 @@ class RecommendResponse(_message.Message):
         reason: Global___AnswerReason.ValueType = ...,
         degraded: _abc.Iterable[Global___Degradation.ValueType] | None = ...,
         merge_policy: Global___MergePolicy.ValueType = ...,
+        variant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "merge_policy", b"merge_policy", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "merge_policy", b"merge_policy", "reason", b"reason", "request_id", b"request_id", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -278,12 +294,15 @@ class RecommendForPinsRequest(_message.Message):
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     max_candidates: _builtins.int
     """As in RecommendRequest."""
     max_interests: _builtins.int
     seed: _builtins.int
     min_score: _builtins.float
     merge_policy: Global___MergePolicy.ValueType
+    variant: _builtins.str
+    """As in RecommendRequest; default: none, for there is no user to pick one by."""
     @_builtins.property
     def pins(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecentPin]:
         """1 to 200 pins; those that the artefact does not know, or that are blocked, are ignored, and counted in
@@ -305,10 +324,11 @@ class RecommendForPinsRequest(_message.Message):
         min_score: _builtins.float | None = ...,
         merge_policy: Global___MergePolicy.ValueType | None = ...,
         filter: Global___Filter | None = ...,
+        variant: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "_variant", b"_variant", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "variant", b"variant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "pins", b"pins", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "_variant", b"_variant", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "pins", b"pins", "seed", b"seed", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
@@ -320,6 +340,8 @@ class RecommendForPinsRequest(_message.Message):
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__variant: _TypeAlias = _typing.Literal["variant"]  # noqa: Y015
+    _WhichOneofArgType__variant: _TypeAlias = _typing.Literal["_variant", b"_variant"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_candidates) -> _WhichOneofReturnType__max_candidates | None: ...
     @_typing.overload
@@ -330,6 +352,8 @@ class RecommendForPinsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__variant) -> _WhichOneofReturnType__variant | None: ...
 
 Global___RecommendForPinsRequest: _TypeAlias = RecommendForPinsRequest  # noqa: Y015
 
@@ -372,6 +396,7 @@ class RecommendForPinsResponse(_message.Message):
     DEGRADED_FIELD_NUMBER: _builtins.int
     UNKNOWN_PINS_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     artefact_version: _builtins.str
     request_id: _builtins.str
     reason: Global___AnswerReason.ValueType
@@ -379,6 +404,8 @@ class RecommendForPinsResponse(_message.Message):
     """How many of the request's pins the artefact does not know, or are blocked."""
     merge_policy: Global___MergePolicy.ValueType
     """The merge policy used."""
+    variant: _builtins.str
+    """The variant whose parameters were used; empty for none."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]: ...
     @_builtins.property
@@ -396,10 +423,11 @@ class RecommendForPinsResponse(_message.Message):
         degraded: _abc.Iterable[Global___Degradation.ValueType] | None = ...,
         unknown_pins: _builtins.int = ...,
         merge_policy: Global___MergePolicy.ValueType = ...,
+        variant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "merge_policy", b"merge_policy", "reason", b"reason", "request_id", b"request_id", "unknown_pins", b"unknown_pins"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "candidates", b"candidates", "degraded", b"degraded", "interests", b"interests", "merge_policy", b"merge_policy", "reason", b"reason", "request_id", b"request_id", "unknown_pins", b"unknown_pins", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -417,12 +445,15 @@ class RecommendBatchRequest(_message.Message):
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     MERGE_POLICY_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     max_candidates: _builtins.int
     """As in RecommendRequest, the same for every user."""
     max_interests: _builtins.int
     seed: _builtins.int
     min_score: _builtins.float
     merge_policy: Global___MergePolicy.ValueType
+    variant: _builtins.str
+    """As in RecommendRequest; default: for each user the one that their hash picks."""
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 1,000 users."""
@@ -442,10 +473,11 @@ class RecommendBatchRequest(_message.Message):
         min_score: _builtins.float | None = ...,
         merge_policy: Global___MergePolicy.ValueType | None = ...,
         filter: Global___Filter | None = ...,
+        variant: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "_variant", b"_variant", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "variant", b"variant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates", "_max_interests", b"_max_interests", "_merge_policy", b"_merge_policy", "_min_score", b"_min_score", "_seed", b"_seed", "_variant", b"_variant", "exclude_pin_ids", b"exclude_pin_ids", "filter", b"filter", "max_candidates", b"max_candidates", "max_interests", b"max_interests", "merge_policy", b"merge_policy", "min_score", b"min_score", "seed", b"seed", "user_ids", b"user_ids", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_candidates: _TypeAlias = _typing.Literal["max_candidates"]  # noqa: Y015
     _WhichOneofArgType__max_candidates: _TypeAlias = _typing.Literal["_max_candidates", b"_max_candidates"]  # noqa: Y015
@@ -457,6 +489,8 @@ class RecommendBatchRequest(_message.Message):
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__variant: _TypeAlias = _typing.Literal["variant"]  # noqa: Y015
+    _WhichOneofArgType__variant: _TypeAlias = _typing.Literal["_variant", b"_variant"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_candidates) -> _WhichOneofReturnType__max_candidates | None: ...
     @_typing.overload
@@ -467,6 +501,8 @@ class RecommendBatchRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__variant) -> _WhichOneofReturnType__variant | None: ...
 
 Global___RecommendBatchRequest: _TypeAlias = RecommendBatchRequest  # noqa: Y015
 

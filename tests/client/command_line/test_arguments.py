@@ -10,7 +10,7 @@ from tests.client.command_line.conftest import Run
 def test_recommend_passes_its_options_on(run: Run, fake: FakeRecommender) -> None:
     """All of them; ids that look like options come after an equals sign."""
     options = "--max-candidates 7 --max-interests 2 --seed 0 --min-score 0.5 --exclude a b --exclude=-c"
-    options += " --merge-policy interleaved"
+    options += " --merge-policy interleaved --variant wide"
     assert run("recommend", "ann", *options.split(), "--no-titles")[0] == 0
     (call,) = fake.calls
     assert call.arguments == {
@@ -20,6 +20,7 @@ def test_recommend_passes_its_options_on(run: Run, fake: FakeRecommender) -> Non
         "seed": 0,
         "min_score": 0.5,
         "merge_policy": MergePolicy.INTERLEAVED,
+        "variant": "wide",
         "exclude_pin_ids": ("a", "b", "-c"),
     }
 

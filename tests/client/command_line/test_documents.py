@@ -16,6 +16,7 @@ def test_json_of_recommend(run: Run) -> None:
         "user_id",
         "reason",
         "merge_policy",
+        "variant",
         "degraded",
         "interests",
         "candidates",

@@ -47,6 +47,7 @@ class Arguments(argparse.Namespace):
     exclude: list[str]
     seed: int | None
     merge_policy: MergePolicy | None
+    variant: str | None
     min_score: float | None
     titles: bool
     where: list[Condition]
@@ -97,6 +98,11 @@ def _add_recommend(add_parser: _AddParser) -> None:
         type=_merge_policy,
         metavar="POLICY",
         help="interleaved: sampled interests take turns; fused: all score together (default: the server's)",
+    )
+    parser.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="a variant of the server's parameters (default: the one that the user's hash picks)",
     )
 
 

@@ -43,6 +43,7 @@ def recommend(client: Client, arguments: Arguments) -> Answer:
         min_score=arguments.min_score,
         merge_policy=arguments.merge_policy,
         filters=together(arguments.where),
+        variant=arguments.variant,
     )
     medoids = [group.medoid_pin_id for group in answer.by_medoid() if group.medoid_pin_id]
     shown = [*medoids, *(candidate.pin_id for candidate in answer.candidates)]

@@ -17,6 +17,7 @@ def recommendation(user_id: str, answer: Recommendation, titles: Titles) -> Docu
         "user_id": user_id,
         "reason": _word(answer.reason),
         "merge_policy": _word(answer.merge_policy),
+        "variant": answer.variant,
         "degraded": [_word(degradation) for degradation in answer.degraded],
         "interests": [
             {

@@ -69,7 +69,8 @@ def _summary(answer: Recommendation) -> str:
     candidates = _count(len(answer.candidates), "candidate")
     interests = _count(len(answer.interests), "interest")
     together = " together" if answer.merge_policy is MergePolicy.FUSED else ""
-    return f"{candidates} from {interests}{together}, artefact {printable(answer.artefact_version)}"
+    variant = f", variant {printable(answer.variant)}" if answer.variant else ""
+    return f"{candidates} from {interests}{together}{variant}, artefact {printable(answer.artefact_version)}"
 
 
 def _degraded(degraded: Iterable[Degradation]) -> Iterator[str]:

@@ -62,6 +62,8 @@ def _narrow(answer: pb.RecommendResponse | pb.RecommendForPinsResponse, request:
     sampled = [one for one in answer.candidates if one.medoid_pin_id not in medoids_left_out]
     kept = _kept(sampled, request)
     answer.merge_policy = request.merge_policy or answer.merge_policy
+    if request.HasField("variant"):
+        answer.variant = request.variant
     if sampled and not kept and answer.reason == pb.ANSWER_REASON_UNSPECIFIED:
         answer.reason = pb.ANSWER_REASON_ALL_FILTERED
     del answer.interests[len(answer.interests) - len(left_out) :]

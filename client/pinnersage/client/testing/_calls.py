@@ -54,7 +54,7 @@ class CallLog:
         call = _call(request, context)
         with self._lock:
             self._received.append(call)
-            request_id = f"fake-{len(self._received)}"
+            request_id = str(call.metadata.get(REQUEST_ID_KEY, f"fake-{len(self._received)}"))
             failure = self._failures.pop(0) if self._failures else None
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         if failure is not None:

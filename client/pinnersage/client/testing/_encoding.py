@@ -29,16 +29,18 @@ def recommendation(value: Recommendation) -> pb.RecommendResponse:
         reason=pb.AnswerReason.ValueType(value.reason.value),
         degraded=(pb.Degradation.ValueType(item.value) for item in value.degraded),
         merge_policy=pb.MergePolicy.ValueType(value.merge_policy.value),
+        variant=value.variant or "",
     )
 
 
 def recommendation_for_pins(value: Recommendation) -> pb.RecommendForPinsResponse:
     """The answer to RecommendForPins: the same first fields under the same numbers, and others."""
     answer = recommendation(value)
-    merge_policy = answer.merge_policy
+    merge_policy, variant = answer.merge_policy, answer.variant
     answer.ClearField("merge_policy")
+    answer.ClearField("variant")
     message = pb.RecommendForPinsResponse.FromString(answer.SerializeToString())
-    message.unknown_pins, message.merge_policy = value.unknown_pins, merge_policy
+    message.unknown_pins, message.merge_policy, message.variant = value.unknown_pins, merge_policy, variant
     return message
 
 
