@@ -100,7 +100,7 @@ def _pin_id_of(line: bytes) -> str | None:
 def _editing(root: Path) -> Iterator[list[bytes]]:
     """The list's lines, the last of them empty; they are written at the end, if they are others by then."""
     path = root / FILE
-    outcome = "be changed", "It is as it was."
+    changed = None
     try:
         with _only_writer(root):
             lines = lines_of(_content(path) or HEADER)
@@ -109,16 +109,15 @@ def _editing(root: Path) -> Iterator[list[bytes]]:
             before = list(lines)
             yield lines
             if lines != before:
-                _write_draft(root, b"\n".join(lines))
+                changed = b"\n".join(lines)
+                _write_draft(root, changed)
                 _show_draft(root)
-                outcome = (
-                    "be made durable",
-                    "It is changed, but until the command succeeds a crash may undo that.",
-                )
             # Also where it is as it was: whoever changed it may have died before this.
             _make_durable(root)
     except OSError as error:
-        cannot, state = outcome
+        cannot, state = "be changed", "It is as it was."
+        if changed is not None and _says(path, changed):
+            cannot, state = "be made durable", "It is changed, but a crash may undo that: repeat the command."
         raise TakedownError(f"{path} cannot {cannot}: {error.strerror or error}. {state}") from error
 
 
@@ -135,6 +134,14 @@ def _content(path: Path) -> bytes:
         return read_file(path)
     except FileNotFoundError:
         return b""
+
+
+def _says(path: Path, content: bytes) -> bool:
+    """Whether the list is this one, as far as anybody can tell."""
+    try:
+        return _content(path) == content
+    except TakedownError:
+        return False
 
 
 def _write_draft(root: Path, content: bytes) -> None:
