@@ -67,8 +67,8 @@ class Client:
         ConfigurationError: The target or the API key cannot be used.
 
     Every method raises CallError (see `pinnersage.client._errors` for its kinds) when the call fails,
-    ClosedError once the client is closed, and ConfigurationError for a `timeout_s` that is no time to wait, or
-    a `request_id` that cannot be sent.
+    ClosedError once the client is closed, and ConfigurationError for a `timeout_s` that is no time to wait
+    or a `request_id` that cannot be sent.
     """
 
     def __init__(
