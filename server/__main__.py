@@ -11,7 +11,7 @@ from process.commands import Program
 from process.logs import configure_logs
 from server.bootstrap import build_server
 from server.errors import StartError
-from server.serving import Ports
+from server.ports import Ports
 from server.settings import ServerSettings
 from storage.errors import StorageError
 
@@ -37,7 +37,7 @@ def serve(settings: ServerSettings) -> None:
     server.start(Ports(host=settings.host, port=settings.port, metrics_port=settings.metrics_port))
     stop.wait()
     server.drain()
-    skip_drain.wait(timeout=settings.drain_s)
+    skip_drain.wait(timeout=settings.draining_s)
     server.stop(settings.grace_s)
 
 

@@ -22,11 +22,25 @@ class Bounds:
         return self.threads + self.queued
 
 
-class Admission:
-    """Counts the calls that were taken on; safe for any number of threads.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What a server takes on.
 
-    A call is in flight from `enter` to `leave`, when a thread is done with it, and open a little longer:
-    until `close`, when its answer is on its way. A caller who does not read takes no place by that.
+    Attributes:
+        calls: Answered in one message.
+        batches: RecommendBatch: apart, since each is hundreds of answers, and waits for its reader.
+    """
+
+    calls: Bounds
+    batches: Bounds
+
+
+class Admission:
+    """Counts calls; safe for any number of threads.
+
+    A call is open from its first byte until its answer is sent: from `begin` to `end`. In between it is in
+    flight, from `enter`, when its request is here, to `leave`, when a thread is done with it. Only what is in
+    flight takes a place: neither a caller who does not send nor one who does not read can fill the server.
 
     Args:
         bounds: How many may be in flight.
@@ -34,17 +48,21 @@ class Admission:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self._in_flight = self._open = 0
+        self._open = self._in_flight = 0
         self._changed = threading.Condition(threading.Lock())
-        self._awaited = False
+        self._is_awaited = False
+
+    def begin(self) -> None:
+        """A call has come."""
+        with self._changed:
+            self._open += 1
 
     def enter(self) -> bool:
-        """Take a call on; False when there are as many as there may be."""
+        """Take the call on; False when there are as many as there may be."""
         with self._changed:
             if self._in_flight >= self.bounds.calls:
                 return False
             self._in_flight += 1
-            self._open += 1
             return True
 
     def leave(self) -> None:
@@ -52,11 +70,11 @@ class Admission:
         with self._changed:
             self._in_flight -= 1
 
-    def close(self) -> None:
-        """Forget the call: its answer is sent, or nobody waits for it."""
+    def end(self) -> None:
+        """The call's answer is sent, or nobody waits for it."""
         with self._changed:
             self._open -= 1
-            if self._awaited:
+            if self._is_awaited:
                 self._changed.notify_all()
 
     @property
@@ -80,7 +98,7 @@ class Admission:
         return self._in_flight - self.bounds.threads > self.bounds.queued // 2
 
     def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait until every call taken on has its answer; whether that came within the time."""
+        """Wait until no call is open; whether that came within the time."""
         with self._changed:
-            self._awaited = True
+            self._is_awaited = True
             return self._changed.wait_for(lambda: self._open == 0, timeout_s)

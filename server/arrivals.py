@@ -68,6 +68,8 @@ class RequestFirstPool(ThreadPoolExecutor):
             finally:
                 self.admission.leave()
 
+        self.admission.begin()
+        state.callbacks.append(self.admission.end)
         self._receive(event, state, deserialiser, work)
         return _HANDED_OVER
 
@@ -91,14 +93,12 @@ class RequestFirstPool(ThreadPoolExecutor):
         state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
 
     def _take_on(self, event: Handed, state: Handed, request: bytes, work: Callable[[bytes], None]) -> None:
-        # A caller who has given up has no callbacks to come.
-        if not _server._is_rpc_state_active(state) or state.callbacks is None:
+        if not _server._is_rpc_state_active(state):
             return
-        if not self.admission.enter():
+        if self.admission.enter():
+            super().submit(work, request)
+        else:
             self._turn_away(event, state)
-            return
-        state.callbacks.append(self.admission.close)
-        super().submit(work, request)
 
     def _turn_away(self, event: Handed, state: Handed) -> None:
         self._count_shed(event.call_details.method)

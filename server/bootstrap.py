@@ -79,7 +79,8 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
     return RunningServer(
         servicer,
         metrics,
-        threads=settings.threads,
+        capacity=settings.capacity,
+        connections=settings.connections,
         with_reflection=settings.reflection,
         watching=[
             Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S),

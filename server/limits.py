@@ -12,6 +12,7 @@ class Limits:
 
     id_bytes: int = 128
     request_bytes: int = 256 * 1024
+    metadata_bytes: int = 8 * 1024
     stream_message_bytes: int = 1024 * 1024
     max_candidates: int = 1_000
     default_candidates: int = 400

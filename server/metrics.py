@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
+from server.admission import Admission
 from server.metrics_catalogue import (
     DEGRADATIONS,
     METHODS,
@@ -144,6 +145,14 @@ class Metrics:
 
     def _resolve(self, variants: Sequence[str]) -> None:
         """Find every series once."""
+        calls = {method: (kind, SERVICE, method) for method, kind in METHODS.items()}
+        shed = go_name(grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self._shed_calls = {
+            method: Count(self.rows, "grpc_server_started", *labels) for method, labels in calls.items()
+        }
+        self._shed = {
+            method: Count(self.rows, "grpc_server_handled", *labels, shed) for method, labels in calls.items()
+        }
         self.stages = self._measures("pinnersage_stage_seconds", STAGES)
         lookups = self._counts("pinnersage_candidate_cache_lookups", ("hit", "miss"))
         self._hits, self._misses = lookups["hit"], lookups["miss"]
@@ -229,9 +238,19 @@ class Metrics:
         self.watch("pinnersage_candidate_cache_bytes", size_bytes)
         self.watch("pinnersage_candidate_cache_entries", entries)
 
+    def watch_admission(self, admissions: Sequence[Admission]) -> None:
+        """Expose how many calls there are at this moment."""
+        self.watch("pinnersage_calls_in_flight", lambda: sum(each.in_flight for each in admissions))
+        self.watch("pinnersage_calls_queued", lambda: sum(each.queued for each in admissions))
+
     def stage(self, name: str) -> Stage:
         """Time one stage: a context."""
         return Stage(self.stages[name])
+
+    def count_shed(self, method: str) -> None:
+        """Count a call that was turned away."""
+        self._shed_calls[method].add()
+        self._shed[method].add()
 
     def count_cache(self, *, hits: int, misses: int) -> None:
         """Count look-ups in the candidate cache."""

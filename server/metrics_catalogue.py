@@ -117,6 +117,14 @@ def _calls() -> Sequence[Family]:
             labels=_OF_METHOD,
             series=methods,
         ),
+        Gauge(
+            name="pinnersage_calls_in_flight",
+            meaning="Calls taken on: those that have a thread, and those that wait for one.",
+            across=Across.SUM,
+        ),
+        Gauge(
+            name="pinnersage_calls_queued", meaning="Those of them that wait for a thread.", across=Across.SUM
+        ),
     )
 
 

@@ -8,7 +8,12 @@ from typing import Annotated
 
 from process.commands import setting
 from process.logs import LogFormat, LogLevel
+from server.admission import Bounds, Capacity
+from server.connections import Connections
 from server.errors import StartError
+
+# Of whole batches, each worth hundreds of calls, few may wait.
+_BATCHES_QUEUED = 4
 
 
 class Fallback(StrEnum):
@@ -43,6 +48,51 @@ class ServerSettings:
         int, setting("Candidate cache, in MB of real bytes.", env="CACHE_MB", low=1, high=1_000_000)
     ] = 256
     threads: Annotated[int, setting("Threads that answer calls.", env="THREADS", low=1, high=256)] = 8
+    queued: Annotated[
+        int,
+        setting(
+            "Calls that may wait for a thread; those beyond are turned away.",
+            env="QUEUED",
+            low=0,
+            high=100_000,
+        ),
+    ] = 128
+    batch_threads: Annotated[
+        int, setting("Threads that answer RecommendBatch.", env="BATCH_THREADS", low=1, high=64)
+    ] = 2
+    streams: Annotated[
+        int,
+        setting(
+            "Calls at a time on one connection. Further ones wait at the caller's.",
+            env="STREAMS",
+            low=1,
+            high=100_000,
+        ),
+    ] = 64
+    connection_age_s: Annotated[
+        float,
+        setting(
+            "Seconds after which a caller is asked to connect anew.",
+            env="CONNECTION_AGE_S",
+            low=0.1,
+            high=86_400,
+        ),
+    ] = 30.0
+    connection_age_grace_s: Annotated[
+        float,
+        setting(
+            "Seconds that its calls under way then have.", env="CONNECTION_AGE_GRACE_S", low=0.1, high=86_400
+        ),
+    ] = 30.0
+    keepalive_s: Annotated[
+        float,
+        setting(
+            "Seconds of silence after which a caller is asked whether it is there.",
+            env="KEEPALIVE_S",
+            low=1,
+            high=86_400,
+        ),
+    ] = 60.0
     fallback: Annotated[
         Fallback,
         setting(
@@ -64,9 +114,15 @@ class ServerSettings:
         bool, setting("Listen beyond loopback without TLS and credentials.", env="ALLOW_INSECURE")
     ] = False
     drain_s: Annotated[
-        float,
-        setting("Seconds to go on serving after SIGTERM, as NOT_SERVING.", env="DRAIN_S", low=0, high=3_600),
-    ] = 5.0
+        float | None,
+        setting(
+            "Seconds to go on serving after SIGTERM, as NOT_SERVING. Default: until all connections of that "
+            "moment have been asked to leave, 1.1 x the connection age.",
+            env="DRAIN_S",
+            low=0,
+            high=86_400,
+        ),
+    ] = None
     grace_s: Annotated[
         float, setting("Seconds calls in flight have to finish.", env="GRACE_S", low=0, high=3_600)
     ] = 10.0
@@ -84,6 +140,27 @@ class ServerSettings:
                 "credentials. Listen on 127.0.0.1, or say --allow-insecure (PINNERSAGE_ALLOW_INSECURE=1) if "
                 "the network protects it."
             )
+
+    @property
+    def capacity(self) -> Capacity:
+        """How much is taken on at a time."""
+        batches = Bounds(threads=self.batch_threads, queued=_BATCHES_QUEUED * self.batch_threads)
+        return Capacity(calls=Bounds(threads=self.threads, queued=self.queued), batches=batches)
+
+    @property
+    def connections(self) -> Connections:
+        """What one connection may do."""
+        return Connections(
+            streams=self.streams,
+            max_age_s=self.connection_age_s,
+            age_grace_s=self.connection_age_grace_s,
+            keepalive_s=self.keepalive_s,
+        )
+
+    @property
+    def draining_s(self) -> float:
+        """How long to go on serving as NOT_SERVING."""
+        return self.connections.all_left_s if self.drain_s is None else self.drain_s
 
 
 def _is_loopback(host: str) -> bool:

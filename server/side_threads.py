@@ -5,23 +5,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-Behaviour = Callable[[Any, Any], Any]
+Behaviour = Callable[..., Any]
+Threads = ThreadPoolExecutor
 
 
-def in_side_threads(behaviour: Behaviour, *, name: str, threads: int) -> Behaviour:
-    """The same method, answered by threads of its own.
+def in_threads(behaviour: Behaviour, threads: Threads, *, non_blocking: bool = False) -> Behaviour:
+    """The same method, answered by these threads.
 
     Args:
         behaviour: A method of a gRPC servicer.
-        name: The threads' name.
-        threads: How many of its calls are answered at a time.
+        threads: Not those that answer all other calls.
+        non_blocking: It takes a third argument, which it calls with each message.
     """
 
-    def answer(request: Any, context: Any) -> Any:  # noqa: ANN401 - any service's messages
-        return behaviour(request, context)
+    def answer(*arguments: Any) -> Any:  # noqa: ANN401 - any service's messages
+        return behaviour(*arguments)
 
-    # What grpc looks for; its own health service is given threads the same way.
-    answer.experimental_thread_pool = ThreadPoolExecutor(threads, name)  # type: ignore[attr-defined]
+    # What grpc looks for; its own health service says it the same way.
+    answer.experimental_thread_pool = threads  # type: ignore[attr-defined]
+    answer.experimental_non_blocking = non_blocking  # type: ignore[attr-defined]
     return answer
 
 

@@ -14,7 +14,7 @@ from server.bootstrap import wire_server
 from server.calls import Call, answer_streaming, answer_unary
 from server.errors import STATUS_BY_ERROR, StartError, status_of
 from server.metrics import MethodMetrics, Metrics
-from server.serving import Ports
+from server.ports import Ports
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import (
     DamagedRecordError,

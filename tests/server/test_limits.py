@@ -11,7 +11,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.encoding import varint
-from server.serving import Ports
+from server.ports import Ports
 from tests.server.conftest import request_id_of, settings
 from tests.server.world import default_people, make_pins
 

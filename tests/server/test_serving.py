@@ -16,7 +16,8 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.errors import StartError
-from server.serving import Ports, RunningServer
+from server.ports import Ports
+from server.serving import RunningServer
 from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles

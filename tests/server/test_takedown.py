@@ -14,7 +14,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.metrics import Metrics
-from server.serving import Ports
+from server.ports import Ports
 from server.settings import Fallback
 from server.takedown import Takedown, blocked_rows
 from storage.errors import TakedownError

@@ -1,0 +1,46 @@
+"""The service's methods by name, each with the threads that answer it."""
+
+import grpc
+
+from pinnersage.v1 import recommender_pb2 as pb
+from server.calls import answer_streaming, answer_unary
+from server.metrics import MethodMetrics, Metrics
+from server.metrics_catalogue import SERVICE
+from server.servicer import Servicer
+from server.side_threads import Threads, in_threads
+
+
+def method_handlers(servicer: Servicer, metrics: Metrics, batches: Threads) -> grpc.GenericRpcHandler:
+    """The methods. Answers are bytes already, requests are parsed where errors are handled.
+
+    Args:
+        servicer: Answers.
+        metrics: Counts the calls.
+        batches: Threads of RecommendBatch, whose answers take long and wait for their reader.
+    """
+
+    def of(name: str) -> MethodMetrics:
+        return MethodMetrics(metrics, name)
+
+    batch = answer_streaming(servicer.recommend_batch, pb.RecommendBatchRequest, of("RecommendBatch"))
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            "Recommend": grpc.unary_unary_rpc_method_handler(
+                answer_unary(servicer.recommend, pb.RecommendRequest, of("Recommend"))
+            ),
+            "RecommendForPins": grpc.unary_unary_rpc_method_handler(
+                answer_unary(servicer.recommend_for_pins, pb.RecommendForPinsRequest, of("RecommendForPins"))
+            ),
+            "RecommendBatch": grpc.unary_stream_rpc_method_handler(in_threads(batch, batches)),
+            "SimilarPins": grpc.unary_unary_rpc_method_handler(
+                answer_unary(servicer.similar_pins, pb.SimilarPinsRequest, of("SimilarPins"))
+            ),
+            "GetProfile": grpc.unary_unary_rpc_method_handler(
+                answer_unary(servicer.get_profile, pb.GetProfileRequest, of("GetProfile"))
+            ),
+            "GetPins": grpc.unary_unary_rpc_method_handler(
+                answer_unary(servicer.get_pins, pb.GetPinsRequest, of("GetPins"))
+            ),
+        },
+    )
