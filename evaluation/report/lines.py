@@ -26,10 +26,10 @@ from evaluation.results import Figure, Series
 
 Places = dict[float | str, float]
 
-_PANEL_IN, _TOP_IN, _BOTTOM_IN, _LEFT_IN, _GAP_IN = 2.9, 0.52, 0.52, 0.6, 0.7
+_TOP_IN, _HEIGHT_IN, _BOTTOM_IN, _LEFT_IN, _GAP_IN = 0.52, 1.86, 0.52, 0.6, 0.7
+_LETTER_IN, _LINE_IN = 0.074, 0.155
 _LABELS_IN, _LABEL_OFFSET_IN, _LABEL_LINE_IN = 1.95, 0.15, 0.155
 _LABEL_LETTERS = 22
-_HEIGHT_IN = _PANEL_IN - _TOP_IN - _BOTTOM_IN
 _DASHES: Final = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _DECADES = 50
 _MANY = 12
@@ -45,14 +45,16 @@ class Mark:
 
 def panels(figures: Sequence[Figure], marks: Sequence[Mark]) -> matplotlib.figure.Figure:
     """At most two panels a line of the page, each line with its labels at the right."""
-    columns = min(2, len(figures))
-    drawn = new_figure(_PANEL_IN * -(-len(figures) // columns))
-    width = (WIDTH_IN - _LEFT_IN - _LABELS_IN - _GAP_IN * (columns - 1)) / columns
+    columns = min(2, len(figures)) if all(_fits(figure, _width_in(2)) for figure in figures) else 1
+    width = _width_in(columns)
+    below = max(_below_in(figure, width) for figure in figures)
+    panel = _TOP_IN + _HEIGHT_IN + below
+    drawn = new_figure(panel * -(-len(figures) // columns))
     for at, figure in enumerate(figures):
         line, column = divmod(at, columns)
-        bottom = drawn.get_figheight() - (line + 1) * _PANEL_IN + _BOTTOM_IN
+        bottom = drawn.get_figheight() - (line + 1) * panel + below
         axes = axes_at(drawn, (_LEFT_IN + column * (width + _GAP_IN), bottom, width, _HEIGHT_IN))
-        places = _panel(axes, figure)
+        places = _panel(axes, figure, width)
         if column == columns - 1 or at == len(figures) - 1:
             _label_ends(axes, figure.series, places, width)
         if figure.x_unit == "cosine" and marks:
@@ -60,9 +62,47 @@ def panels(figures: Sequence[Figure], marks: Sequence[Mark]) -> matplotlib.figur
     return drawn
 
 
-def _panel(axes: Axes, figure: Figure) -> Places:
+def _width_in(columns: int) -> float:
+    return (WIDTH_IN - _LEFT_IN - _LABELS_IN - _GAP_IN * (columns - 1)) / columns
+
+
+def _fits(figure: Figure, width_in: float) -> bool:
+    """Whether no name on the x axis reaches into the next one."""
+    names = _names(figure, width_in)
+    return all(len(line) <= _room(names, width_in) for name in names for line in name.splitlines())
+
+
+def _below_in(figure: Figure, width_in: float) -> float:
+    """What names and the title of the x axis take below it."""
+    n_lines = max((name.count("\n") for name in _names(figure, width_in)), default=0)
+    return _BOTTOM_IN + _LINE_IN * (n_lines + _x_title(figure, width_in).count("\n"))
+
+
+def _names(figure: Figure, width_in: float) -> list[str]:
+    """What stands below the x axis where names do, folded to their room; [] where numbers do."""
+    values = dict.fromkeys(x for series in figure.series for x in series.x)
+    if not any(isinstance(value, str) for value in values):
+        return []
+    room = _room(list(values), width_in)
+    return ["\n".join(_folded(line, room) for line in str(value).splitlines()) for value in values]
+
+
+def _room(names: Sequence[object], width_in: float) -> int:
+    """Letters a name, with one between neighbours."""
+    return int(width_in / _LETTER_IN / max(len(names) - 1, 1)) - 1
+
+
+def _x_title(figure: Figure, width_in: float) -> str:
+    return _folded(figure.x_title, int(width_in / _LETTER_IN))
+
+
+def _folded(text: str, letters: int) -> str:
+    return textwrap.fill(text, max(letters, 1), break_long_words=False, break_on_hyphens=False)
+
+
+def _panel(axes: Axes, figure: Figure, width_in: float) -> Places:
     grid(axes, along="y")
-    places = _x_places(axes, figure)
+    places = _x_places(axes, figure, _names(figure, width_in))
     for series, dashes in zip(figure.series, _dashes(figure.series), strict=True):
         _line(axes, series, places, dashes, joined=figure.shape == "lines")
     if figure.y_unit == "lift":
@@ -70,7 +110,7 @@ def _panel(axes: Axes, figure: Figure) -> Places:
     if _reaches_low(figure):
         axes.set_ylim(bottom=0)
     value_ticks(axes, along="y", unit=figure.y_unit)
-    axes.set_xlabel(figure.x_title)
+    axes.set_xlabel(_x_title(figure, width_in))
     axes.set_title(sentence(figure.y_title))
     return places
 
@@ -81,12 +121,12 @@ def _reaches_low(figure: Figure) -> bool:
     return figure.y_unit not in ("lift", "none", "cosine") and 0 <= min(values) < max(values) / 2
 
 
-def _x_places(axes: Axes, figure: Figure) -> Places:
+def _x_places(axes: Axes, figure: Figure, names: Sequence[str]) -> Places:
     """Where each x stands: names in order, numbers at themselves, on a log axis where they span decades."""
     values = list(dict.fromkeys(x for series in figure.series for x in series.x))
     numbers = [x for x in values if not isinstance(x, str)]
     if len(numbers) < len(values):
-        axes.set_xticks(range(len(values)), [str(value) for value in values])
+        axes.set_xticks(range(len(values)), names)
         return {value: float(at) for at, value in enumerate(values)}
     if min(numbers) > 0 and max(numbers) / min(numbers) >= _DECADES:
         axes.set_xscale("log")

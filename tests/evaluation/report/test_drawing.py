@@ -83,6 +83,30 @@ def test_names_on_the_x_axis_keep_their_order() -> None:
     assert [text for text in found if text in {"tight", "broad", "any"}] == ["tight", "broad", "any"]
 
 
+def test_panels_with_long_names_stand_one_below_the_other() -> None:
+    """Side by side they would reach into each other; each panel names its own lines then."""
+    short, long = (
+        lines(Series(name="up", x=tuple(f"{name} {i}" for i in range(5)), y=(1, 2, 3, 4, 5)))
+        for name in ("a", "immeasurable")
+    )
+    assert texts(draw([short, short], name="n")).count("up") == 1
+    assert texts(draw([long, long], name="n")).count("up") == 2
+
+
+def test_what_stands_below_an_axis_has_room() -> None:
+    """Names of two lines, and a title that is wider than its panel, make the drawing higher."""
+
+    def height(names: tuple[str, ...], x_title: str) -> float:
+        figure = lines(Series(name="up", x=names, y=(1, 2)), x_title=x_title)
+        found = re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', draw([figure, figure], name="n"))
+        assert found
+        return float(found[1])
+
+    plain = height(("a", "b"), "x")
+    assert height(("a\n1", "b\n2"), "x") > plain
+    assert height(("a", "b"), "what is varied here; and what that makes of the other") > plain
+
+
 def test_a_threshold_is_marked_where_the_axis_reaches_it() -> None:
     """Marks on a cosine axis name their value; those beyond the data are left out."""
     figure = replace(lines(Series(name="s", x=(0.5, 0.9), y=(1, 2))), x_unit="cosine")
