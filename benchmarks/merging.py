@@ -29,6 +29,7 @@ from server.encoding import candidate_pieces
 from server.merging import Filters, Selection
 from server.recommending import Recommender
 from server.servicer import Servicer
+from server.validation import Defaults
 from storage.pins.scoring import widened
 
 StepT = TypeVar("StepT")
@@ -86,7 +87,7 @@ def policy_costs(
     recommender: Recommender, pins: CountedPins, settings: MergingSettings
 ) -> Mapping[str, PolicyCost]:
     """Of each policy."""
-    servicer = Servicer(recommender, merge_policy=pb.MERGE_POLICY_INTERLEAVED)
+    servicer = Servicer(recommender, Defaults(pb.MERGE_POLICY_INTERLEAVED))
     searches = {name: _searches(servicer, pins, request) for name, request in REQUESTS.items()}
     # What is sampled differs from call to call: all lists are fetched before anything is timed.
     servicer.recommend(pb.RecommendRequest(user_id=USER, max_interests=N_INTERESTS), CALL)

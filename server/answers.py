@@ -14,6 +14,7 @@ from server.fusing import medoids_by_interest
 from server.profiles import UserProfile
 from server.recommending import Recommendation
 from server.takedown import BlockedRows
+from server.validation import Options
 from storage.pins.port import NO_ROW, PinView
 from storage.profiles.store import BatchDescription
 
@@ -21,7 +22,7 @@ from storage.profiles.store import BatchDescription
 def encode_recommendation(
     recommendation: Recommendation,
     *,
-    merge_policy: "pb.MergePolicy.ValueType",
+    options: Options,
     version: str,
     request_id: str,
 ) -> bytes:
@@ -31,7 +32,8 @@ def encode_recommendation(
         artefact_version=version,
         request_id=request_id,
         reason=recommendation.reason,
-        merge_policy=merge_policy,
+        merge_policy=options.merge_policy,
+        variant=options.variant,
     )
     return join_answer(candidate_pieces(recommendation.lists, recommendation.selection), head)
 
@@ -40,7 +42,7 @@ def encode_recommendation_for_pins(
     recommendation: Recommendation,
     unknown_pins: int,
     *,
-    merge_policy: "pb.MergePolicy.ValueType",
+    options: Options,
     version: str,
     request_id: str,
 ) -> bytes:
@@ -51,7 +53,8 @@ def encode_recommendation_for_pins(
         request_id=request_id,
         reason=recommendation.reason,
         unknown_pins=unknown_pins,
-        merge_policy=merge_policy,
+        merge_policy=options.merge_policy,
+        variant=options.variant,
     )
     return join_answer(candidate_pieces(recommendation.lists, recommendation.selection), head)
 

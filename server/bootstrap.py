@@ -9,7 +9,6 @@ import structlog
 from prometheus_client import GCCollector, PlatformCollector
 from prometheus_client.core import CollectorRegistry
 
-from pinnersage.v1 import recommender_pb2 as pb
 from server import following
 from server import takedown as takedown_watch
 from server.candidate_cache import CandidateCache, CandidateList
@@ -27,6 +26,9 @@ from server.serving import RunningServer
 from server.settings import Fallback, ServerSettings
 from server.side_threads import Ticker
 from server.takedown import BlockedOver, Takedown
+from server.validation import Defaults, wire_policy
+from server.variants import NO_VARIANTS, Variants
+from server.variants_file import read_variants
 from storage.pins.artefact import PinArtefact
 from storage.pins.joined import JoinedPins, OverMain
 from storage.pins.port import PinView
@@ -52,15 +54,16 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
     """The same from parts already open, each used once: the artefact or its fake, any profile store."""
     batch = profiles.describe()
     pins.embedding_space.require(batch.embedding_space, ours="the pin artefact", theirs="the profile store")
-    metrics = _metrics()
+    variants = NO_VARIANTS
+    if settings.variants is not None:
+        variants = read_variants(settings.variants, settings.merge_policy)
+    metrics = _metrics(variants)
     cache = CandidateCache(settings.cache_mb * MEGABYTE)
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
     metrics.watch_takedown(takedown)
     stages = _Stages(profiles=profiles, cache=cache, metrics=metrics, takedown=takedown, settings=settings)
-    servicer = Servicer(
-        stages.over(pins), merge_policy=pb.MergePolicy.Value(f"MERGE_POLICY_{settings.merge_policy.name}")
-    )
+    servicer = Servicer(stages.over(pins), Defaults(wire_policy(settings.merge_policy), variants))
     metrics.serve(serving_of(pins, batch, settings.pins))
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
 
@@ -151,11 +154,11 @@ def _warm_up(pins: PinView, source: ProfileSource, ef_search: int) -> None:
     )
 
 
-def _metrics() -> Metrics:
+def _metrics(variants: Variants) -> Metrics:
     registry = CollectorRegistry()
     for collector in (PlatformCollector, GCCollector):
         collector(registry=registry)
-    return Metrics(registry)
+    return Metrics(registry, variants=variants.names)
 
 
 def _popular(pins: PinView, source: ProfileSource, fallback: Fallback) -> CandidateList | None:

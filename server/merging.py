@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.exclusion import not_excluded
-from model.merging import Merged, interleave
+from model.merging import Merged
+from server.budgets import interleave_within
 from server.candidate_cache import CandidateList
 from server.passing import PassingRows
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
@@ -83,19 +84,18 @@ class Filters:
         return self.min_score is None or bool(candidates.scores[-1] >= self.min_score)
 
 
-def merge(lists: Sequence[CandidateList], filters: Filters, *, budget: int, max_candidates: int) -> Selection:
+def merge(
+    lists: Sequence[CandidateList], filters: Filters, *, budgets: Sequence[int], max_candidates: int
+) -> Selection:
     """Interleave what may come back by rank, lists in the order given, first occurrence wins.
 
     Args:
         lists: One per sampled interest, in order of importance.
         filters: What may not come back.
-        budget: At most so many from one list.
+        budgets: At most so many from each list.
         max_candidates: At most so many in all.
     """
     allowed = filters.allowed_in_each(lists)
-    merged = interleave(
-        [each.rows[positions] for each, positions in zip(lists, allowed, strict=True)],
-        budget=budget,
-        max_candidates=max_candidates,
-    )
+    rows = [each.rows[positions] for each, positions in zip(lists, allowed, strict=True)]
+    merged = interleave_within(rows, budgets, max_candidates)
     return Selection.among(allowed, merged)

@@ -16,6 +16,7 @@ from server.admission import Admission
 from server.metrics_catalogue import (
     DEGRADATIONS,
     METHODS,
+    NO_VARIANT,
     REASONS,
     SERVICE,
     STAGES,
@@ -163,6 +164,7 @@ class Metrics:
         degraded = self._counts("pinnersage_degraded_answers", DEGRADATIONS.values())
         self._degraded = {degradation: degraded[name] for degradation, name in DEGRADATIONS.items()}
         self._variants = self._counts("pinnersage_variant_answers", variants)
+        self._variants[""] = Count(self.rows, "pinnersage_variant_answers", NO_VARIANT)
         self._skipped = Count(self.rows, "pinnersage_interests_skipped")
         self._candidates = Measure(self.rows, "pinnersage_candidates")
         self._short = Count(self.rows, "pinnersage_short_answers")
@@ -269,9 +271,10 @@ class Metrics:
         """Count lists of a filtered request."""
         self._filtered[mode].add(lists)
 
-    def count_answer(self, reason: "pb.AnswerReason.ValueType") -> None:
-        """Count an answer by why it is not an ordinary one, if it is not."""
+    def count_answer(self, reason: "pb.AnswerReason.ValueType", variant: str = "") -> None:
+        """Count an answer by why it is not an ordinary one, if it is not, and by its variant."""
         self._answers[reason].add()
+        self._variants[variant].add()
 
     def count_skipped(self, interests: int) -> None:
         """Count interests that no pin can stand for."""

@@ -15,6 +15,8 @@ from server.limits import LIMITS
 from server.metrics_families import Across, Counter, Family, Gauge, Histogram, Layout, Ratio
 
 SERVICE = "pinnersage.v1.Recommender"
+# What answers without a variant count as; no variant has this name.
+NO_VARIANT = "none"
 # By the method's name: how its answer is sent.
 METHODS: Mapping[str, str] = {
     "Recommend": "unary",
@@ -162,7 +164,7 @@ def _answers(variants: Sequence[str]) -> Sequence[Family]:
             name="pinnersage_variant_answers",
             meaning="Answers for users, by variant.",
             labels=("variant",),
-            series=_each(*variants),
+            series=_each(NO_VARIANT, *variants),
         ),
         Counter(
             name="pinnersage_interests_skipped",

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.budget import budget_per_interest
 from model.exclusion import representative_rows
 from model.fusing import SPREAD_OVER
 from model.interests import Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
+from server.budgets import budgets_of
 from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
 from server.encoding import encode_list
@@ -24,6 +24,7 @@ from server.fusing import Fusion, medoids_by_interest
 from server.merging import Filters, Selection, merge
 from server.metrics import Metrics
 from server.profiles import ProfileSource, UserProfile
+from server.recency import under_decay
 from server.retrieval import TIERS, Medoid, Retrieval, Retrieved, tier
 from server.sampling import Sampler
 from server.takedown import BlockedRows, no_rows_blocked
@@ -78,14 +79,17 @@ class Recommender:
 
     def for_user(self, user_id: str, options: Options, deadline: Deadline) -> Recommendation:
         """Recommend for a stored user; one without interests gets the fallback and the reason."""
-        return next(self.for_users([user_id], options, deadline))
+        return next(self.for_users([(user_id, options)], deadline))
 
-    def for_users(
-        self, user_ids: Sequence[str], options: Options, deadline: Deadline
-    ) -> Iterator[Recommendation]:
-        """The same for many users, one after the other, each when it is asked for."""
-        excluded = self._excluded(options)
-        for user_id in user_ids:
+    def for_users(self, asked: Sequence[tuple[str, Options]], deadline: Deadline) -> Iterator[Recommendation]:
+        """The same for many users, one after the other, each when it is asked for.
+
+        Args:
+            asked: The users, and the options of each; exclusions are the same for all.
+            deadline: Of all of them.
+        """
+        excluded = self._excluded(asked[0][1])
+        for user_id, options in asked:
             deadline.check("profile")
             with self.metrics.stage("profile"):
                 profile = self.profiles.load(user_id, self.clock())
@@ -93,7 +97,7 @@ class Recommender:
                 answer = self._fall_back(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
             else:
                 answer = self._recommend(profile, excluded, options, deadline)
-            self.metrics.count_answer(answer.reason)
+            self.metrics.count_answer(answer.reason, options.variant)
             yield answer
 
     def for_pins(
@@ -104,7 +108,7 @@ class Recommender:
         with self.metrics.stage("profile"):
             profile, unknown_pins = self.profiles.from_recent(actions, self.clock())
         answer = self._recommend(profile, self._excluded(options), options, deadline)
-        self.metrics.count_answer(answer.reason)
+        self.metrics.count_answer(answer.reason, options.variant)
         return answer, unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
@@ -120,7 +124,8 @@ class Recommender:
             raise NotFoundError(f"pin_id: pin {pin_id!r} is blocked")
         itself = representative_rows(np.array([row]), self.pins.representatives)
         filters = self._filters(np.union1d(itself, self._excluded(options)), options, blocked)
-        retrieved, selection = self._fill([(pin_id, row)], filters, options, deadline)
+        budgets = (options.max_candidates,)
+        retrieved, selection = self._fill([(pin_id, row)], filters, budgets, options, deadline)
         return _answer((), retrieved, selection), retrieved[0].cache_hit
 
     def _recommend(
@@ -129,6 +134,9 @@ class Recommender:
         excluded = np.union1d(profile.seen, excluded)
         if not len(profile.interests):
             return self._fall_back(pb.ANSWER_REASON_NO_USABLE_INTERESTS, excluded, options)
+        if options.lambda_per_day is not None:
+            in_place_of = self.profiles.batch.parameters.lambda_per_day
+            profile = under_decay(profile, options.lambda_per_day, in_place_of=in_place_of)
         if options.merge_policy == pb.MERGE_POLICY_FUSED:
             return self._fused(profile, excluded, options, deadline)
         return self._interleaved(profile, excluded, options, deadline)
@@ -141,7 +149,9 @@ class Recommender:
             sampled = self.sampler.sample(profile.interests.importances, options.max_interests, options.seed)
         medoids = [(profile.interests.medoid_pin_ids[at], int(profile.rows[at])) for at in sampled.tolist()]
         filters = self._filters(excluded, options, profile.blocked)
-        retrieved, selection = self._fill(medoids, filters, options, deadline)
+        importances = profile.interests.importances[sampled]
+        budgets = budgets_of(options.budget, options.max_candidates, importances)
+        retrieved, selection = self._fill(medoids, filters, budgets, options, deadline)
         return _answer(_describe(profile, sampled, retrieved), retrieved, selection)
 
     def _fused(
@@ -161,16 +171,20 @@ class Recommender:
         return _answer(_describe_fused(profile, representatives, retrieved), retrieved, selection)
 
     def _fill(
-        self, medoids: list[Medoid], filters: Filters, options: Options, deadline: Deadline
+        self,
+        medoids: list[Medoid],
+        filters: Filters,
+        budgets: Sequence[int],
+        options: Options,
+        deadline: Deadline,
     ) -> tuple[list[Retrieved], Selection]:
         """Fetch the medoids' lists and merge them; lists that exclusions left short are fetched wider."""
-        budget = budget_per_interest(options.max_candidates, len(medoids))
-        retrieved = self._retrieve(medoids, budget, filters, deadline)
+        retrieved = self._retrieve(medoids, max(budgets), filters, deadline)
         while True:
             lists = [each.candidates for each in retrieved]
             with self.metrics.stage("merge"):
-                selection = merge(lists, filters, budget=budget, max_candidates=options.max_candidates)
-            short = _short_lists(lists, selection, filters, budget, options.max_candidates)
+                selection = merge(lists, filters, budgets=budgets, max_candidates=options.max_candidates)
+            short = _short_lists(lists, selection, filters, budgets, options.max_candidates)
             if not short:
                 self.metrics.count_candidates(len(selection), options.max_candidates)
                 self.metrics.count_blocked(filters.n_blocked(lists))
@@ -250,9 +264,8 @@ class Recommender:
             return Recommendation(reason=reason)
         # A popular pin has no cosine to anything: min_score does not apply.
         filters = self._filters(excluded, replace(options, min_score=None), self.blocked())
-        selection = merge(
-            [self.popular], filters, budget=options.max_candidates, max_candidates=options.max_candidates
-        )
+        n = options.max_candidates
+        selection = merge([self.popular], filters, budgets=(n,), max_candidates=n)
         self.metrics.count_blocked(filters.n_blocked([self.popular]))
         interest = pb.SampledInterest(probability=1.0, origin=pb.INTEREST_ORIGIN_FALLBACK, cache_hit=True)
         return Recommendation(
@@ -318,7 +331,11 @@ def _describe_fused(
 
 
 def _short_lists(
-    lists: Sequence[CandidateList], selection: Selection, filters: Filters, budget: int, max_candidates: int
+    lists: Sequence[CandidateList],
+    selection: Selection,
+    filters: Filters,
+    budgets: Sequence[int],
+    max_candidates: int,
 ) -> list[int]:
     """The lists that gave less than their budget to an answer that is not full, and may hold more."""
     if len(selection) >= max_candidates:
@@ -327,5 +344,5 @@ def _short_lists(
     return [
         at
         for at, each in enumerate(lists)
-        if taken[at] < budget and each.wanted < TIERS[-1] and filters.may_find_more(each)
+        if taken[at] < budgets[at] and each.wanted < TIERS[-1] and filters.may_find_more(each)
     ]

@@ -17,6 +17,7 @@ from server.filter_validation import Kinds
 from server.limits import LIMITS
 from server.recommending import Recommendation, Recommender
 from server.validation import (
+    Defaults,
     Options,
     validate_get_pins,
     validate_get_profile,
@@ -32,30 +33,30 @@ class Servicer:
 
     Args:
         recommender: The stages. Replaced by others, it is the one that each later call is answered by.
-        merge_policy: Of requests that name none.
+        defaults: What holds where a request says nothing.
     """
 
-    def __init__(self, recommender: Recommender, *, merge_policy: "pb.MergePolicy.ValueType") -> None:
+    def __init__(self, recommender: Recommender, defaults: Defaults) -> None:
         self.recommender = recommender
-        self._merge_policy = merge_policy
+        self._defaults = defaults
 
     def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
         """Recommend for one user."""
         recommender = self.recommender
-        user_id, options = validate_recommend(request, self._merge_policy, _kinds(recommender))
+        user_id, options = validate_recommend(request, self._defaults, _kinds(recommender))
         answer = recommender.for_user(user_id, options, call.deadline)
         return _encode(recommender, answer, options, call)
 
     def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
         """Recommend from recent pins."""
         recommender = self.recommender
-        actions, options = validate_recommend_for_pins(request, self._merge_policy, _kinds(recommender))
+        actions, options = validate_recommend_for_pins(request, self._defaults, _kinds(recommender))
         recommendation, unknown_pins = recommender.for_pins(actions, options, call.deadline)
         with recommender.metrics.stage("encode"):
             return encode_recommendation_for_pins(
                 recommendation,
                 unknown_pins,
-                merge_policy=options.merge_policy,
+                options=options,
                 version=recommender.pins.version,
                 request_id=call.request_id,
             )
@@ -63,11 +64,11 @@ class Servicer:
     def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
         """Recommend for many users, streamed back in order."""
         recommender = self.recommender
-        user_ids, options = validate_recommend_batch(request, self._merge_policy, _kinds(recommender))
-        answers = recommender.for_users(user_ids, options, call.deadline)
+        asked = validate_recommend_batch(request, self._defaults, _kinds(recommender))
+        answers = recommender.for_users(asked, call.deadline)
         results = (
             encode_user_result(user_id, _encode(recommender, answer, options, call))
-            for user_id, answer in zip(user_ids, answers, strict=True)
+            for (user_id, options), answer in zip(asked, answers, strict=True)
         )
         yield from batch_messages(results, LIMITS.stream_message_bytes)
 
@@ -111,7 +112,7 @@ def _encode(recommender: Recommender, answer: Recommendation, options: Options, 
     with recommender.metrics.stage("encode"):
         return encode_recommendation(
             answer,
-            merge_policy=options.merge_policy,
+            options=options,
             version=recommender.pins.version,
             request_id=call.request_id,
         )

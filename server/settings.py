@@ -107,6 +107,14 @@ class ServerSettings:
             env="MERGE_POLICY",
         ),
     ] = MergePolicy.INTERLEAVED
+    variants: Annotated[
+        Path | None,
+        setting(
+            "TOML file of named parameter sets that users are divided among; see docs/variants.md.",
+            env="VARIANTS",
+            metavar="FILE",
+        ),
+    ] = None
     reflection: Annotated[bool, setting("Let grpcurl list and describe the service.", env="REFLECTION")] = (
         True
     )

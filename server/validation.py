@@ -1,13 +1,18 @@
 """From wire requests to valid values: every broken rule is found before any work begins."""
 
 import math
+import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.errors import InvalidRequestError, Violation
 from server.filter_validation import EARLIEST_S, LATEST_S, Kinds, read_filter
 from server.limits import LIMITS
+from server.settings import MergePolicy
+from server.variants import NO_VARIANT, NO_VARIANTS, Budget, Variant, Variants
 from storage.pins.filters import Filter
 
 
@@ -23,6 +28,9 @@ class Options:
         min_score: Least cosine of a candidate; None for no bound.
         merge_policy: How lists become one answer: never UNSPECIFIED.
         where: Which pins may be candidates; None for all.
+        variant: The name of the variant that some of these come from; empty for none.
+        budget: How an interleaved answer is divided among its interests.
+        lambda_per_day: Decay of importance, in place of the model's; None for the model's.
     """
 
     max_candidates: int = LIMITS.default_candidates
@@ -32,6 +40,22 @@ class Options:
     min_score: float | None = None
     merge_policy: "pb.MergePolicy.ValueType" = pb.MERGE_POLICY_INTERLEAVED
     where: Filter | None = None
+    variant: str = ""
+    budget: Budget = Budget.EQUAL
+    lambda_per_day: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds where a request says nothing.
+
+    Attributes:
+        merge_policy: Of requests and variants that name none: never UNSPECIFIED.
+        variants: What users are divided among.
+    """
+
+    merge_policy: "pb.MergePolicy.ValueType" = pb.MERGE_POLICY_INTERLEAVED
+    variants: Variants = NO_VARIANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +64,11 @@ class RecentAction:
 
     pin_id: str
     time_s: int | None
+
+
+def wire_policy(policy: MergePolicy) -> "pb.MergePolicy.ValueType":
+    """A setting as the wire has it."""
+    return pb.MergePolicy.Value(f"MERGE_POLICY_{policy.name}")
 
 
 _WithOptions = pb.RecommendRequest | pb.RecommendForPinsRequest | pb.RecommendBatchRequest
@@ -92,14 +121,12 @@ class _Findings:
             raise InvalidRequestError(self._violations)
 
 
-def validate_recommend(
-    request: pb.RecommendRequest, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds
-) -> tuple[str, Options]:
+def validate_recommend(request: pb.RecommendRequest, defaults: Defaults, kinds: Kinds) -> tuple[str, Options]:
     """The user and the options of Recommend.
 
     Args:
         request: As it came.
-        default_policy: The merge policy of requests that name none.
+        defaults: What holds where it says nothing.
         kinds: The filter columns of the artefact.
 
     Raises:
@@ -107,13 +134,14 @@ def validate_recommend(
     """
     findings = _Findings()
     findings.check_id("user_id", request.user_id)
-    options = _options(request, default_policy, kinds, findings)
+    options, variant = _options(request, defaults, kinds, findings)
     findings.raise_if_any()
-    return request.user_id, options
+    variant = defaults.variants.of_user(request.user_id) if variant is None else variant
+    return request.user_id, _under(variant, options, request)
 
 
 def validate_recommend_for_pins(
-    request: pb.RecommendForPinsRequest, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds
+    request: pb.RecommendForPinsRequest, defaults: Defaults, kinds: Kinds
 ) -> tuple[list[RecentAction], Options]:
     """The recent pins and the options of RecommendForPins."""
     findings = _Findings()
@@ -121,23 +149,28 @@ def validate_recommend_for_pins(
     for at, pin in enumerate(request.pins[: LIMITS.recent_pins + 1]):
         findings.check_id(f"pins[{at}].pin_id", pin.pin_id)
         findings.check_time(f"pins[{at}].action_time", pin.action_time.seconds)
-    options = _options(request, default_policy, kinds, findings)
+    options, variant = _options(request, defaults, kinds, findings)
     findings.raise_if_any()
     return [
         RecentAction(pin.pin_id, pin.action_time.seconds if pin.HasField("action_time") else None)
         for pin in request.pins
-    ], options
+    ], _under(variant or NO_VARIANT, options, request)
 
 
 def validate_recommend_batch(
-    request: pb.RecommendBatchRequest, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds
-) -> tuple[list[str], Options]:
-    """The users and the options of RecommendBatch."""
+    request: pb.RecommendBatchRequest, defaults: Defaults, kinds: Kinds
+) -> list[tuple[str, Options]]:
+    """The users of RecommendBatch, and the options of each."""
     findings = _Findings()
     findings.check_ids("user_ids", request.user_ids, at_least=1, at_most=LIMITS.batch_users)
-    options = _options(request, default_policy, kinds, findings)
+    options, variant = _options(request, defaults, kinds, findings)
     findings.raise_if_any()
-    return list(request.user_ids), options
+    # Those of one variant share theirs.
+    under = cache(lambda each: _under(each, options, request))
+    of_user = defaults.variants.of_user
+    return [
+        (user_id, under(of_user(user_id) if variant is None else variant)) for user_id in request.user_ids
+    ]
 
 
 def validate_similar_pins(request: pb.SimilarPinsRequest, kinds: Kinds) -> tuple[str, Options]:
@@ -175,12 +208,13 @@ def validate_get_pins(request: pb.GetPinsRequest) -> list[str]:
 
 
 def _options(
-    request: _WithOptions, default_policy: "pb.MergePolicy.ValueType", kinds: Kinds, findings: _Findings
-) -> Options:
+    request: _WithOptions, defaults: Defaults, kinds: Kinds, findings: _Findings
+) -> tuple[Options, Variant | None]:
+    """What the request says, and the variant that it names; None where it names none."""
     findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
-    merge_policy = _merge_policy(request, default_policy, findings)
+    merge_policy = _merge_policy(request, defaults.merge_policy, findings)
     max_interests = _max_interests(request, merge_policy, findings)
-    return Options(
+    options = Options(
         max_candidates=_max_candidates(request, findings),
         max_interests=max_interests,
         exclude_pin_ids=request.exclude_pin_ids,
@@ -188,6 +222,33 @@ def _options(
         min_score=_min_score(request, findings),
         merge_policy=merge_policy,
         where=_where(request, kinds, findings),
+    )
+    return options, _named_variant(request, defaults.variants, findings)
+
+
+def _named_variant(request: _WithOptions, variants: Variants, findings: _Findings) -> Variant | None:
+    if not request.HasField("variant"):
+        return None
+    named = variants.named(request.variant)
+    if named is None:
+        known = f"known are {', '.join(variants.names)}" if variants.names else "this server has none"
+        findings.add("variant", f"is {reprlib.repr(request.variant)}; {known} (leave it out for the default)")
+    return named
+
+
+def _under(variant: Variant, options: Options, request: _WithOptions) -> Options:
+    """The options with the variant's parameters where the request itself says nothing."""
+    if variant is NO_VARIANT:
+        return options
+    own: dict[str, Any] = {}
+    if variant.max_interests is not None and not request.HasField("max_interests"):
+        own["max_interests"] = variant.max_interests
+    if variant.min_score is not None and not request.HasField("min_score"):
+        own["min_score"] = variant.min_score
+    if variant.merge_policy is not None and not request.merge_policy:
+        own["merge_policy"] = wire_policy(variant.merge_policy)
+    return replace(
+        options, variant=variant.name, budget=variant.budget, lambda_per_day=variant.lambda_per_day, **own
     )
 
 

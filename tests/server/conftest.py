@@ -50,11 +50,14 @@ def serve() -> Iterator[Serve]:
         merge_policy: MergePolicy = MergePolicy.INTERLEAVED,
         threads: int = 4,
         root: Path = IN_MEMORY,
+        variants: Path | None = None,
     ) -> RecommenderStub:
         server = wire_server(
             pins or make_pins(),
             profiles or default_people().store(),
-            settings(pins=root, fallback=fallback, merge_policy=merge_policy, threads=threads),
+            settings(
+                pins=root, fallback=fallback, merge_policy=merge_policy, threads=threads, variants=variants
+            ),
         )
         port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
         channel = grpc.insecure_channel(f"127.0.0.1:{port}")

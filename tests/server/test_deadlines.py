@@ -61,7 +61,9 @@ def test_a_batch_stops_between_two_users() -> None:
     """Users of a batch are served while the caller waits, and none is looked up after that."""
     recommender = make_recommender()
     waiting = [True]
-    answers = recommender.for_users(["ben", "ann"], Options(), Deadline(None, lambda: waiting[0]))
+    answers = recommender.for_users(
+        [("ben", Options()), ("ann", Options())], Deadline(None, lambda: waiting[0])
+    )
 
     assert len(next(answers).selection)
     waiting[0] = False
