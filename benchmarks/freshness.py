@@ -35,7 +35,8 @@ from storage.pins.joined import JoinedPins
 from storage.pins.memory import InMemoryPins
 from storage.pins.port import PinView
 from storage.pins.scoring import exact_search
-from storage.pins.side import Search, Side, SideSearch
+from storage.pins.side import Side
+from storage.pins.side_search import Search, SideSearch
 from storage.rejects import Rejects
 
 QUIET = Reporter(quiet=True)

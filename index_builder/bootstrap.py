@@ -36,7 +36,8 @@ def run_build(settings: BuildSettings) -> None:
         policy=_policy(settings, source),
         reporter=Reporter(),
     )
-    print("\n".join(filter(None, [summary(built), carried_over(settings.out)])))
+    print(summary(built))
+    _carry_over(settings.out)
     if settings.keep is not None:
         print(pruned(pin_versions(settings.out).prune(settings.keep)))
 
@@ -66,6 +67,14 @@ def run_rollback(settings: RollbackSettings) -> None:
     else:
         folder.make_current(version)
     print(f"{version} is live in {settings.pins}.")
+    _carry_over(settings.pins)
+
+
+def _carry_over(root: Path) -> None:
+    """Said apart from what went before: that is so, whatever comes of this."""
+    told = carried_over(root)
+    if told:
+        print(told)
 
 
 def run_prune(settings: PruneSettings) -> None:

@@ -1,6 +1,9 @@
 """Which added pins are candidates, and who stands for the others: a pin of the artefact before a new one."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -12,13 +15,14 @@ from index_builder.reading import ValidPins
 from index_builder.refining import rank
 from process.progress import Reporter, Step
 from storage.pins.artefact import PinArtefact
+from storage.pins.columns import Column, fitting
 from storage.pins.port import NO_ROW
 from storage.pins.side import Beside, SideRows
 
 _EF_NEAR = 256
 """efSearch of the search for a near-duplicate: it is the nearest of all, which a graph hardly misses."""
 
-_BATCH_ROWS = 1_024
+_BATCH_ROWS = 256
 _NOT_ASKED = NO_ROW - 1
 
 
@@ -33,6 +37,7 @@ class Added:
         embeddings: float16 [n, d], unit norm.
         in_main: int64 [n]: which of the artefact's candidates is near, NO_ROW for none, or _NOT_ASKED.
         n_candidates: The first so many are candidates beside this artefact already.
+        columns: What they can be filtered by, n values each; see storage.pins.side.
     """
 
     pin_ids: tuple[str, ...]
@@ -41,6 +46,7 @@ class Added:
     embeddings: NDArray[np.float16]
     in_main: NDArray[np.int64]
     n_candidates: int = 0
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pin_ids)
@@ -54,6 +60,7 @@ class Added:
             embeddings=self.embeddings[at],
             in_main=self.in_main[at],
             n_candidates=int(np.count_nonzero(at < self.n_candidates)),
+            columns={name: column.take(at) for name, column in self.columns.items()},
         )
 
     def followed_by(self, later: "Added") -> "Added":
@@ -65,7 +72,21 @@ class Added:
             embeddings=np.concatenate([self.embeddings, later.embeddings]),
             in_main=np.concatenate([self.in_main, later.in_main]),
             n_candidates=self.n_candidates,
+            columns={
+                name: _of_both(name, self, later) for name in self.columns.keys() | later.columns.keys()
+            },
         )
+
+
+def _of_both(name: str, earlier: Added, later: Added) -> Column:
+    """A column of all; null where it is missing, or of another kind than that of the later pins."""
+    kind = (later if name in later.columns else earlier).columns[name].type
+    parts = []
+    for each in (earlier, later):
+        unknown: Column = pa.nulls(len(each)).cast(kind)
+        column = each.columns.get(name, unknown)
+        parts.append(column if column.type == kind else unknown)
+    return pa.concat_arrays(parts)
 
 
 def nothing_added(d: int) -> Added:
@@ -90,6 +111,7 @@ def added_before(rows: SideRows, main: PinArtefact) -> Added:
         embeddings=rows.embeddings,
         in_main=in_main.astype(np.int64) if is_beside else np.full(len(rows), _NOT_ASKED, np.int64),
         n_candidates=rows.n_indexed if is_beside else 0,
+        columns=fitting(main.columns.kinds, rows.columns),
     )
 
 
@@ -102,6 +124,7 @@ def newly_added(pins: ValidPins) -> Added:
         quality=np.full(n, np.nan) if pins.quality is None else pins.quality,
         embeddings=pins.embeddings,
         in_main=np.full(n, _NOT_ASKED, np.int64),
+        columns=pins.filter_columns,
     ).take(rank(pins))
 
 
@@ -139,6 +162,7 @@ def place(added: Added, main: PinArtefact, reporter: Reporter) -> SideRows:
         embeddings=placed.embeddings,
         representatives=np.concatenate(representatives).astype(np.int32),
         n_indexed=len(candidates),
+        columns=placed.columns,
     )
 
 
@@ -146,11 +170,16 @@ def _near_in_main(added: Added, main: PinArtefact, cosine: float, step: Step) ->
     """int64 [n]: the artefact's candidate that is nearest to each pin, where it is near enough."""
     found = added.in_main.copy()
     asked = np.flatnonzero(found == _NOT_ASKED)
-    for start in range(0, len(asked), _BATCH_ROWS):
-        batch = asked[start : start + _BATCH_ROWS]
-        scores, rows = main.search(added.embeddings[batch], 1, ef_search=_EF_NEAR)
-        found[batch] = np.where(scores[:, 0] >= cosine, rows[:, 0], NO_ROW)
-        step.advance(len(batch))
+    batches = [asked[start : start + _BATCH_ROWS] for start in range(0, len(asked), _BATCH_ROWS)]
+
+    def nearest(batch: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        return main.search(added.embeddings[batch], 1, ef_search=_EF_NEAR)
+
+    # A search holds no lock of Python's: so many pins are placed at a time as there are cores.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        for batch, (scores, rows) in zip(batches, threads.map(nearest, batches), strict=True):
+            found[batch] = np.where(scores[:, 0] >= cosine, rows[:, 0], NO_ROW)
+            step.advance(len(batch))
     return found
 
 

@@ -30,7 +30,7 @@ from server.validation import Defaults, wire_policy
 from server.variants import NO_VARIANTS, Variants
 from server.variants_file import read_variants
 from storage.pins.artefact import PinArtefact
-from storage.pins.joined import JoinedPins, OverMain
+from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
 from storage.profiles.opening import open_reader
 from storage.profiles.store import ProfileReader
@@ -108,30 +108,27 @@ class _Stages:
         blocked()
         source = ProfileSource(self.profiles, pins, self.metrics, blocked)
         ef_search, metrics = self.settings.ef_search, self.metrics
-        retrieval, of_main = self._retrieval(pins, source.batch.parameters.fusing.perplexity)
+        retrieval = self._retrieval(pins, source.batch.parameters.fusing.perplexity)
         return Recommender(
             pins=pins,
             profiles=source,
             sampler=Sampler(np.random.default_rng()),
             retrieval=retrieval,
-            filtering=FilteredRetrieval(of_main, retrieval, ef_search=ef_search, metrics=metrics),
+            filtering=FilteredRetrieval(pins, retrieval, ef_search=ef_search, metrics=metrics),
             metrics=metrics,
             popular=_popular(pins, source, self.settings.fallback),
             clock=now_s,
             blocked=blocked,
         )
 
-    def _retrieval(self, pins: PinView, perplexity: float) -> tuple[Retrieval, PinView]:
-        """Of all candidates, and the view of those that have filter columns."""
-        ef_search = self.settings.ef_search
+    def _retrieval(self, pins: PinView, perplexity: float) -> Retrieval:
+        """Of all candidates."""
+        ef_search, metrics = self.settings.ef_search, self.metrics
         if isinstance(pins, JoinedPins):
             return JoinedRetrieval(
                 pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics
             )
-            return joined, OverMain(pins.main, pins.side)
-        return Retrieval(
-            pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=self.metrics
-        ), pins
+        return Retrieval(pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics)
 
 
 def now_s() -> int:

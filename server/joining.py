@@ -46,6 +46,22 @@ class JoinedRetrieval(Retrieval):
             else each.candidates.wanted
             for each in of_main
         ]
+        return self._joint_lists(medoids, of_main, wanted)
+
+    def cached(self, medoids: Sequence[Medoid]) -> dict[int, Retrieved]:
+        """The lists that are in the cache, with what was added put in; see server.retrieval."""
+        of_main = super().cached(medoids)
+        present = [medoid for medoid in medoids if medoid[1] in of_main]
+        if not present:
+            return {}
+        lists = [of_main[row] for _, row in present]
+        joint = self._joint_lists(present, lists, [each.candidates.wanted for each in lists])
+        return {row: each for (_, row), each in zip(present, joint, strict=True)}
+
+    def _joint_lists(
+        self, medoids: Sequence[Medoid], of_main: Sequence[Retrieved], wanted: Sequence[int]
+    ) -> list[Retrieved]:
+        """The lists of some medoids, each with the added pins that belong among the first `wanted`."""
         queries = self._joined.embeddings[np.array([row for _, row in medoids], np.int64)]
         with self._metrics.stage("search"):
             scores, rows = self._joined.search_side(queries, max(wanted), ef_search=self._ef_search)

@@ -1,4 +1,4 @@
-"""Which rows of the refined pool pass a filter: a bitmap, counted exactly, kept for the next request."""
+"""Which candidates pass a filter: a bitmap by row, counted exactly, kept for the next request."""
 
 import threading
 from dataclasses import dataclass
@@ -20,24 +20,31 @@ _Key = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassingRows:
-    """The indexed rows that pass; immutable.
+    """The candidates that pass; immutable.
 
     Attributes:
-        bitmap: uint8 [ceil(n_indexed / 8)], as storage.pins.port has it.
+        bitmap: uint8 [ceil(n_rows / 8)], as storage.pins.port has it.
         count: How many pass.
-        n_indexed: Of how many; the first rows.
+        n_rows: No row from here on is a candidate.
+        n_indexed: How many candidates there are.
     """
 
     bitmap: NDArray[np.uint8]
     count: int
+    n_rows: int
     n_indexed: int
 
     @classmethod
-    def of(cls, passes: NDArray[np.bool_]) -> "PassingRows":
-        """From bool [n_indexed]."""
+    def of(cls, passes: NDArray[np.bool_], n_indexed: int | None = None) -> "PassingRows":
+        """From bool [n_rows]; where no number of candidates is given all rows are."""
         bitmap = np.packbits(passes, bitorder="little")
         bitmap.flags.writeable = False
-        return cls(bitmap=bitmap, count=int(np.count_nonzero(passes)), n_indexed=len(passes))
+        return cls(
+            bitmap=bitmap,
+            count=int(np.count_nonzero(passes)),
+            n_rows=len(passes),
+            n_indexed=len(passes) if n_indexed is None else n_indexed,
+        )
 
     @property
     def share(self) -> float:
@@ -45,15 +52,15 @@ class PassingRows:
         return self.count / max(self.n_indexed, 1)
 
     def among(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some rows pass: bool [n]. One that is not indexed does not."""
-        known = rows < self.n_indexed
+        """Which of some rows pass: bool [n]. One that is no candidate does not."""
+        known = rows < self.n_rows
         places = np.where(known, rows, 0)
         bits: NDArray[np.uint8] = self.bitmap[places >> 3] >> (places & 7).astype(np.uint8)
         return known & (bits & 1).astype(np.bool_)
 
     def rows(self) -> NDArray[np.int64]:
         """int64 [count]: all of them, ascending."""
-        return np.flatnonzero(np.unpackbits(self.bitmap, count=self.n_indexed, bitorder="little"))
+        return np.flatnonzero(np.unpackbits(self.bitmap, count=self.n_rows, bitorder="little"))
 
 
 class PassingCache:
@@ -84,7 +91,7 @@ class PassingCache:
 
     def _computed(self, key: _Key, asked: Filter) -> PassingRows:
         with self._metrics.stage("filter"):
-            passing = PassingRows.of(self._pins.columns.passing(asked))
+            passing = PassingRows.of(self._pins.columns.passing(asked), self._pins.n_indexed)
         with self._lock:
             if passing.bitmap.nbytes + _OVERHEAD_BYTES <= self._entries.maxsize:
                 self._entries[key] = passing

@@ -15,6 +15,7 @@ from storage.pins.scoring import widened
 
 SAMPLE_ROWS = 8_192
 _SEED = 0
+_NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +56,19 @@ class Probe:
     """The sample of one artefact's pool, the same whenever it is opened.
 
     Args:
-        pins: The artefact, with filter columns.
+        pins: The artefact, or that and what was added to it. Without filter columns the sample is empty.
         n_rows: Of the sample; the whole pool when it has no more.
     """
 
     def __init__(self, pins: PinView, n_rows: int = SAMPLE_ROWS) -> None:
-        n = pins.columns.n_indexed
-        chosen = np.random.default_rng(_SEED).choice(n, min(n, n_rows), replace=False)
-        self._rows = np.sort(chosen).astype(np.int64)
+        # Candidates, and nobody else, stand for themselves.
+        pool = (
+            np.flatnonzero(pins.representatives == np.arange(pins.n_pins)) if pins.columns.kinds else _NOBODY
+        )
+        chosen = np.random.default_rng(_SEED).choice(len(pool), min(len(pool), n_rows), replace=False)
+        self._rows = pool[np.sort(chosen)]
         self._vectors = widened(pins.embeddings[self._rows])
-        self._n = n
+        self._n = len(pool)
 
     def look(self, queries: NDArray[np.float16]) -> Probed:
         """Compare queries, float16 [nq, d], with the sample."""

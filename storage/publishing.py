@@ -11,6 +11,7 @@ A version's name is a sequence number and the start of its identity (storage.man
 that follows CURRENT meets a whole version at any instant, whenever a publisher is killed.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ from storage.publication import (
 from storage.retention import Pruned, collect, reasons_to_keep
 
 __all__ = ["Manifest", "Published", "VersionInfo", "VersionedFolder", "read_manifest", "verify_files"]
+
+_NOTHING_NEEDED: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +201,12 @@ class VersionedFolder:
         self.make_current(target)
         return target
 
-    def prune(self, keep: int) -> Pruned:
+    def prune(self, keep: int, needed: Mapping[str, str] = _NOTHING_NEEDED) -> Pruned:
         """Collect old versions, but never the live one, the one to roll back to, or one in use.
 
         Args:
             keep: The newest so many are kept, too; 1 at least.
+            needed: Others that are kept, and why.
 
         Raises:
             NoVersionError: Nothing is live here.
@@ -213,7 +217,7 @@ class VersionedFolder:
         self.current()
         with publisher(self.root):
             versions = self.versions()
-            reasons = reasons_to_keep(versions, keep, self.rollback_target())
+            reasons = {**needed, **reasons_to_keep(versions, keep, self.rollback_target())}
             try:
                 return collect(self.root, [each.name for each in versions], reasons)
             except OSError as error:

@@ -7,7 +7,7 @@ more values), times are int64 Unix seconds, booleans are bitmaps; a pin without 
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,28 @@ from storage.pins.mapping import mapped_batch
 Column: TypeAlias = "pa.Array[Any]"
 
 _MOST_SHORT_CODES = np.iinfo(np.uint16).max
+_TYPE_OF: dict[ColumnKind, pa.DataType] = {
+    ColumnKind.TEXT: pa.large_string(),
+    ColumnKind.TIME: pa.int64(),
+    ColumnKind.BOOLEAN: pa.bool_(),
+}
+
+
+class FilterColumns(Protocol):
+    """What pins can be filtered by."""
+
+    @property
+    def kinds(self) -> Mapping[str, ColumnKind]:
+        """The columns' names, and what their values are."""
+        ...
+
+    def passing(self, asked: Filter) -> NDArray[np.bool_]:
+        """Which candidates meet every condition: bool [n], by row; no row from n on is a candidate.
+
+        Args:
+            asked: Of columns that are here, each of the kind that its condition is for.
+        """
+        ...
 
 
 class Columns:
@@ -72,6 +94,15 @@ class Columns:
             meets &= _meeting(condition, column).to_numpy(zero_copy_only=False)
         return meets
 
+    def values(self) -> dict[str, Column]:
+        """What was encoded: texts (large_string), int64 Unix seconds and booleans, by name."""
+        return {
+            name: cast("pa.DictionaryArray[Any, Any]", column).dictionary_decode()
+            if self.kinds[name] is ColumnKind.TEXT
+            else column
+            for name, column in self._columns.items()
+        }
+
 
 NO_COLUMNS = Columns({}, 0)
 
@@ -83,6 +114,34 @@ def encoded(columns: Mapping[str, Column], n_indexed: int) -> Columns:
         ValueError: A column is of another type.
     """
     return Columns({name: _encoded(column) for name, column in columns.items()}, n_indexed)
+
+
+def of_kinds(
+    kinds: Mapping[str, ColumnKind], values: Mapping[str, Column], n: int, n_indexed: int
+) -> Columns:
+    """Columns of these kinds of n pins, of which the first `n_indexed` can be candidates.
+
+    Args:
+        kinds: By name.
+        values: Of each pin, as `encoded` takes them. A column that is not here, or of another kind, is null.
+        n: How many pins.
+        n_indexed: How many of them, from the first, can be candidates.
+    """
+    columns: dict[str, Column] = {}
+    for name, kind in kinds.items():
+        unknown: Column = pa.nulls(n).cast(_TYPE_OF[kind])
+        column = values.get(name, unknown)
+        columns[name] = column if column.type == unknown.type else unknown
+    return encoded(columns, n_indexed)
+
+
+def fitting(kinds: Mapping[str, ColumnKind], values: Mapping[str, Column]) -> dict[str, Column]:
+    """Those of the columns that are not of another kind than these say."""
+    return {
+        name: column
+        for name, column in values.items()
+        if name not in kinds or column.type == _TYPE_OF[kinds[name]]
+    }
 
 
 def write_columns(path: Path, columns: Mapping[str, Column]) -> None:

@@ -1,6 +1,6 @@
 """An artefact and what was added to it since, as one: the rows of the one, then the rows of the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError
 from storage.hashes import hash_ids
+from storage.pins.columns import FilterColumns, of_kinds
+from storage.pins.filters import ColumnKind, Filter
 from storage.pins.port import NO_ROW, PinView, Vectors
-from storage.pins.scoring import Ranked, best_first
+from storage.pins.scoring import Ranked, best_first, exact_search_among, nearer, padded
 from storage.pins.side import Side
 
 TextsOf = Callable[[NDArray[np.integer]], list[str]]
@@ -36,7 +38,7 @@ class JoinedPins:
         self.embedding_space: EmbeddingSpace = main.embedding_space
         self.n_pins = main.n_pins + len(rows)
         self.n_indexed = main.n_indexed + rows.n_indexed
-        self.columns = main.columns
+        self.columns: FilterColumns = _JoinedColumns(main, side)
         self.embeddings: Vectors = _JoinedVectors(main.embeddings, rows.embeddings, main.n_pins)
         self.representatives: NDArray[np.int32] = np.concatenate([main.representatives, rows.representatives])
         self.representatives.flags.writeable = False
@@ -74,19 +76,26 @@ class JoinedPins:
         """The candidates nearest to each query, of both; see storage.pins.port."""
         k = min(k, self.n_indexed)
         scores, rows = self.main.search(queries, k, ef_search=ef_search)
-        side_scores, side_rows = self.search_side(queries, k, ef_search=ef_search)
-        both = np.concatenate([scores, side_scores], axis=1), np.concatenate([rows, side_rows], axis=1)
-        best = [best_first(*each, k) for each in zip(*both, strict=True)]
-        return (
-            np.array([each for each, _ in best], np.float32).reshape(len(queries), k),
-            np.array([each for _, each in best], np.int64).reshape(len(queries), k),
-        )
+        added = self.side.searching.search(queries, k, ef_search=ef_search)
+        return nearer((scores, rows), added, k, first_row=self.main.n_pins)
 
     def search_passing(
         self, queries: NDArray[np.float16], k: int, *, bitmap: NDArray[np.uint8], ef_search: int
     ) -> Ranked:
-        """The artefact's candidates that pass; what was added has no filter columns, so none of it does."""
-        return self.main.search_passing(queries, k, bitmap=bitmap, ef_search=ef_search)
+        """Of the artefact those that the graph meets, and of what was added all; see storage.pins.port."""
+        scores, rows = self.main.search_passing(queries, k, bitmap=bitmap, ef_search=ef_search)
+        pool = self.side.rows.pool
+        passing = np.flatnonzero(_bits(bitmap, self.main.n_pins, len(pool)))
+        side_scores, side_rows = exact_search_among(queries, pool, passing, k)
+        best = [
+            best_first(
+                np.concatenate([scores[at][rows[at] != NO_ROW], side_scores[at]]),
+                np.concatenate([rows[at][rows[at] != NO_ROW], side_rows[at] + self.main.n_pins]),
+                k,
+            )
+            for at in range(len(queries))
+        ]
+        return padded([each for each, _ in best], [each for _, each in best], k)
 
     def search_side(self, queries: NDArray[np.float16], k: int, *, ef_search: int) -> Ranked:
         """The added candidates nearest to each query, by their rows here."""
@@ -115,6 +124,22 @@ class OverMain(JoinedPins):
         return self.main.search(queries, k, ef_search=ef_search)
 
 
+class _JoinedColumns:
+    """What both can be filtered by: the artefact's columns, of an added pin null where they are not known."""
+
+    def __init__(self, main: PinView, side: Side) -> None:
+        rows = side.rows
+        self.kinds: Mapping[str, ColumnKind] = main.columns.kinds
+        self._main, self._n_main = main.columns, main.n_pins
+        self._side = of_kinds(self.kinds, rows.columns, len(rows), rows.n_indexed)
+
+    def passing(self, asked: Filter) -> NDArray[np.bool_]:
+        """See storage.pins.columns.FilterColumns."""
+        of_main, of_side = self._main.passing(asked), self._side.passing(asked)
+        # Between the candidates of the one and of the other lie pins that are none.
+        return np.concatenate([of_main, np.zeros(self._n_main - len(of_main), np.bool_), of_side])
+
+
 class _JoinedVectors:
     """Rows of two arrays without a copy of the large one."""
 
@@ -128,6 +153,11 @@ class _JoinedVectors:
         vectors = self._main[np.where(is_added, 0, rows)]
         vectors[is_added] = self._side[rows[is_added] - self._n_main]
         return vectors
+
+
+def _bits(bitmap: NDArray[np.uint8], first: int, n: int) -> NDArray[np.uint8]:
+    """uint8 [n]: the bits of n rows from `first` on."""
+    return np.unpackbits(bitmap[first >> 3 :], count=(first & 7) + n, bitorder="little")[first & 7 :]
 
 
 def _require_beside(main: PinView, side: Side) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.embedding_space import EmbeddingSpace
-from storage.pins.columns import Columns
+from storage.pins.columns import FilterColumns
 
 NO_ROW = -1
 
@@ -57,8 +57,8 @@ class PinView(Protocol):
         ...
 
     @property
-    def columns(self) -> Columns:
-        """What pins can be filtered by, of every row."""
+    def columns(self) -> FilterColumns:
+        """What pins can be filtered by."""
         ...
 
     def row(self, pin_id: str) -> int:
@@ -106,7 +106,8 @@ class PinView(Protocol):
         Args:
             queries: float16 [nq, d], unit norm.
             k: How many.
-            bitmap: uint8 [ceil(n_indexed / 8)]: bit r % 8, from the lowest, of byte r // 8 is row r's.
+            bitmap: uint8 [b], as long as there are candidates: bit r % 8, from the lowest, of byte r // 8 is
+                row r's.
             ef_search: HNSW's efSearch; values below k are raised to k.
 
         Returns:

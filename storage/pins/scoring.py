@@ -52,6 +52,21 @@ def best_first(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> 
     return scores[order], rows[order]
 
 
+def nearer(ours: Ranked, theirs: Ranked, k: int, *, first_row: int) -> Ranked:
+    """The best of two answers to the same queries, over two pools that are read as one.
+
+    Args:
+        ours: Cosines float32 [nq, k1] and rows int64 [nq, k1].
+        theirs: The same [nq, k2].
+        k: How many are wanted: k' = min(k, k1 + k2).
+        first_row: The row that their row 0 is.
+    """
+    scores = np.concatenate([ours[0], theirs[0]], axis=1)
+    rows = np.concatenate([ours[1], theirs[1] + first_row], axis=1)
+    best = [best_first(*each, k) for each in zip(scores, rows, strict=True)]
+    return _stacked(best, min(k, scores.shape[1]))
+
+
 def exact_search(queries: NDArray[np.float16], pool: NDArray[np.float16], k: int) -> Ranked:
     """The k rows of the pool nearest to each query, by comparing all of them.
 

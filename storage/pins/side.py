@@ -5,15 +5,16 @@
         pins.arrow            pin_id, title and quality of each row; candidates first
         embeddings.npy        float16 [n, d], unit norm
         representative.npy    int32 [n]: who stands for each row, NO_ROW for nobody
-        hnsw.faiss            over the candidates, where there are more than are compared one by one
+        columns.arrow         what each row can be filtered by; only where something is known
+        hnsw.faiss            over the first candidates; the later ones are compared one by one
 
 Rows go on from those beside: row r here is row n_main + r there, and representatives are such rows.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,17 +23,21 @@ from numpy.typing import NDArray
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError
 from storage.manifests import Manifest
-from storage.pins.hnsw import Hnsw, HnswSearch
-from storage.pins.layout import EMBEDDINGS, INDEX, PINS, REPRESENTATIVE
+from storage.pins.columns import Column, Columns, write_columns
+from storage.pins.hnsw import Hnsw
+from storage.pins.layout import COLUMNS, EMBEDDINGS, INDEX, PINS, REPRESENTATIVE
+from storage.pins.mapping import mapped_array, mapped_batch
 from storage.pins.port import NO_ROW
-from storage.pins.scoring import Ranked, best_first, cosines, widened
+from storage.pins.records import record_of, require_integers
+from storage.pins.scoring import widened
+from storage.pins.side_search import PartlyIndexed, Search, SideSearch
 from storage.publishing import VersionedFolder, read_manifest, verify_files
 
 SIDE = "side"
 FORMAT = 1
 KIND = "pins added between builds"
 EXACT_UP_TO = 20_000
-"""Candidates that are compared one by one; with more an index is faster (benchmarks.freshness)."""
+"""Candidates that are compared one by one; of more, the others are indexed (benchmarks.freshness)."""
 
 _TYPES: dict[str, pa.DataType] = {
     "pin_id": pa.large_string(),
@@ -41,8 +46,6 @@ _TYPES: dict[str, pa.DataType] = {
 }
 _SCHEMA = pa.schema(_TYPES)
 _MAX_NORM_ERROR = 5e-3
-# Twice what float32 products may be off: two rows closer than this may stand in the wrong order.
-_FLOAT32_ERROR = 2e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class SideRows:
         embeddings: float16 [n, d], unit norm.
         representatives: int32 [n]: the row, here or beside, that stands for each, or NO_ROW.
         n_indexed: The first so many are candidates.
+        columns: What they can be filtered by: n values each, as storage.pins.columns.encoded takes them;
+            maybe others than those of that version.
     """
 
     beside: Beside
@@ -76,6 +81,7 @@ class SideRows:
     embeddings: NDArray[np.float16]
     representatives: NDArray[np.int32]
     n_indexed: int
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pin_ids)
@@ -86,42 +92,6 @@ class SideRows:
         return self.embeddings[: self.n_indexed]
 
 
-class Search(Protocol):
-    """Searches candidates, one by one or by an index."""
-
-    def search(self, queries: NDArray[np.float16], k: int, *, ef_search: int) -> Ranked:
-        """See storage.pins.port."""
-        ...
-
-
-class SideSearch:
-    """Compares every candidate, in float32; whoever that cannot tell from the last is compared exactly.
-
-    Args:
-        pool: float16 [n, d], unit norm.
-    """
-
-    def __init__(self, pool: NDArray[np.float16]) -> None:
-        self._pool, self._wide = pool, widened(pool)
-
-    def search(
-        self,
-        queries: NDArray[np.float16],
-        k: int,
-        *,
-        ef_search: int,  # noqa: ARG002 - the port's; there is no graph here
-    ) -> Ranked:
-        """The k rows nearest to each query; see storage.pins.port."""
-        k = min(k, len(self._pool))
-        scores, rows = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-        products = widened(queries) @ self._wide.T
-        for at, query in enumerate(queries) if k else ():
-            least = np.partition(products[at], -k)[-k] - _FLOAT32_ERROR
-            among = np.flatnonzero(products[at] >= least)
-            scores[at], rows[at] = best_first(cosines(query, self._pool[among]), among, k)
-        return scores, rows
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Side:
     """One published version, in memory. Immutable and safe for any number of threads.
@@ -130,11 +100,13 @@ class Side:
         version: Its name.
         rows: What it holds.
         searching: Its candidates; labels are its own rows, from 0.
+        n_in_index: So many of the candidates, from the first, are in an index.
     """
 
     version: str
     rows: SideRows
     searching: Search
+    n_in_index: int = 0
 
     @classmethod
     def open(cls, root: Path, version: str | None = None) -> "Side":
@@ -166,6 +138,11 @@ def has_side(root: Path) -> bool:
 def write_side(folder: Path, rows: SideRows, index: Hnsw | None) -> Manifest:
     """Write every file of a version into the folder; returns its manifest's content.
 
+    Args:
+        folder: Of the version.
+        rows: What it holds.
+        index: Of the first candidates, if of any.
+
     Raises:
         OSError: The disk is full, or the folder cannot be written to.
     """
@@ -177,6 +154,8 @@ def write_side(folder: Path, rows: SideRows, index: Hnsw | None) -> Manifest:
         with (folder / name).open("wb") as file:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
             file.write(np.ascontiguousarray(array).data)
+    if rows.columns:
+        write_columns(folder / COLUMNS, rows.columns)
     if index is not None:
         index.save(folder / INDEX)
     return {
@@ -184,7 +163,11 @@ def write_side(folder: Path, rows: SideRows, index: Hnsw | None) -> Manifest:
         "kind": KIND,
         "beside": asdict(rows.beside),
         "embedding_space": asdict(rows.embedding_space),
-        "counts": {"pins": len(rows), "indexed": rows.n_indexed},
+        "counts": {
+            "pins": len(rows),
+            "indexed": rows.n_indexed,
+            "in_index": 0 if index is None else len(index),
+        },
         # The graph of several threads depends on their scheduling.
         "observed": {"files": [] if index is None else [INDEX]},
     }
@@ -194,44 +177,61 @@ def _opened(folder: Path) -> Side:
     manifest = read_manifest(folder, newest_format=FORMAT)
     if manifest.get("kind") != KIND:
         raise _wrong(folder, f"it holds {manifest.get('kind', 'something else')!s}, not {KIND}")
-    verify_files(folder, manifest, checksums=True)
+    try:
+        verify_files(folder, manifest, checksums=True)
+    except DamagedArtefactError as error:
+        raise DamagedArtefactError(f"{error} {_what_to_do(folder)}") from error
     try:
         rows = _read(folder, manifest)
-        searching = _searching(folder, manifest, rows)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        index = _index(folder, manifest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _wrong(folder, f"it cannot be read: {error}") from error
     _check(folder, manifest, rows)
-    return Side(version=folder.name, rows=rows, searching=searching)
-
-
-def _read(folder: Path, manifest: Mapping[str, Any]) -> SideRows:
-    with (folder / PINS).open("rb") as file:
-        table = pa.ipc.open_file(file).read_all()
-    return SideRows(
-        beside=Beside(**manifest["beside"]),
-        embedding_space=EmbeddingSpace(**manifest["embedding_space"]),
-        pin_ids=tuple(cast(list[str], table["pin_id"].to_pylist())),
-        titles=tuple(cast(list[str], table["title"].to_pylist())),
-        quality=table["quality"].to_numpy(),
-        embeddings=_array(folder / EMBEDDINGS),
-        representatives=_array(folder / REPRESENTATIVE),
-        n_indexed=int(manifest["counts"]["indexed"]),
+    searching = SideSearch(rows.pool) if index is None else _indexed(folder, index, rows)
+    return Side(
+        version=folder.name, rows=rows, searching=searching, n_in_index=0 if index is None else len(index)
     )
 
 
-def _array(path: Path) -> "NDArray[Any]":
-    array = np.load(path, allow_pickle=False)
+def _read(folder: Path, manifest: Mapping[str, Any]) -> SideRows:
+    source, texts = mapped_batch(folder / PINS)
+    if texts.schema != _SCHEMA:
+        raise ValueError(f"{PINS} holds other columns: {', '.join(texts.schema.names)}")
+    counts = manifest["counts"]
+    require_integers("counts", [counts["pins"], counts["indexed"]])
+    rows = SideRows(
+        beside=record_of(Beside, manifest["beside"]),
+        embedding_space=record_of(EmbeddingSpace, manifest["embedding_space"]),
+        pin_ids=tuple(cast(list[str], texts["pin_id"].to_pylist())),
+        titles=tuple(cast(list[str], texts["title"].to_pylist())),
+        quality=_in_memory(texts["quality"].to_numpy()),
+        embeddings=_in_memory(mapped_array(folder / EMBEDDINGS)),
+        representatives=_in_memory(mapped_array(folder / REPRESENTATIVE)),
+        n_indexed=counts["indexed"],
+        columns=_values(folder / COLUMNS, counts["pins"]) if COLUMNS in manifest["files"] else {},
+    )
+    source.close()
+    return rows
+
+
+def _values(path: Path, n: int) -> dict[str, Column]:
+    return Columns.open(path, n, n).values()
+
+
+def _in_memory(mapped: "NDArray[Any]") -> "NDArray[Any]":
+    array = mapped.copy()
     array.flags.writeable = False
-    return cast("NDArray[Any]", array)
+    return array
 
 
-def _searching(folder: Path, manifest: Mapping[str, Any], rows: SideRows) -> Search:
-    if INDEX not in manifest["files"]:
-        return SideSearch(rows.pool)
-    index = Hnsw.open(folder / INDEX)
-    if (len(index), index.dimension) != rows.pool.shape:
+def _index(folder: Path, manifest: Mapping[str, Any]) -> Hnsw | None:
+    return Hnsw.open(folder / INDEX) if INDEX in manifest["files"] else None
+
+
+def _indexed(folder: Path, index: Hnsw, rows: SideRows) -> Search:
+    if len(index) > rows.n_indexed or index.dimension != rows.embedding_space.dimension:
         raise _wrong(folder, f"{INDEX} holds {len(index):,} vectors of {index.dimension} dimensions")
-    return HnswSearch(index, rows.pool)
+    return PartlyIndexed(index, rows.pool)
 
 
 def _check(folder: Path, manifest: Mapping[str, Any], rows: SideRows) -> None:
@@ -254,7 +254,11 @@ def _check(folder: Path, manifest: Mapping[str, Any], rows: SideRows) -> None:
 
 
 def _wrong(folder: Path, what: str) -> DamagedArtefactError:
-    return DamagedArtefactError(
-        f"{folder}: {what}. Go back (python -m index_builder rollback --pins {folder.parent}), or remove "
-        f"{folder.parent} and add the pins again."
+    return DamagedArtefactError(f"{folder}: {what}. {_what_to_do(folder)}")
+
+
+def _what_to_do(folder: Path) -> str:
+    return (
+        "These are pins added between builds: go back (python -m index_builder rollback --pins "
+        f"{folder.parent}), or remove {folder.parent} and add the pins again."
     )

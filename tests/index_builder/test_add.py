@@ -1,6 +1,7 @@
 """New pins between builds, as a person adds them: pins on a circle, an id its angle."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -38,6 +39,13 @@ def build(run: Terminal, tmp_path: Path, angles: list[float]) -> Path:
 def add(run: Terminal, root: Path, angles: list[float], **columns: object) -> None:
     path = write_circle(root.parent / "new.parquet", angles, **columns)
     assert run("add", "--pins", path, "--to", root) == 0, run.err
+
+
+def spoil(path: Path) -> None:
+    """Change the last byte."""
+    path.chmod(0o644)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 0x7F]))
 
 
 def representatives(root: Path) -> dict[str, str | None]:
@@ -113,24 +121,91 @@ def test_a_build_with_all_added_pins_leaves_none(run: Terminal, root: Path, tmp_
 
 
 def test_after_a_rollback(run: Terminal, root: Path, tmp_path: Path) -> None:
-    """A side beside another version is no good side; `add` without pins puts it beside the live one."""
+    """What was added stands beside the version that is live then, and that is said."""
     add(run, root, [45])
     build(run, tmp_path, [0, 90, 180, 200])
     assert run("rollback", "--pins", root) == 0
-    assert run("verify", "--pins", root) == 1
-    assert "python -m index_builder add --to DIR" in run.err
-    assert run("add", "--to", root) == 0
+    assert "beside it         1 pins, 1 of them candidates" in run.out
     assert representatives(root) == {"45N": "45N"}
     assert run("verify", "--pins", root) == 0
     assert "1 pins, 1 of them candidates, beside 000001" in run.out
 
 
+def test_a_rollback_brings_back_what_a_build_took_in(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """The earlier version does not hold these pins: without its side they would be gone. None is lost since."""
+    add(run, root, [45, 270])
+    build(run, tmp_path, [0, 45, 90, 180])
+    for angle in (300, 310, 320, 330):
+        add(run, root, [angle])
+    assert run("rollback", "--pins", root) == 0
+    assert "1 added before, which a later version holds" in run.out
+    assert set(representatives(root)) == {"45N", "270N", "300N", "310N", "320N", "330N"}
+    assert run("rollback", pin_versions(root).versions()[-1].name, "--pins", root) == 0
+    assert set(representatives(root)) == {"270N", "300N", "310N", "320N", "330N"}
+
+
+def test_whatever_died_before_it_was_beside(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """A side beside another version is no good side; `add` without pins puts it beside the live one."""
+    add(run, root, [45])
+    build(run, tmp_path, [0, 90, 180, 200])
+    pin_versions(root).roll_back()
+    assert run("verify", "--pins", root) == 1
+    assert "python -m index_builder add --to DIR" in run.err
+    assert run("add", "--to", root) == 0
+    assert representatives(root) == {"45N": "45N"}
+    assert run("verify", "--pins", root) == 0
+
+
+def test_a_build_beside_a_damaged_side(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """The new version is live, and is summed up; that it lacks what was added is said, and how to mend it."""
+    add(run, root, [45])
+    add(run, root, [270])
+    spoil(side_versions(root).folder() / "embeddings.npy")
+    path = write_circle(tmp_path / "p.parquet", [0, 90, 180, 200])
+    assert run("build", "--pins", path, "--embedding-space", "s", "--out", root) == 1
+    live = pin_versions(root).current()
+    assert f"  version           {live}" in run.out
+    assert f"{live} is live, but without the pins added before" in run.err
+    assert f"rollback --pins {root}/side" in run.err
+    assert run("rollback", "--pins", root / "side") == 0
+    assert run("add", "--to", root) == 0
+    assert representatives(root) == {"45N": "45N"}
+
+
+def test_adding_at_the_same_time(run: Terminal, root: Path) -> None:
+    """Whoever comes later waits; nobody's pins are lost."""
+    angles = (45, 135, 225, 270)
+    paths = [write_circle(root.parent / f"{angle}.parquet", [angle]) for angle in angles]
+    with ThreadPoolExecutor(len(angles)) as threads:
+        statuses = threads.map(
+            lambda path: program().run(["add", "--pins", str(path), "--to", str(root)]), paths
+        )
+    assert list(statuses) == [0] * len(angles)
+    assert set(representatives(root)) == {f"{angle}N" for angle in angles}
+
+
+def test_many_are_indexed_once_they_are_live(
+    run: Terminal, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not in the index is compared one by one, so nobody waits for it; it is kept, and grows."""
+    monkeypatch.setattr("index_builder.add.EXACT_UP_TO", 2)
+    in_index, published = [], []
+    for angles in ([20, 40], [60], [110, 130], [150]):
+        add(run, root, angles)
+        side = Side.open(root)
+        in_index.append(side.n_in_index)
+        published.append(int(side.version.partition("-")[0]))
+        queries = side.rows.embeddings
+        found = side.searching.search(queries, 1, ef_search=16)[1]
+        assert found[:, 0].tolist() == list(range(len(side.rows)))
+    assert in_index == [0, 3, 3, 6]
+    assert published == [1, 3, 4, 6]
+
+
 def test_damage_is_found(run: Terminal, root: Path) -> None:
     """A side whose bytes are not what was published is refused, by `verify` and by the next `add`."""
     add(run, root, [45])
-    path = side_versions(root).folder() / "embeddings.npy"
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    spoil(side_versions(root).folder() / "embeddings.npy")
     with pytest.raises(DamagedArtefactError, match="does not match its checksum"):
         Side.open(root)
     assert run("verify", "--pins", root) == 1

@@ -15,6 +15,8 @@ from storage.errors import DataError
 from storage.pins.artefact import PinArtefact
 from storage.pins.columns import NO_COLUMNS
 from storage.pins.filters import AnyOf, ColumnKind, Condition, Equals, Filter, NoneOf, Within
+from storage.pins.joined import JoinedPins
+from storage.pins.side import Side
 from tests.index_builder.tables import write_circle
 
 ANGLES = [0, 40, 80, 120, 160, 200]
@@ -144,3 +146,60 @@ def test_all_files_write_a_column_alike(tmp_path: Path) -> None:
     write_circle(tmp_path / "pins" / "b.parquet", [80], sale=[True])
     with pytest.raises(DataError, match=r"'sale' is string in .*a\.parquet and bool in .*b\.parquet"):
         find_pin_files(tmp_path / "pins", ["sale"])
+
+
+class TestAdded:
+    """Pins added to an artefact of categories, of which 0N is a shoe and 90N a hat."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        pins = write_circle(tmp_path / "p.parquet", [0, 90], category=["shoes", "hats"])
+        assert build(tmp_path / "out", pins, *named("category")) == 0
+        return tmp_path / "out"
+
+    @staticmethod
+    def add(root: Path, angles: Sequence[float], **columns: Any) -> int:
+        new = write_circle(root.parent / "new.parquet", angles, **columns)
+        return program().run(["add", "--pins", str(new), "--to", str(root)])
+
+    @staticmethod
+    def passing(root: Path, condition: Condition) -> set[str]:
+        joined = JoinedPins(PinArtefact.open(root), Side.open(root))
+        rows = np.flatnonzero(joined.columns.passing(Filter((condition,))))
+        return set(joined.pin_ids(rows))
+
+    def test_an_added_pin_is_filtered_by_its_values(self, root: Path) -> None:
+        """Candidates only, whatever was added when, a missing value as in a build."""
+        assert self.add(root, [45, 180, 46], category=["hats", "shoes", "shoes"]) == 0
+        assert self.add(root, [270, 300], category=["shoes", None]) == 0
+        assert self.passing(root, AnyOf("category", ("shoes",))) == {"0N", "180N", "270N"}
+        assert self.passing(root, NoneOf("category", ("shoes",))) == {"90N", "45N", "300N"}
+
+    def test_a_column_that_requests_filter_by_must_be_there(
+        self, root: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Else pins would be missing from filtered answers, and nobody would know why."""
+        assert self.add(root, [45]) == 1
+        assert "has no column 'category'" in capsys.readouterr().err
+        assert self.add(root, [45], category=[True]) == 1
+        assert "column 'category' is boolean in" in (told := capsys.readouterr().err)
+        assert "and text in the artefact" in told
+        assert not (root / "side" / "CURRENT").exists()
+
+    def test_another_version_filters_by_other_columns(
+        self, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What pins lack is said, and passes none_of only; what they had is there again after a rollback."""
+        assert self.add(root, [45], category=["hats"]) == 0
+        pins = write_circle(
+            tmp_path / "p.parquet", [0, 90], category=[True, False], season=["spring", "spring"]
+        )
+        assert build(root, pins, *named("category", "season")) == 0
+        assert "1 without season: no filter on it lets them pass but none_of" in capsys.readouterr().out
+        assert self.passing(root, NoneOf("season", ("spring",))) == {"45N"}
+        assert self.passing(root, AnyOf("season", ("spring",))) == {"0N", "90N"}
+        assert self.passing(root, Equals("category", value=False)) == {"90N"}
+        assert self.add(root, [180], category=[False], season=["autumn"]) == 0
+        assert self.passing(root, Equals("category", value=False)) == {"90N", "180N"}
+        assert program().run(["rollback", "--pins", str(root)]) == 0
+        assert self.passing(root, AnyOf("category", ("hats",))) == {"90N", "45N"}

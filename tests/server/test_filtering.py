@@ -15,6 +15,7 @@ from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import DeadlineExpiredError
 from server.filtering import FilteredRetrieval, FilterPolicy
+from server.joining import JoinedRetrieval
 from server.metrics import Metrics
 from server.metrics_catalogue import FilterMode
 from server.passing import PassingCache, PassingRows
@@ -23,8 +24,12 @@ from server.retrieval import Retrieval, Retrieved
 from storage.embedding_space import EmbeddingSpace
 from storage.pins.filters import AnyOf, Filter, NoneOf
 from storage.pins.hnsw import Hnsw, HnswSearch
+from storage.pins.joined import JoinedPins
 from storage.pins.memory import InMemoryPins
+from storage.pins.port import NO_ROW, PinView
 from storage.pins.scoring import exact_search_among
+from storage.pins.side import Beside, Side, SideRows
+from storage.pins.side_search import SideSearch
 
 NEVER = float("inf")
 WAYS: Mapping[FilterMode, FilterPolicy] = {
@@ -37,12 +42,19 @@ WAYS: Mapping[FilterMode, FilterPolicy] = {
 class World:
     """A pool, what its filtered retrieval counted, and its cache."""
 
-    def __init__(self, pins: InMemoryPins, policy: FilterPolicy | None = None) -> None:
+    def __init__(self, pins: PinView, policy: FilterPolicy | None = None) -> None:
         self.pins = pins
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
         self.cache = CandidateCache(50_000_000)
-        self.retrieval = Retrieval(pins, self.cache, ef_search=64, perplexity=60.0, metrics=metrics)
+        kind = JoinedRetrieval if isinstance(pins, JoinedPins) else Retrieval
+        self.retrieval: Retrieval = kind(
+            pins,  # type: ignore[arg-type]
+            self.cache,
+            ef_search=64,
+            perplexity=60.0,
+            metrics=metrics,
+        )
         self.filtering = FilteredRetrieval(
             pins, self.retrieval, ef_search=64, metrics=metrics, policy=policy or FilterPolicy()
         )
@@ -88,10 +100,10 @@ class IndexedPins(InMemoryPins):
         return self._graph.search_passing(queries, k, bitmap=bitmap, ef_search=ef_search)
 
 
-def nearest(pins: InMemoryPins, row: int, passes: NDArray[np.bool_], k: int) -> list[int]:
+def nearest(pins: PinView, row: int, passes: NDArray[np.bool_], k: int) -> list[int]:
     """The oracle."""
-    query = pins.embeddings[row : row + 1]
-    rows: list[int] = exact_search_among(query, pins.embeddings, np.flatnonzero(passes), k)[1][0].tolist()
+    X = pins.embeddings[np.arange(pins.n_pins)]
+    rows: list[int] = exact_search_among(X[row : row + 1], X, np.flatnonzero(passes), k)[1][0].tolist()
     return rows
 
 
@@ -129,6 +141,75 @@ def test_every_way_is_exact_filtered_search(
         assert rows_found == expected[: len(rows_found)]
         assert len(rows_found) >= min(at_least, len(expected))
         assert (each.candidates.spread is not None) or not with_spread
+
+
+@given(
+    n=st.integers(1, 500),
+    n_unindexed=st.integers(0, 20),
+    n_added=st.integers(1, 200),
+    share=st.sampled_from([0.0, 0.05, 0.4, 1.0]),
+    at_least=st.integers(1, 300),
+    way=st.sampled_from([None, *WAYS]),
+    warm=st.booleans(),
+    seed=st.integers(0, 1_000),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_way_finds_what_was_added(
+    *,
+    n: int,
+    n_unindexed: int,
+    n_added: int,
+    share: float,
+    at_least: int,
+    way: FilterMode | None,
+    warm: bool,
+    seed: int,
+) -> None:
+    """Of an artefact and pins beside it: the nearest of both that pass, by exact search over all vectors."""
+    X = cloud(n + n_unindexed + n_added, seed=seed).embeddings
+    colour = ["red" if each < share else "blue" for each in np.random.default_rng(seed).random(len(X))]
+    pins = joined(X, colour, n, n_added)
+    world = World(pins, WAYS[way] if way else None)
+    rows = sorted({0, n - 1, len(X) - 1})
+    if warm:
+        world.retrieval.fetch([(pins.pin_ids(np.array([0]))[0], 0)], at_least=200, deadline=Deadline())
+    asked = Filter((AnyOf("colour", ("red",)),))
+    passing = world.filtering.passing(asked)
+    assert passing is not None
+    is_candidate = pins.representatives == np.arange(len(X))
+    passes = is_candidate & (np.array(colour) == "red")
+    assert (passing.count, passing.share) == (passes.sum(), passes.sum() / (n + n_added))
+    for row, each in zip(rows, world.fetch(rows, passing, at_least), strict=True):
+        expected = nearest(pins, row, passes, len(X))
+        found = each.candidates.rows.tolist()
+        assert found == expected[: len(found)]
+        assert len(found) >= min(at_least, len(expected))
+
+
+def joined(X: NDArray[np.float16], colour: list[str], n: int, n_added: int) -> JoinedPins:
+    """The first n are the pool of an artefact, the last are added to it, those between are no candidates."""
+    space, n_main = EmbeddingSpace("cloud-1", X.shape[1]), len(X) - n_added
+    values = pa.array(colour, pa.large_string())
+    main = InMemoryPins(
+        [f"p{row}" for row in range(n_main)],
+        X[:n_main],
+        embedding_space=space,
+        representatives=np.array([*range(n), *[NO_ROW] * (n_main - n)], np.int32),
+        n_indexed=n,
+        columns={"colour": values[:n_main]},
+    )
+    rows = SideRows(
+        beside=Beside(main.version, n_main),
+        embedding_space=space,
+        pin_ids=tuple(f"p{row}" for row in range(n_main, len(X))),
+        titles=("",) * n_added,
+        quality=np.full(n_added, np.nan),
+        embeddings=X[n_main:],
+        representatives=np.arange(n_main, len(X), dtype=np.int32),
+        n_indexed=n_added,
+        columns={"colour": values[n_main:]},
+    )
+    return JoinedPins(main, Side(version="side", rows=rows, searching=SideSearch(rows.pool)))
 
 
 @pytest.mark.parametrize("mode", list(WAYS))

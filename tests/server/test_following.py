@@ -1,9 +1,11 @@
 """Pins added between builds: served by every method as soon as they are seen, by whichever merge policy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
@@ -13,6 +15,7 @@ from server.candidate_cache import CandidateList
 from server.encoding import encode_list
 from server.following import SideFollower
 from server.joining import put_in
+from storage.pins.columns import Column
 from storage.pins.memory import InMemoryPins
 from storage.pins.port import PinView
 from storage.pins.side import Beside, SideRows, side_versions, write_side
@@ -21,6 +24,7 @@ from storage.pins.takedown_writing import block
 from tests.server.conftest import Serve
 from tests.server.world import DIMENSION, SPACE, TOPICS, make_pins
 
+NO_VALUES: Mapping[str, Column] = {}
 POLICIES = (pb.MERGE_POLICY_INTERLEAVED, pb.MERGE_POLICY_FUSED)
 
 
@@ -32,7 +36,11 @@ def near_cat(degrees: float) -> NDArray[np.float16]:
 
 
 def side_rows(
-    degrees: Sequence[float], *, twins: Sequence[int] = (), version: str = "000001-test"
+    degrees: Sequence[float],
+    *,
+    twins: Sequence[int] = (),
+    version: str = "000001-test",
+    columns: Mapping[str, Column] = NO_VALUES,
 ) -> SideRows:
     """Pins new-0, new-1, ... among the cats; and twin-0, ..., each stood for by the row given."""
     n_main = make_pins().n_pins
@@ -47,11 +55,31 @@ def side_rows(
         embeddings=np.array(vectors, np.float16).reshape(-1, DIMENSION),
         representatives=np.array([*range(n_main, n_main + n), *twins], np.int32),
         n_indexed=n,
+        columns=columns,
     )
 
 
 def publish(root: Path, rows: SideRows) -> None:
     side_versions(root).publish(lambda folder: write_side(folder, rows, None))
+
+
+def colours(n: int, first: int) -> "pa.Array[Any]":
+    """Two of three are red."""
+    return pa.array(["blue" if at % 3 == 0 else "red" for at in range(first, first + n)], pa.large_string())
+
+
+def coloured_world() -> InMemoryPins:
+    """The test world, and whether a pin is red or blue."""
+    pins = make_pins()
+    return InMemoryPins(
+        pins.pin_ids(np.arange(pins.n_pins)),
+        pins.embeddings,
+        embedding_space=SPACE,
+        representatives=pins.representatives,
+        n_indexed=pins.n_indexed,
+        version=pins.version,
+        columns={"colour": colours(pins.n_pins, 0)},
+    )
 
 
 def twin_of_all(rows: SideRows) -> InMemoryPins:
@@ -72,6 +100,11 @@ def twin_of_all(rows: SideRows) -> InMemoryPins:
         representatives=representatives.astype(np.int32),
         n_indexed=n + n_new,
         version="000001-test",
+        columns={
+            name: pa.concat_arrays([of_main[:n], of_side[:n_new], of_main[n:], of_side[n_new:]])
+            for name, of_side in rows.columns.items()
+            for of_main in (colours(pins.n_pins, 0),)
+        },
     )
 
 
@@ -100,6 +133,29 @@ def test_answers_are_those_of_one_artefact(
         )
     similar = pb.SimilarPinsRequest(pin_id="cat-21", max_candidates=n)
     assert names(joined.SimilarPins(similar).candidates) == names(alone.SimilarPins(similar).candidates)
+
+
+@pytest.mark.parametrize("colour", ["red", "blue", "green"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_filtered_answers_are_those_of_one_artefact(
+    serve: Serve, tmp_path: Path, policy: "pb.MergePolicy.ValueType", colour: str
+) -> None:
+    """Added pins pass by their own values, cached lists or not: by every method, up to all that pass."""
+    rows = side_rows([0.3, 2.6, 10.4, 33.3, 70.2], twins=[5], columns={"colour": colours(6, 1)})
+    publish(tmp_path, rows)
+    joined, alone = serve(coloured_world(), root=tmp_path), serve(twin_of_all(rows))
+    where = pb.Filter(conditions=[pb.Condition(column="colour", any_of=pb.Values(values=[colour]))])
+    pins = [pb.RecentPin(pin_id="new-2"), pb.RecentPin(pin_id="car-3"), pb.RecentPin(pin_id="twin-0")]
+    similar = pb.SimilarPinsRequest(pin_id="cat-21", max_candidates=150)
+    for n in (5, 40, 150):
+        request = pb.RecommendForPinsRequest(pins=pins, max_candidates=n, merge_policy=policy, filter=where)
+        ours, theirs = joined.RecommendForPins(request), alone.RecommendForPins(request)
+        assert names(ours.candidates) == names(theirs.candidates)
+        assert (colour == "green") == (not ours.candidates)
+        # The next filtered lists are picked from these, which are cached.
+        assert joined.SimilarPins(similar).candidates
+        filtered = pb.SimilarPinsRequest(pin_id="cat-21", max_candidates=n, filter=where)
+        assert names(joined.SimilarPins(filtered).candidates) == names(alone.SimilarPins(filtered).candidates)
 
 
 def test_every_method_knows_an_added_pin(serve: Serve, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from storage.pins.joined import JoinedPins
 from storage.pins.layout import INDEX
 from storage.pins.memory import InMemoryPins
 from storage.pins.port import NO_ROW
-from storage.pins.side import Beside, Side, SideRows, SideSearch, side_versions, write_side
+from storage.pins.side import Beside, Side, SideRows, side_versions, write_side
+from storage.pins.side_search import SideSearch
 
 SPACE = EmbeddingSpace("s", 16)
 
