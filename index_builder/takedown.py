@@ -7,7 +7,9 @@ from index_builder.errors import UsageError
 from index_builder.settings import BlockedSettings, BlockSettings, UnblockSettings
 from storage.errors import ArtefactError
 from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.beside import side_beside
 from storage.pins.port import NO_ROW
+from storage.pins.side import has_side
 from storage.pins.takedown import FILE, Block, TakedownList, read_takedown
 from storage.pins.takedown_writing import Change, block, unblock
 
@@ -86,10 +88,17 @@ def _unknown(root: Path, pin_ids: list[str]) -> list[str] | None:
     """The pins that the live version does not hold; None when that cannot be told."""
     try:
         with closing(PinArtefact.open(root, checksums=False)) as pins:
-            rows = pins.rows(pin_ids).tolist()
+            rows, added = pins.rows(pin_ids).tolist(), _added(root, pins.version)
     except ArtefactError:
         return None
-    return [pin_id for pin_id, row in zip(pin_ids, rows, strict=True) if row == NO_ROW]
+    known = zip(pin_ids, rows, strict=True)
+    return [pin_id for pin_id, row in known if row == NO_ROW and pin_id not in added]
+
+
+def _added(root: Path, version: str) -> frozenset[str]:
+    """What was added to the live version."""
+    rows = side_beside(root, version) if has_side(root) else None
+    return frozenset() if rows is None else frozenset(rows.pin_ids)
 
 
 def _in_force(root: Path) -> str:

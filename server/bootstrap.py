@@ -16,6 +16,7 @@ from server.filtering import FilteredRetrieval
 from server.following import SideFollower
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
+from server.metrics_catalogue import Artefact
 from server.metrics_serving import serving_of
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
@@ -65,6 +66,8 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
     stages = _Stages(profiles=profiles, cache=cache, metrics=metrics, takedown=takedown, settings=settings)
     servicer = Servicer(stages.over(pins), Defaults(wire_policy(settings.merge_policy), variants))
     metrics.serve(serving_of(pins, batch, settings.pins))
+    # Of what is served, added pins and all.
+    metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
 
     def serve(joined: PinView) -> None:
@@ -77,7 +80,9 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
         with suppress(Exception):
             servicer.recommender.blocked()
 
-    follower = SideFollower(settings.pins, pins, serve)
+    follower = SideFollower(
+        settings.pins, pins, serve, count_refused=lambda: metrics.count_refused(Artefact.SIDE)
+    )
     follower.poll()
     return RunningServer(
         servicer,

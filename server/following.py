@@ -1,6 +1,7 @@
 """Pins added between builds, in a running server: looked for every second, checked, and served.
 
-What cannot be read or makes no sense is refused, and the last good side goes on being served.
+Each version of the pins has a side of its own: after a build or a rollback the live one is another's. What
+cannot be read or makes no sense is refused, and the last good side goes on being served.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from storage.errors import StorageError
+from storage.pins.beside import version_beside
 from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
 from storage.pins.side import Side, has_side, side_versions
@@ -25,11 +27,19 @@ class SideFollower:
         root: The artefact's folder.
         main: The version served.
         serve: Given both as one whenever there are others.
+        count_refused: Called when a version is not taken.
     """
 
-    def __init__(self, root: Path, main: PinView, serve: Callable[[PinView], None]) -> None:
-        self._root, self._main, self._serve = root, main, serve
-        self._taken = ""
+    def __init__(
+        self,
+        root: Path,
+        main: PinView,
+        serve: Callable[[PinView], None],
+        *,
+        count_refused: Callable[[], None],
+    ) -> None:
+        self._root, self._main, self._serve, self._count_refused = root, main, serve, count_refused
+        self._looked_at = self._taken = ""
         self._problem = ""
 
     def poll(self) -> None:
@@ -47,19 +57,27 @@ class SideFollower:
     def _look(self) -> None:
         if not has_side(self._root):
             return
-        version = side_versions(self._root).current()
-        if version == self._taken:
+        live = side_versions(self._root).current()
+        if live == self._looked_at:
             return
+        version = version_beside(self._root, self._main.version)
+        if version != live:
+            # As after a build: what is added from then on is served by those on the version it was added to.
+            log.warning(
+                "added pins stand beside another version", side=live, served=version, pins=self._main.version
+            )
+        if version is not None and version != self._taken:
+            self._take(version)
+        self._looked_at = live
+
+    def _take(self, version: str) -> None:
         side = Side.open(self._root, version)
-        if side.rows.beside.version != self._main.version:
-            # As after a build: that version's pins are served once a server is started on it.
-            log.info("added pins stand beside another version", side=version, beside=side.rows.beside.version)
-        else:
-            self._serve(JoinedPins(self._main, side))
-            log.info("added pins served", side=version, pins=len(side.rows), candidates=side.rows.n_indexed)
+        self._serve(JoinedPins(self._main, side))
+        log.info("added pins served", side=version, pins=len(side.rows), candidates=side.rows.n_indexed)
         self._taken = version
 
     def _fail(self, problem: str) -> None:
         if problem != self._problem:
             self._problem = problem
+            self._count_refused()
             log.error("added pins not taken, what was served still is", problem=problem)

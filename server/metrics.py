@@ -281,6 +281,10 @@ class Metrics:
         if interests:
             self._skipped.add(interests)
 
+    def count_refused(self, artefact: Artefact) -> None:
+        """Count a published version that was not taken."""
+        self._refused[artefact].add()
+
     def count_takedown_error(self) -> None:
         """Count a look at the takedown list that failed."""
         self._takedown_errors.add()

@@ -132,7 +132,7 @@ def test_after_a_rollback(run: Terminal, root: Path, tmp_path: Path) -> None:
 
 
 def test_a_rollback_brings_back_what_a_build_took_in(run: Terminal, root: Path, tmp_path: Path) -> None:
-    """The earlier version does not hold these pins: without its side they would be gone. None is lost since."""
+    """The earlier version does not hold these pins: without its side they would be gone."""
     add(run, root, [45, 270])
     build(run, tmp_path, [0, 45, 90, 180])
     for angle in (300, 310, 320, 330):
@@ -172,7 +172,7 @@ def test_a_build_beside_a_damaged_side(run: Terminal, root: Path, tmp_path: Path
     assert representatives(root) == {"45N": "45N"}
 
 
-def test_adding_at_the_same_time(run: Terminal, root: Path) -> None:
+def test_adding_at_the_same_time(root: Path) -> None:
     """Whoever comes later waits; nobody's pins are lost."""
     angles = (45, 135, 225, 270)
     paths = [write_circle(root.parent / f"{angle}.parquet", [angle]) for angle in angles]

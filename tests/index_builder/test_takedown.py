@@ -36,6 +36,17 @@ def root(run: Terminal, tmp_path: Path) -> Path:
     return tmp_path / "a"
 
 
+def test_blocking_an_added_pin(run: Terminal, root: Path) -> None:
+    """It is known, though no build holds it yet: it is no slip."""
+    new = write_circle(root.parent / "new.parquet", [45])
+    assert run("add", "--pins", new, "--to", root) == 0
+    assert run("block", "45N", "4SN", "--pins", root) == 0
+    assert "45N is not" not in run.out
+    assert "! 4SN is not in the live version" in run.out
+    assert run("blocked", "--pins", root) == 0
+    assert "  45N  with its near-duplicates\n" in run.out
+
+
 def test_blocking(run: Terminal, root: Path) -> None:
     """What was done to each pin; an id that the live version lacks is most likely a slip, and is told."""
     assert run("block", "0N", "9ON", "--pins", root, "--note", "by ann, 3 May") == 0

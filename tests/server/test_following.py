@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
+from server.bootstrap import wire_server
 from server.candidate_cache import CandidateList
 from server.encoding import encode_list
 from server.following import SideFollower
@@ -21,8 +22,8 @@ from storage.pins.port import PinView
 from storage.pins.side import Beside, SideRows, side_versions, write_side
 from storage.pins.takedown import Block
 from storage.pins.takedown_writing import block
-from tests.server.conftest import Serve
-from tests.server.world import DIMENSION, SPACE, TOPICS, make_pins
+from tests.server.conftest import Serve, settings
+from tests.server.world import DIMENSION, SPACE, TOPICS, default_people, make_pins
 
 NO_VALUES: Mapping[str, Column] = {}
 POLICIES = (pb.MERGE_POLICY_INTERLEAVED, pb.MERGE_POLICY_FUSED)
@@ -188,13 +189,27 @@ def test_an_added_pin_is_taken_down_like_any_other(serve: Serve, tmp_path: Path)
     assert stub.GetPins(pb.GetPinsRequest(pin_ids=["new-0"])).pins[0].blocked
 
 
+def following(root: Path, served: list[PinView], refused: list[str] | None = None) -> SideFollower:
+    """Of the test world; what is served and refused is kept."""
+    told = [] if refused is None else refused
+    return SideFollower(root, make_pins(), served.append, count_refused=lambda: told.append("a version"))
+
+
+def test_an_added_pin_on_the_takedown_list_is_no_unknown_one(tmp_path: Path) -> None:
+    """Whoever watches for slips is told of those only."""
+    publish(tmp_path, side_rows([20.4]))
+    block(tmp_path, [Block("new-0"), Block("no-such-pin")])
+    server = wire_server(make_pins(), default_people().store(), settings(pins=tmp_path))
+    assert server.registry.get_sample_value("pinnersage_takedown_unknown") == 1
+
+
 class TestFollower:
     """What a look at the folder leads to."""
 
     def test_an_added_pin_is_served(self, tmp_path: Path) -> None:
         """From the first look after it was added; a side that was seen is not opened again."""
         served: list[PinView] = []
-        follower = SideFollower(tmp_path, make_pins(), served.append)
+        follower = following(tmp_path, served)
         follower.poll()
         assert served == []
         publish(tmp_path, side_rows([0.3]))
@@ -203,9 +218,10 @@ class TestFollower:
         assert [pins.row("new-0") for pins in served] == [make_pins().n_pins]
 
     def test_a_damaged_side_is_refused(self, tmp_path: Path) -> None:
-        """The last good one goes on being served, the damage is told once, and the next good one is taken."""
+        """The last good one is served on, the damage told and counted once, and the next good one taken."""
         served: list[PinView] = []
-        follower = SideFollower(tmp_path, make_pins(), served.append)
+        refused: list[str] = []
+        follower = following(tmp_path, served, refused)
         publish(tmp_path, side_rows([0.3]))
         follower.poll()
         publish(tmp_path, side_rows([0.3, 4.4]))
@@ -215,7 +231,7 @@ class TestFollower:
         with capture_logs() as logs:
             follower.poll()
             follower.poll()
-        assert len(served) == 1
+        assert (len(served), len(refused)) == (1, 1)
         (told,) = logs
         assert "does not match its checksum" in told["problem"]
         publish(tmp_path, side_rows([0.3, 4.4, 7.7]))
@@ -227,9 +243,31 @@ class TestFollower:
         served: list[PinView] = []
         publish(tmp_path, side_rows([0.3], version="000002-test"))
         with capture_logs() as logs:
-            SideFollower(tmp_path, make_pins(), served.append).poll()
+            following(tmp_path, served).poll()
         assert served == []
-        assert logs[0]["beside"] == "000002-test"
+        assert (logs[0]["served"], logs[0]["pins"]) == (None, "000001-test")
+
+    def test_a_version_has_its_own_side(self, tmp_path: Path) -> None:
+        """A server on the earlier version serves what was last beside that, not what came later."""
+        served: list[PinView] = []
+        for degrees in ([0.3], [0.3, 4.4]):
+            publish(tmp_path, side_rows(degrees))
+        publish(tmp_path, side_rows([0.3, 4.4, 7.7], version="000002-test"))
+        follower = following(tmp_path, served)
+        follower.poll()
+        follower.poll()
+        publish(tmp_path, side_rows([0.3, 7.7], version="000002-test"))
+        follower.poll()
+        assert [pins.n_indexed for pins in served] == [182]
+
+    def test_a_side_that_was_gone_back_from_is_not_served(self, tmp_path: Path) -> None:
+        """Of the two beside this version the live one counts."""
+        served: list[PinView] = []
+        for degrees in ([0.3], [0.3, 4.4]):
+            publish(tmp_path, side_rows(degrees))
+        side_versions(tmp_path).roll_back()
+        following(tmp_path, served).poll()
+        assert [pins.n_indexed for pins in served] == [181]
 
 
 def test_a_running_server_serves_what_is_added(serve: Serve, tmp_path: Path) -> None:

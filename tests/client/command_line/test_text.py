@@ -64,7 +64,7 @@ def test_a_fused_answer_is_shown_by_the_pins_that_stood_together(
             AnswerReason.NO_USABLE_INTERESTS,
             "bob: none of the user's interests can be used with the pins served now\n",
         ),
-        (AnswerReason.ALL_FILTERED, "bob: exclusions and the lowest score left no candidate\n"),
+        (AnswerReason.ALL_FILTERED, "bob: exclusions, conditions and the lowest score left no candidate\n"),
     ],
 )
 def test_an_empty_answer_says_why(

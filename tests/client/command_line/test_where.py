@@ -42,6 +42,7 @@ def test_conditions_are_what_they_say(
         ("", "--where: '' is none of COLUMN=TEXT, COLUMN!=TEXT, COLUMN>=TIME, COLUMN<TIME, COLUMN or"),
         ("=shoes", "'=shoes' is none of COLUMN=TEXT"),
         ("in stock", "'in stock' is none of COLUMN=TEXT"),
+        ("category==shoes", "'category==shoes': a text is compared by one ="),
         ("created_at>2024-01-01", "'created_at>2024-01-01': a time is compared by >= (from then on) or <"),
         ("created_at<=2024-01-01", "a time is compared by >= (from then on) or < (before then)"),
         ("created_at>=yesterday", "'yesterday' is no time: write 2024-01-31, or 2024-01-31T12:00:00 (UTC"),

@@ -22,7 +22,7 @@ Titles = Mapping[str, str]
 _WHY_EMPTY = {
     AnswerReason.UNKNOWN_USER: "the server knows nothing about this user",
     AnswerReason.NO_USABLE_INTERESTS: "none of the user's interests can be used with the pins served now",
-    AnswerReason.ALL_FILTERED: "exclusions and the lowest score left no candidate",
+    AnswerReason.ALL_FILTERED: "exclusions, conditions and the lowest score left no candidate",
 }
 
 

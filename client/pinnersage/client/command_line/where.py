@@ -10,7 +10,7 @@ from pinnersage.client._filters import AnyOf, Condition, Equals, NoneOf, Within
 FORMS = "COLUMN=TEXT, COLUMN!=TEXT, COLUMN>=TIME, COLUMN<TIME, COLUMN or 'not COLUMN'"
 
 _COMPARISON = re.compile(
-    r"\s*(?P<column>[^=!<>]*?)\s*(?P<operator>!=|>=|<=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL
+    r"\s*(?P<column>[^=!<>]*?)\s*(?P<operator>!=|>=|<=|==|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL
 )
 _FLAG = re.compile(r"\s*(?P<no>not\s+)?(?P<column>[^\s=!<>]+)\s*")
 
@@ -52,6 +52,8 @@ def _comparison(text: str, column: str, operator: str, value: str) -> Condition:
             return Within(column, since=_time(value))
         case "<":
             return Within(column, before=_time(value))
+        case "==":
+            raise argparse.ArgumentTypeError(f"{text!r}: a text is compared by one =")
     raise argparse.ArgumentTypeError(f"{text!r}: a time is compared by >= (from then on) or < (before then)")
 
 
