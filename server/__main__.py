@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from process.commands import Program
 from process.logs import configure_logs
+from process.user_hashes import user_hash
 from server.bootstrap import build_server
 from server.errors import StartError
 from server.ports import Ports
@@ -21,7 +22,8 @@ ENDED_BY_SIGNAL = 128
 
 def serve(settings: ServerSettings) -> None:
     """Serve until SIGTERM (drains first) or SIGINT (ends at once, calls in flight may finish)."""
-    configure_logs(log_format=settings.log_format, level=settings.log_level)
+    hash_user = user_hash(settings.log_salt) if settings.log_salt else None
+    configure_logs(log_format=settings.log_format, level=settings.log_level, hash_user=hash_user)
     # Until there is a server nothing is lost by ending at once. Said, because process 1 has no default.
     _on_signals(_leave)
     server = build_server(settings)

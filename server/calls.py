@@ -1,7 +1,6 @@
 """What surrounds every call: request id, deadline, metrics, the log, and errors turned into statuses."""
 
 import logging
-import uuid
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
@@ -12,6 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
+from process.user_hashes import User
 from server.deadlines import Deadline
 from server.errors import (
     TOLD_INSTEAD,
@@ -23,12 +23,12 @@ from server.errors import (
     status_of,
 )
 from server.metrics import MethodMetrics
+from server.request_ids import REQUEST_ID_KEY, request_id_of
 
 RequestT = TypeVar("RequestT", bound=Message)
 Unary = Callable[[RequestT, "Call"], bytes]
 Streaming = Callable[[RequestT, "Call"], Iterator[bytes]]
 
-REQUEST_ID_KEY = "x-request-id"
 DETAILS_KEY = "grpc-status-details-bin"
 
 # What is not the caller's doing is for whoever looks after the server.
@@ -41,13 +41,21 @@ _LOG_LEVELS = {
 log = structlog.get_logger("server.calls")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One call under way."""
+    """One call under way.
+
+    Attributes:
+        request_id: Its name.
+        method: What is called.
+        deadline: How long the caller waits.
+        user_id: Who it is about, once that is known; logs show a hash of it.
+    """
 
     request_id: str
     method: str
     deadline: Deadline
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ def answer_streaming(
 
 def _begin(context: grpc.ServicerContext, metrics: MethodMetrics) -> Call:
     deadline = Deadline(context.time_remaining(), context.is_active)
-    return Call(uuid.uuid4().hex, metrics.method, deadline)
+    return Call(request_id_of(context.invocation_metadata()), metrics.method, deadline)
 
 
 def _parse(request_type: type[RequestT], serialised: bytes) -> RequestT:
@@ -143,7 +151,7 @@ def _refusal(error: Exception, call: Call) -> Refusal:
 
 
 def _log_answered(call: Call) -> None:
-    log.debug("call answered", request_id=call.request_id, method=call.method)
+    log.debug("call answered", request_id=call.request_id, method=call.method, **_about(call))
 
 
 def _log_refused(error: Exception, code: grpc.StatusCode, call: Call) -> None:
@@ -158,7 +166,12 @@ def _log_refused(error: Exception, code: grpc.StatusCode, call: Call) -> None:
         error=type(error).__name__,
         exc_info=error if code is grpc.StatusCode.INTERNAL else None,
         **untold,
+        **_about(call),
     )
+
+
+def _about(call: Call) -> dict[str, User]:
+    return {"user": User(call.user_id)} if call.user_id else {}
 
 
 def _bad_request(error: InvalidRequestError, code: grpc.StatusCode, message: str) -> bytes:

@@ -44,6 +44,7 @@ class Servicer:
         """Recommend for one user."""
         recommender = self.recommender
         user_id, options = validate_recommend(request, self._defaults, _kinds(recommender))
+        call.user_id = user_id
         answer = recommender.for_user(user_id, options, call.deadline)
         return _encode(recommender, answer, options, call)
 
@@ -84,7 +85,7 @@ class Servicer:
 
     def get_profile(self, request: pb.GetProfileRequest, call: Call) -> bytes:
         """All of a user's interests."""
-        user_id = validate_get_profile(request)
+        user_id = call.user_id = validate_get_profile(request)
         recommender = self.recommender
         profile = recommender.profiles.load(user_id, recommender.clock())
         if profile is None:

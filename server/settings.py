@@ -140,6 +140,13 @@ class ServerSettings:
     log_level: Annotated[
         LogLevel, setting("Least level logged; debug has a line for every call.", env="LOG_LEVEL")
     ] = "info"
+    log_salt: Annotated[
+        str,
+        setting(
+            "Secret that users' ids are hashed with in logs; without one, logs do not tell users apart.",
+            env="LOG_SALT",
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         if not self.allow_insecure and not _is_loopback(self.host):

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from process.user_hashes import User, user_hash
+
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
@@ -69,3 +73,52 @@ def test_text_is_for_people() -> None:
     assert "ZeroDivisionError" in text
     assert "\x1b" not in text
     assert "hunter2" not in text
+
+
+ABOUT_A_USER = """
+import structlog
+from process.logs import configure_logs
+from process.user_hashes import User, user_hash
+configure_logs(log_format={log_format!r}, hash_user={hash_user})
+log = structlog.get_logger()
+log.warning("refused", user=User("ann"), reason="the record of user 'ann' is damaged")
+log.warning("refused", user=User("bob"))
+try:
+    {{}}["ann"]
+except KeyError as error:
+    log.error("failed", user=User("ann"), exc_info=error)
+"""
+
+
+def about_a_user(log_format: str, hash_user: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-c", ABOUT_A_USER.format(log_format=log_format, hash_user=hash_user)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ran.stderr
+
+
+def test_a_users_id_becomes_a_hash() -> None:
+    """The same user has the same hash wherever the salt is the same, and another one under another salt."""
+    first, second, third = (
+        json.loads(line) for line in about_a_user("json", "user_hash('pepper')").splitlines()
+    )
+    (other, *_) = (json.loads(line) for line in about_a_user("json", "user_hash('mint')").splitlines())
+
+    assert first["user"] == third["user"] == user_hash("pepper")("ann")
+    assert len({first["user"], second["user"], other["user"]}) == 3
+    assert first["reason"] == "the record of user <user> is damaged"
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize("hash_user", ["None", "user_hash('pepper')"])
+def test_no_line_shows_a_users_id(log_format: str, hash_user: str) -> None:
+    """Neither a field nor an error's text nor a traceback, whatever the format, with a salt and without."""
+    said = about_a_user(log_format, hash_user)
+
+    # The program's own source is in the traceback: only what was logged counts.
+    assert "'ann'" not in said.replace('{}["ann"]', "")
+    assert repr(User("ann")) == str(User("ann")) == "<user>"

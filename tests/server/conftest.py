@@ -8,8 +8,8 @@ import pytest
 
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
-from server.calls import REQUEST_ID_KEY
 from server.ports import Ports
+from server.request_ids import REQUEST_ID_KEY
 from server.settings import Fallback, MergePolicy, ServerSettings
 from storage.pins.port import Pins
 from storage.profiles.store import ProfileReader

@@ -59,6 +59,9 @@ class FakeContext:
     def caller_leaves(self) -> None:
         self._is_active = False
 
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
     def abort_with_status(self, _status: grpc.Status) -> NoReturn:
         raise ConnectionAbortedError
 

@@ -125,7 +125,7 @@ def profile(shares: dict[str, float], ages_days: dict[str, float]) -> UserProfil
     return UserProfile(
         interests=replace(interests, last_action_times_s=np.array(times_s)),
         rows=np.arange(len(interests)),
-        origins=tuple(range(1, len(interests) + 1)),
+        origins=(pb.INTEREST_ORIGIN_BATCH, pb.INTEREST_ORIGIN_ONLINE),
         skipped=no_interests(CUT_S),
         seen=np.empty(0, np.int64),
         blocked=NO_ROWS_BLOCKED,
@@ -140,7 +140,7 @@ def test_another_decay_weighs_interests_of_one_day_exactly() -> None:
     assert fresh.interests.medoid_pin_ids == ("new", "old")
     assert fresh.interests.importances.tolist() == pytest.approx([2.0, 4.0 * np.exp(-1)])
     assert fresh.rows.tolist() == [1, 0]
-    assert fresh.origins == (2, 1)
+    assert fresh.origins == (pb.INTEREST_ORIGIN_ONLINE, pb.INTEREST_ORIGIN_BATCH)
     representatives = fresh.interests.representatives
     assert representatives.pin_ids == ("new", "old")
     assert representatives.interests.tolist() == [0, 1]
