@@ -56,9 +56,10 @@ test-reliability: setup ## A tenth of the reliability tests, in minutes; SEED=n 
 	@PINNERSAGE_RELIABILITY_SHARE=0.1 $(RELIABILITY) --timeout=600 $(ARGS)
 
 .PHONY: chaos
-chaos: setup ## All of the reliability tests; what came of each case is counted in build/chaos
+chaos: setup ## All of the reliability tests, and tables of what came of each case
 	@rm -rf build/chaos/tally
-	@PINNERSAGE_RELIABILITY_SHARE=1 PINNERSAGE_RELIABILITY_TALLY=build/chaos/tally $(RELIABILITY) --timeout=7200 $(ARGS)
+	@PINNERSAGE_RELIABILITY_SHARE=1 PINNERSAGE_RELIABILITY_TALLY=build/chaos/tally $(RELIABILITY) --timeout=7200 $(ARGS); \
+	  ended=$$?; $(BIN)/python -m tests.reliability.report build/chaos/tally; exit $$ended
 
 .PHONY: coverage
 coverage: setup ## Run the tests with branch coverage of model/ and storage/

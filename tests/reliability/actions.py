@@ -7,56 +7,116 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+import pyarrow as pa
 
-from storage.errors import ArtefactError, PublishError
+from storage.embedding_space import EmbeddingSpace
+from storage.errors import ArtefactError, ProfileStoreError, PublishError, TakedownError
+from storage.pins import takedown_writing
 from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.filters import AnyOf, Filter
 from storage.pins.hnsw import Hnsw
+from storage.pins.side import Beside, Side, SideRows, side_versions, write_side
+from storage.pins.takedown import Block
 from storage.profiles.lmdb import batch
 from storage.profiles.lmdb.batch import BatchProfiles, batch_folder
+from storage.profiles.lmdb.online import FILE as ONLINE_FILE
+from storage.profiles.lmdb.online import ONLINE_FOLDER, LmdbOnlineWriter
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher
-from storage.publishing import VersionedFolder
+from storage.publishing import Manifest, VersionedFolder
 from tests.reliability import faults
+from tests.reliability.damages import PAGE
 from tests.reliability.shares import chance
 from tests.storage.pins import worlds
-from tests.storage.profiles.people import encoded, manifest, profile, same
+from tests.storage.profiles.people import encoded, manifest, online, profile, same
 
-PINS, PROFILES = "pins", "profiles"
+PINS, SIDE, PROFILES = KINDS = ("pins", "side", "profiles")
+ACKNOWLEDGED = "acknowledged"
 _CAP_BYTES = 512 << 20
 
 faiss.omp_set_num_threads(1)
 
 
 def folder_of(kind: str, root: Path) -> VersionedFolder:
-    return pin_versions(root) if kind == PINS else batch_folder(root)
+    return {PINS: pin_versions, SIDE: side_versions, PROFILES: batch_folder}[kind](root)
 
 
 def publish_one(kind: str, root: Path, name: str) -> None:
     """Publish a small artefact that says its name."""
-    if kind == PINS:
-        worlds.publish(root, worlds.compass(), change=lambda made: replace(made, libraries={"named": name}))
-    else:
-        users = [encoded(user, f"pin-{name}-{user}") for user in ("ann", "ben")]
-        LmdbBatchPublisher(root).publish(users, [name], manifest)
+    {PINS: publish_pins, SIDE: publish_side, PROFILES: _publish_profiles}[kind](root, name)
+
+
+def publish_pins(root: Path, name: str) -> None:
+    """The compass, each pin of it with the colour of its half."""
+    compass = worlds.compass()
+    colours = worlds.texts("red" if row < 18 else "blue" for row in range(len(compass.rows.pin_ids)))
+    world = replace(compass, rows=replace(compass.rows, columns={"colour": colours}))
+    worlds.publish(
+        root,
+        world,
+        change=lambda made: replace(made, libraries={"named": name}, filter_columns=("colour",)),
+    )
+
+
+def publish_side(root: Path, name: str, beside: str = "000001-00000000") -> None:
+    """Two candidates and a pin that one of the compass stands for, with an index."""
+    angles, compass = [45, 135, 91], worlds.compass()
+    n_main = len(compass.rows.pin_ids)
+    rows = SideRows(
+        beside=Beside(beside, n_main),
+        embedding_space=EmbeddingSpace("compass-1", 2),
+        pin_ids=tuple(f"{angle}E" for angle in angles),
+        titles=(name, "", ""),
+        quality=np.full(3, np.nan),
+        embeddings=worlds.on_circle(angles),
+        representatives=np.array([n_main, n_main + 1, 9], np.int32),
+        n_indexed=2,
+        columns={"colour": worlds.texts(["red", "blue", "red"])},
+    )
+    index = Hnsw.empty(2, m=16, ef_construction=100)
+    index.add(rows.pool, threads=1)
+
+    def write(draft: Path) -> Manifest:
+        return write_side(draft, rows, index)
+
+    side_versions(root).publish(write)
+
+
+def _publish_profiles(root: Path, name: str) -> None:
+    users = [encoded(user, f"pin-{name}-{user}") for user in ("ann", "ben")]
+    LmdbBatchPublisher(root).publish(users, [name], manifest)
 
 
 def read_one(kind: str, root: Path, version: str | None = None) -> str:
     """Open a version with every check, ask it something, and return its name."""
-    if kind == PINS:
-        pins = PinArtefact.open(root, version)
-        assert pins.pin_ids(pins.search(pins.embeddings[9:10], 1, ef_search=10)[1][0]) == ["90N"]
-        pins.close()
-        return pins.manifest.libraries.get("named", "nameless")
+    return {PINS: _read_pins, SIDE: _read_side, PROFILES: _read_profiles}[kind](root, version)
+
+
+def _read_pins(root: Path, version: str | None) -> str:
+    pins = PinArtefact.open(root, version)
+    assert pins.pin_ids(pins.search(pins.embeddings[9:10], 1, ef_search=10)[1][0]) == ["90N"]
+    for column in pins.manifest.filter_columns:
+        red = pins.columns.passing(Filter((AnyOf(column, ("red",)),)))
+        assert np.flatnonzero(red).tolist() == list(range(18))
+    pins.close()
+    return pins.manifest.libraries.get("named", "nameless")
+
+
+def _read_side(root: Path, version: str | None) -> str:
+    side = Side.open(root, version)
+    _, rows = side.searching.search(worlds.on_circle([135]), 1, ef_search=10)
+    assert rows.tolist() == [[1]]
+    assert side.rows.pin_ids == ("45E", "135E", "91E")
+    assert all(worlds.strings(column) == ["red", "blue", "red"] for column in side.rows.columns.values())
+    return side.rows.titles[0]
+
+
+def _read_profiles(root: Path, version: str | None) -> str:
     profiles = BatchProfiles(root, version)
     (name,) = profiles.popular()
     for user in ("ann", "ben"):
         assert same(profiles.profile(user), profile(user, f"pin-{name}-{user}"))
     profiles.close()
     return name
-
-
-def publish(kind: str, root: str, name: str) -> str:
-    publish_one(kind, Path(root), name)
-    return "published"
 
 
 def publish_faultily(kind: str, root: str, name: str, strike: tuple[str, str, int]) -> str:
@@ -69,6 +129,43 @@ def go_to_faultily(kind: str, root: str, version: str, strike: tuple[str, str, i
     return _unless_refused(lambda: folder_of(kind, Path(root)).make_current(version))
 
 
+def prune_faultily(kind: str, root: str, strike: tuple[str, str, int]) -> str:
+    _strike(kind, root, strike)
+    return _unless_refused(lambda: folder_of(kind, Path(root)).prune(1))
+
+
+def block_faultily(root: str, pin_id: str, strike: tuple[str, str, int]) -> str:
+    _strike("list", root, strike)
+    return _unless_refused(lambda: takedown_writing.block(Path(root), [Block(pin_id)]))
+
+
+def unblock_faultily(root: str, pin_id: str, strike: tuple[str, str, int]) -> str:
+    _strike("list", root, strike)
+    return _unless_refused(lambda: takedown_writing.unblock(Path(root), [pin_id]))
+
+
+def put_cut_short(profiles: str, fault: str, seed: int) -> str:
+    """Put eight records into an online file that may hardly grow; those acknowledged are lines of a file."""
+    draw, folder = chance("online", fault, seed), Path(profiles)
+    writer = LmdbOnlineWriter(folder)
+    n_bytes = (folder / ONLINE_FOLDER / ONLINE_FILE).stat().st_size
+    refused = 0
+    with (
+        open(folder / ACKNOWLEDGED, "ab", buffering=0) as acknowledged,
+        faults.limited(fault, draw.randrange(2 * PAGE, n_bytes + 4 * PAGE)),
+    ):
+        for user in range(8):
+            try:
+                writer.put(
+                    online(f"user-{user}", *(f"pin-{seed}-{at}" for at in range(draw.randint(1, 150))))
+                )
+                acknowledged.write(f"{user}\n".encode())
+            except ProfileStoreError:
+                refused += 1
+    writer.close()
+    return "refused" if refused else "done"
+
+
 def _strike(kind: str, root: str, strike: tuple[str, str, int]) -> None:
     step, fault, seed = strike
     faults.put_into(step, fault, root, chance(kind, step, fault, seed))
@@ -79,7 +176,9 @@ def _unless_refused(act: Callable[[], object]) -> str:
         act()
     except PublishError:
         return "refused"
-    return "published"
+    except TakedownError as error:
+        return "refused" if str(error).endswith("It is as it was.") else "not durable"
+    return "done"
 
 
 def open_untouched(kind: str, root: str) -> str:
@@ -89,8 +188,9 @@ def open_untouched(kind: str, root: str) -> str:
         raise AssertionError("a damaged version reached the library that would have read it")
 
     Hnsw.open = shown  # type: ignore[method-assign,assignment]
-    np.lib.format.open_memmap = shown  # type: ignore[assignment]
-    setattr(batch, "Hold", shown)  # noqa: B010 - not exported, and so unknown to mypy
+    readers = {np: "load", np.lib.format: "open_memmap", pa: "memory_map", pa.ipc: "open_file", batch: "Hold"}
+    for module, name in readers.items():
+        setattr(module, name, shown)
     return open_capped(kind, root)
 
 
@@ -99,6 +199,6 @@ def open_capped(kind: str, root: str) -> str:
     n_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + _CAP_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
     try:
-        return f"opened {read_one(kind, Path(root))}"
-    except ArtefactError:
+        return f"opened named {read_one(kind, Path(root))}"
+    except (ArtefactError, ProfileStoreError):
         return "refused"

@@ -1,7 +1,8 @@
 """Faults put into a publish by the names of its steps; the code that publishes knows nothing of them.
 
-storage.publication keeps its steps in tuples. A fault rewrites those in a child process: the step of the
-name given is struck at its start, or at one of its file operations (Python's audit events), as chance has it.
+storage.publication keeps its steps in tuples, the collector of old versions and the writer of the takedown
+list in functions. A fault rewrites those in a child process: the step of the name given is struck at its
+start, or at one of its file operations (Python's audit events), as chance has it.
 The two faults of writes need no more than a limit of the kernel on the length of a file: a write that reaches
 it is cut short, and the next one fails or, where the signal is not ignored, kills the process.
 """
@@ -14,16 +15,25 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
+from types import ModuleType
 
-from storage import publication
-from storage.publication import Showing
+from storage import publication, retention
+from storage.pins import takedown_writing
 
-Step = Callable[[Showing], None]
+Step = Callable[..., None]
 
 KILL, EIO, ENOSPC, SHORT_WRITE, KILL_IN_WRITE = "kill", "EIO", "ENOSPC", "short write", "kill in a write"
 FAULTS = (KILL, EIO, ENOSPC, SHORT_WRITE, KILL_IN_WRITE)
 PUBLISH_STEPS = tuple(step.__name__ for step in (*publication.PREPARE, *publication.COMMIT))
 GO_TO_STEPS = tuple(dict.fromkeys(step.__name__ for step in publication.GO_TO))
+PRUNE_STEPS = ("_remove_left_overs", "_move_aside", "_make_move_durable", "_remove")
+LIST_STEPS = ("_write_draft", "_show_draft", "_make_durable")
+
+_FUNCTIONS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
+    (retention, PRUNE_STEPS),
+    (takedown_writing, LIST_STEPS),
+)
+_TUPLES = ("PREPARE", "COMMIT", "GO_TO")
 
 _EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod"}
 _MOST_EVENTS, _MOST_BYTES = 8, 12_000
@@ -34,15 +44,18 @@ def put_into(step_name: str, fault: str, root: str, chance: Random) -> None:
     around = _limited if fault in {SHORT_WRITE, KILL_IN_WRITE} else _struck
 
     def wrapped(step: Step) -> Step:
-        def with_fault(showing: Showing) -> None:
+        def with_fault(*given: object) -> None:
             with around(fault, root, chance):
-                step(showing)
+                step(*given)
 
         with_fault.__name__ = step.__name__
         return with_fault if step.__name__ == step_name else step
 
-    for steps in ("PREPARE", "COMMIT", "GO_TO"):
+    for steps in _TUPLES:
         setattr(publication, steps, tuple(wrapped(step) for step in getattr(publication, steps)))
+    for module, names in _FUNCTIONS:
+        for name in names:
+            setattr(module, name, wrapped(getattr(module, name)))
 
 
 @contextmanager
@@ -79,10 +92,16 @@ def _strike(fault: str) -> None:
 @contextmanager
 def _limited(fault: str, _root: str, chance: Random) -> Iterator[None]:
     """No file may grow past a length drawn by chance."""
+    with limited(fault, chance.choice([chance.randrange(_MOST_BYTES), chance.randrange(40)])):
+        yield
+
+
+@contextmanager
+def limited(fault: str, length: int) -> Iterator[None]:
+    """No file may grow past this length; a write that would is cut short, and the next fails or kills."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     if fault == KILL_IN_WRITE:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    length = chance.choice([chance.randrange(_MOST_BYTES), chance.randrange(40)])
     resource.setrlimit(resource.RLIMIT_FSIZE, (length, limits[1]))
     try:
         yield

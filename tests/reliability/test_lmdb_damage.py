@@ -123,7 +123,7 @@ def test_a_damaged_online_file_kills_nobody_and_never_lies(
         path.write_bytes(KINDS[kind](contents[0], contents[1], chance("online", kind, seed)))
         ended = lmdb_zygote.run("read_and_write", str(tmp_path))
         assert ended in {"file refused", "records refused", "unharmed"}, f"seed {seed}"
-        tally["online", kind, ended] += 1
+        tally["online", "file", kind, ended] += 1
 
 
 def test_a_damaged_lock_file_harms_nobody(
@@ -137,4 +137,4 @@ def test_a_damaged_lock_file_harms_nobody(
         path.write_bytes(contents[0])
         path.with_name(f"{FILE}-lock").write_bytes(draw.randbytes(draw.randrange(10_000)))
         assert lmdb_zygote.run("read_and_write", str(tmp_path)) == "unharmed", f"seed {seed}"
-        tally["online", "lock file", "unharmed"] += 1
+        tally["online", "lock file", "random bytes", "unharmed"] += 1

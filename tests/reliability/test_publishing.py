@@ -1,5 +1,6 @@
-"""RELIABILITY 1: a publish that is killed or fails at any step harms nobody who reads."""
+"""RELIABILITY 1: a publish, rollback or prune that is killed or fails at any step harms nobody who reads."""
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -9,17 +10,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.actions import PINS, PROFILES, folder_of, publish_one, read_one
-from tests.reliability.faults import FAULTS, GO_TO_STEPS, KILL, KILL_IN_WRITE, PUBLISH_STEPS
+from storage.publication import version_names
+from tests.reliability.actions import KINDS, folder_of, publish_one, read_one
+from tests.reliability.faults import (
+    EIO,
+    ENOSPC,
+    FAULTS,
+    GO_TO_STEPS,
+    KILL,
+    KILL_IN_WRITE,
+    PRUNE_STEPS,
+    PUBLISH_STEPS,
+)
 from tests.reliability.shares import seeds
 from tests.reliability.zygote import Zygote
 
 pytestmark = pytest.mark.reliability
 
-# Of each fault: 1,000 over both artefacts and all steps.
-_PUBLISHES = 1_000 // (2 * len(PUBLISH_STEPS))
-_ROLLBACKS = 1_000 // (2 * len(GO_TO_STEPS)) // 4
-_OTHERWISE = {"refused", "published"}
+# Of each fault: 1,000 publishes over all artefacts and steps, and a quarter of that as rollbacks.
+_PUBLISHES = math.ceil(1_000 / (len(KINDS) * len(PUBLISH_STEPS)))
+_ROLLBACKS = math.ceil(250 / (len(KINDS) * len(GO_TO_STEPS)))
+# Nothing is written there, so no write is cut short.
+_PRUNE_FAULTS = (KILL, EIO, ENOSPC)
+_PRUNES = math.ceil(250 / (len(KINDS) * len(PRUNE_STEPS)))
+_OTHERWISE = {"refused", "done"}
 # LMDB gives up at a write that is cut short, before one that would be death.
 _ALLOWED = {KILL: {"signal 9"}, KILL_IN_WRITE: {"signal 25", *_OTHERWISE}}
 
@@ -30,7 +44,7 @@ def reader_of(kind: str, root: Path) -> Iterator[Counter[str]]:
     done, met = threading.Event(), Counter[str]()
 
     def read() -> None:
-        while not done.is_set():
+        while not done.wait(0.002):
             met[read_one(kind, root)] += 1
 
     with ThreadPoolExecutor(1) as pool:
@@ -44,41 +58,41 @@ def reader_of(kind: str, root: Path) -> Iterator[Counter[str]]:
 
 def left_overs(kind: str, root: Path) -> set[str]:
     folder = folder_of(kind, root)
-    expected = {"CURRENT", ".lock", *(info.name for info in folder.versions())}
+    expected = {"CURRENT", ".lock", *version_names(folder.root)}
     return {path.name for path in folder.root.iterdir()} - expected
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("step", PUBLISH_STEPS)
-@pytest.mark.parametrize("kind", [PINS, PROFILES])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_at_any_step_of_a_publish_harms_nobody(
     tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
 ) -> None:
     """A reader meets the old version or the new one, whole; the next publish collects all that was left."""
     publish_one(kind, tmp_path, "old")
-    shown = {"old"}
+    shown, root = {"old"}, folder_of(kind, tmp_path).root
     with reader_of(kind, tmp_path) as met:
         for seed in seeds(_PUBLISHES):
-            case, before = f"seed {seed}", len(folder_of(kind, tmp_path).versions())
+            case, before = f"seed {seed}", len(version_names(root))
             ended = zygote.run("publish_faultily", kind, str(tmp_path), f"new {seed}", (step, fault, seed))
+            tally[kind, step, fault, ended] += 1
             assert ended in _ALLOWED.get(fault, _OTHERWISE), case
             live = read_one(kind, tmp_path)
             assert live in {*shown, f"new {seed}"}, case
-            assert live == f"new {seed}" or ended != "published", case
-            assert zygote.run("publish", kind, str(tmp_path), f"next {seed}") == "published"
+            assert live == f"new {seed}" or ended != "done", case
+            publish_one(kind, tmp_path, f"next {seed}")
             assert read_one(kind, tmp_path) == f"next {seed}", case
             assert left_overs(kind, tmp_path) == set(), case
             n_shown = 1 + (live == f"new {seed}")
-            assert len(folder_of(kind, tmp_path).versions()) == before + n_shown, case
+            assert len(version_names(root)) == before + n_shown, case
             shown |= {live, f"next {seed}"}
-            tally[kind, step, fault, ended] += 1
     assert set(met) <= shown
-    tally[kind, step, "whole versions read meanwhile", ""] += met.total()
+    tally[kind, "all", "none", "whole versions read meanwhile"] += met.total()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("step", GO_TO_STEPS)
-@pytest.mark.parametrize("kind", [PINS, PROFILES])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_at_any_step_of_a_rollback_harms_nobody(
     tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
 ) -> None:
@@ -90,11 +104,38 @@ def test_a_fault_at_any_step_of_a_rollback_harms_nobody(
     with reader_of(kind, tmp_path) as met:
         for seed in seeds(_ROLLBACKS):
             ended = zygote.run("go_to_faultily", kind, str(tmp_path), old, (step, fault, seed))
+            tally[kind, step, fault, ended] += 1
             assert ended in _ALLOWED.get(fault, _OTHERWISE), f"seed {seed}"
             assert read_one(kind, tmp_path) in {"old", "new"}
             folder.make_current(old)
             assert read_one(kind, tmp_path) == "old"
             folder.make_current(new)
             assert [info.name for info in folder.versions()] == [old, new], f"seed {seed}"
-            tally[kind, step, fault, ended] += 1
     assert set(met) <= {"old", "new"}
+    tally[kind, "all", "none", "whole versions read meanwhile"] += met.total()
+
+
+@pytest.mark.parametrize("fault", _PRUNE_FAULTS)
+@pytest.mark.parametrize("step", PRUNE_STEPS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_at_any_step_of_collecting_harms_nobody(
+    tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
+) -> None:
+    """What is found by name is whole; the live one, its rollback and one in use stay; the next prune ends."""
+    folder = folder_of(kind, tmp_path)
+    publish_one(kind, tmp_path, "in use")
+    in_use = folder.lease()
+    for seed in seeds(_PRUNES):
+        for name in ("old", "older", "target", "live"):
+            publish_one(kind, tmp_path, f"{name} {seed}")
+        with reader_of(kind, tmp_path):
+            ended = zygote.run("prune_faultily", kind, str(tmp_path), (step, fault, seed))
+            tally[kind, step, fault, ended] += 1
+            assert ended in _ALLOWED.get(fault, _OTHERWISE), f"seed {seed}"
+            for info in folder.versions():
+                read_one(kind, tmp_path, info.name)
+        folder.prune(1)
+        left = [read_one(kind, tmp_path, info.name) for info in folder.versions()]
+        assert left == ["in use", f"target {seed}", f"live {seed}"]
+        assert left_overs(kind, tmp_path) == set()
+    in_use.close()
