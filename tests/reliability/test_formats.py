@@ -9,10 +9,15 @@ import pytest
 
 from storage.errors import UnknownFormatError
 from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.filters import AnyOf, Filter
+from storage.pins.joined import JoinedPins
+from storage.pins.side import Side
+from storage.pins.takedown import Block, read_takedown
 from storage.pins.verifying import verify_version
 from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.lmdb.reader import LmdbProfiles
 from tests.fixtures.format_1 import EF_SEARCH, N_PINS, USERS, K, world
+from tests.storage.pins.worlds import on_circle
 from tests.storage.profiles.people import online, profile, same
 
 pytestmark = pytest.mark.reliability
@@ -48,6 +53,26 @@ def test_profiles_of_the_first_format_are_read(old: Path) -> None:
         assert len(profiles.seen(user)) == 2
         assert same(profiles.online(user), online(user, f"pin-of-{user}", "p9"))
     profiles.close()
+
+
+def test_what_belongs_to_pins_of_the_first_format_is_read(old: Path) -> None:
+    """A filter column, pins added beside them with an index and a column of their own, the takedown list."""
+    verify_version(old / "shop")
+    pins, side = PinArtefact.open(old / "shop"), Side.open(old / "shop")
+    red = Filter((AnyOf("colour", ("red",)),))
+    assert np.flatnonzero(pins.columns.passing(red)).tolist() == list(range(18))
+    joined = JoinedPins(pins, side)
+    assert joined.pin_ids(joined.search(on_circle([44]), 3, ef_search=10)[1][0]) == ["45E", "40N", "50N"]
+    assert joined.pin_ids(np.flatnonzero(joined.columns.passing(red))) == [
+        *pins.pin_ids(np.arange(18)),
+        "45E",
+    ]
+    assert joined.representatives.tolist()[-3:] == [38, 39, 9]
+    assert read_takedown(old / "shop").blocks == (
+        Block("270N"),
+        Block("91N", only=True, note="an example"),
+    )
+    pins.close()
 
 
 def test_a_folder_of_the_first_format_is_published_into(old: Path) -> None:
