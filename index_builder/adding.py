@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 from index_builder.add import SideChange, add, stand_beside_live, verify_side
 from index_builder.errors import LeftBehindError, UsageError
@@ -14,7 +15,7 @@ from storage.errors import StorageError
 from storage.pins.artefact import PinArtefact, pin_versions
 from storage.pins.columns import encoded
 from storage.pins.filters import ColumnKind
-from storage.pins.side import SIDE
+from storage.pins.side import SIDE, side_versions
 from storage.rejects import Rejects
 
 _REJECTS = "rejects-added.jsonl"
@@ -63,6 +64,20 @@ def side_verified(root: Path) -> str:
     n, n_indexed = len(side.rows), side.rows.n_indexed
     counts = f"{n:,} pins, {n_indexed:,} of them candidates"
     return f"{SIDE}/{side.version} OK: {counts}, beside {side.rows.beside.version}"
+
+
+def side_listed(root: Path) -> str:
+    """What was added, in a line; empty where nothing ever was."""
+    live = next((version for version in side_versions(root).versions() if version.is_current), None)
+    if live is None:
+        return ""
+    if live.problem:
+        return f"! {SIDE}/{live.name}: {live.problem}"
+    beside, counts = (cast(dict[str, Any], live.manifest[name]) for name in ("beside", "counts"))
+    n, n_indexed = counts["pins"], counts["indexed"]
+    return (
+        f"{SIDE}/{live.name}: {n:,} pins added, {n_indexed:,} of them candidates, beside {beside['version']}"
+    )
 
 
 def _require_kinds(pins: ValidPins, kinds: Mapping[str, ColumnKind], path: Path) -> None:

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from index_builder.adding import carried_over, side_verified
+from index_builder.adding import carried_over, side_listed, side_verified
 from index_builder.build import BuildPolicy, build
 from index_builder.errors import UsageError
 from index_builder.hnsw import HnswParameters
@@ -56,7 +56,7 @@ def run_list(settings: ListSettings) -> None:
     if not versions:
         # Says why there is none.
         folder.current()
-    print(version_table(versions))
+    print("\n".join(filter(None, [version_table(versions), side_listed(settings.pins)])))
 
 
 def run_rollback(settings: RollbackSettings) -> None:

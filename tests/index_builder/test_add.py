@@ -68,6 +68,19 @@ def test_add(run: Terminal, root: Path) -> None:
     assert "3 pins, 1 of them candidates" in run.out
 
 
+def test_what_was_added_is_listed(run: Terminal, root: Path) -> None:
+    """Below the versions, with the one that it stands beside."""
+    assert run("list", "--pins", root) == 0
+    assert "added" not in run.out
+    add(run, root, [45, 46])
+    live, side = pin_versions(root).current(), side_versions(root).current()
+    assert run("list", "--pins", root) == 0
+    assert run.out.splitlines()[-1] == f"side/{side}: 2 pins added, 1 of them candidates, beside {live}"
+    (side_versions(root).folder() / "manifest.json").unlink()
+    assert run("list", "--pins", root) == 0
+    assert f"! side/{side}: " in run.out
+
+
 def test_pins_near_those_of_the_artefact_only(run: Terminal, root: Path) -> None:
     """A side may be without candidates, and may get some later."""
     add(run, root, [91, 1])

@@ -229,6 +229,35 @@ def test_every_way_recalls_what_exact_search_finds_on_a_real_graph(mode: FilterM
     assert world.counted(mode) == len(rows)
 
 
+def test_a_graph_that_met_too_few_is_not_believed() -> None:
+    """It was walked to its end and some were not reached: all that pass are compared."""
+
+    class Torn(InMemoryPins):
+        def search_passing(self, queries: Any, k: int, *, bitmap: Any, ef_search: int) -> Any:
+            assert ef_search == self.n_indexed
+            scores, rows = super().search_passing(queries, k, bitmap=bitmap, ef_search=ef_search)
+            scores[:, -1], rows[:, -1] = -1, NO_ROW
+            return scores, rows
+
+    pins = cloud(600, kind=Torn)
+    passes = np.arange(600) % 2 == 0
+    world = World(pins, FilterPolicy(mild_share=2.0, graph_step_us=0.0, reach=1_000.0))
+    (found,) = world.fetch([0], PassingRows.of(passes), 200)
+    assert found.candidates.rows.tolist() == nearest(pins, 0, passes, 200)
+    assert (world.counted(FilterMode.GRAPH), world.counted(FilterMode.EXACT)) == (0, 1)
+
+
+def test_no_list_is_fetched_wider_than_the_policy_says() -> None:
+    """For 200 of 15 % some 1,700 would be; the cache keeps 400, and the answer is exact all the same."""
+    pins = cloud(2_000)
+    passes = np.arange(2_000) % 20 < 3
+    world = World(pins, FilterPolicy(mild_share=0.1, widest=400))
+    (found,) = world.fetch([0], PassingRows.of(passes), 200)
+    assert found.candidates.rows.tolist() == nearest(pins, 0, passes, 200)
+    (kept,) = world.retrieval.cached([("p0", 0)]).values()
+    assert kept.candidates.wanted == 400
+
+
 def test_a_graph_that_did_not_get_there_is_not_believed() -> None:
     """It gives the farthest that pass, as many as asked for: they lie deeper than it can have looked."""
 
