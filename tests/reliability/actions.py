@@ -106,7 +106,7 @@ def _read_side(root: Path, version: str | None) -> str:
     _, rows = side.searching.search(worlds.on_circle([135]), 1, ef_search=10)
     assert rows.tolist() == [[1]]
     assert side.rows.pin_ids == ("45E", "135E", "91E")
-    assert all(worlds.strings(column) == ["red", "blue", "red"] for column in side.rows.columns.values())
+    assert all(column.to_pylist() == ["red", "blue", "red"] for column in side.rows.columns.values())
     return side.rows.titles[0]
 
 

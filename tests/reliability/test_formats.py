@@ -14,9 +14,9 @@ from storage.pins.joined import JoinedPins
 from storage.pins.side import Side
 from storage.pins.takedown import Block, read_takedown
 from storage.pins.verifying import verify_version
-from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.lmdb.reader import LmdbProfiles
 from tests.fixtures.format_1 import EF_SEARCH, N_PINS, USERS, K, world
+from tests.reliability.actions import KINDS, folder_of, read_one
 from tests.storage.pins.worlds import on_circle
 from tests.storage.profiles.people import online, profile, same
 
@@ -85,11 +85,10 @@ def test_a_folder_of_the_first_format_is_published_into(old: Path) -> None:
     assert PinArtefact.open(old / "pins").version == first
 
 
-@pytest.mark.parametrize("kind", ["pins", "profiles"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_format_of_the_future_is_refused_with_what_to_do(tmp_path: Path, kind: str) -> None:
     """By software of this version, as that of the version before refuses ours."""
-    folder = pin_versions(tmp_path) if kind == "pins" else batch_folder(tmp_path)
-    version = folder.publish(lambda _: {"format": 999}).version
+    version = folder_of(kind, tmp_path).publish(lambda _: {"format": 999}).version
     sentence = "is of format 999, this software knows formats 1 to"
     with pytest.raises(UnknownFormatError, match=rf"{version}.*{re.escape(sentence)}.*Upgrade .*roll back"):
-        PinArtefact.open(tmp_path) if kind == "pins" else LmdbProfiles(tmp_path)
+        read_one(kind, tmp_path)
