@@ -1,6 +1,6 @@
 """New pins between builds, as a person adds them: pins on a circle, an id its angle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -36,7 +36,7 @@ def build(run: Terminal, tmp_path: Path, angles: list[float]) -> Path:
     return tmp_path / "a"
 
 
-def add(run: Terminal, root: Path, angles: list[float], **columns: object) -> None:
+def add(run: Terminal, root: Path, angles: Sequence[float], **columns: object) -> None:
     path = write_circle(root.parent / "new.parquet", angles, **columns)
     assert run("add", "--pins", path, "--to", root) == 0, run.err
 

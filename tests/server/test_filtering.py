@@ -247,6 +247,20 @@ def test_a_graph_that_met_too_few_is_not_believed() -> None:
     assert (world.counted(FilterMode.GRAPH), world.counted(FilterMode.EXACT)) == (0, 1)
 
 
+def test_the_graph_is_not_walked_for_all_that_pass() -> None:
+    """When no more pass than are asked for it would be walked to its end: they are compared at once."""
+
+    class NeverWalked(InMemoryPins):
+        def search_passing(self, *_: Any, **__: Any) -> Any:
+            raise AssertionError("walked")
+
+    pins = cloud(600, kind=NeverWalked)
+    passes = np.arange(600) % 3 == 0
+    world = World(pins, WAYS[FilterMode.GRAPH])
+    (found,) = world.fetch([0], PassingRows.of(passes), 200)
+    assert found.candidates.rows.tolist() == nearest(pins, 0, passes, 200)
+
+
 def test_no_list_is_fetched_wider_than_the_policy_says() -> None:
     """For 200 of 15 % some 1,700 would be; the cache keeps 400, and the answer is exact all the same."""
     pins = cloud(2_000)
