@@ -113,6 +113,12 @@ class Takedown:
         self._list = NOTHING_BLOCKED
         self._take(read_takedown(root))
 
+    def follow(self, pins: PinView) -> None:
+        """This artefact is served from now on."""
+        if pins is not self._pins:
+            self._pins = pins
+            self.blocked = blocked_rows(self._list, pins)
+
     @property
     def in_force(self) -> TakedownList:
         """What the list says."""
@@ -172,7 +178,7 @@ class Takedown:
         log.info(
             "takedown list read",
             listed=self.blocked.listed,
-            unknown=self.blocked.unknown,
+            unknown_to_build=self.blocked.unknown,
             bad_lines=self.bad_lines,
         )
         for line in takedown.bad_lines[:_TOLD_LINES]:

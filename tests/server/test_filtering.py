@@ -42,7 +42,7 @@ WAYS: Mapping[FilterMode, FilterPolicy] = {
 class World:
     """A pool, what its filtered retrieval counted, and its cache."""
 
-    def __init__(self, pins: PinView, policy: FilterPolicy | None = None) -> None:
+    def __init__(self, pins: PinView, policy: FilterPolicy | None = None, *, ef_search: int = 64) -> None:
         self.pins = pins
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
@@ -56,7 +56,7 @@ class World:
             metrics=metrics,
         )
         self.filtering = FilteredRetrieval(
-            pins, self.retrieval, ef_search=64, metrics=metrics, policy=policy or FilterPolicy()
+            pins, self.retrieval, ef_search=ef_search, metrics=metrics, policy=policy or FilterPolicy()
         )
 
     def fetch(
@@ -259,6 +259,32 @@ def test_the_graph_is_not_walked_for_all_that_pass() -> None:
     world = World(pins, WAYS[FilterMode.GRAPH])
     (found,) = world.fetch([0], PassingRows.of(passes), 200)
     assert found.candidates.rows.tolist() == nearest(pins, 0, passes, 200)
+
+
+@pytest.mark.parametrize(("ef_search", "expected"), [(64, 200), (300, 300)])
+def test_the_graph_is_never_walked_less_far_than_for_an_unfiltered_list(
+    ef_search: int, expected: int
+) -> None:
+    """However little the sample foretells: as far as the list is long, and as the server's efSearch says."""
+    walked = []
+
+    class Walked(InMemoryPins):
+        def search_passing(self, queries: Any, k: int, *, bitmap: Any, ef_search: int) -> Any:
+            walked.append(ef_search)
+            return super().search_passing(queries, k, bitmap=bitmap, ef_search=ef_search)
+
+    policy = FilterPolicy(mild_share=2.0, graph_step_us=0.0, reach=0.01)
+    world = World(cloud(1_000, kind=Walked), policy, ef_search=ef_search)
+    world.fetch([0], PassingRows.of(np.arange(1_000) % 2 == 0), 200)
+    assert walked == [expected]
+
+
+def test_each_medoid_walks_the_graph_for_itself_and_all_are_compared_together() -> None:
+    """2 walks of 100 steps of 1 us against 100 vectors fetched at 1 us and compared with 2 at 0.4 us each."""
+    policy = FilterPolicy(exact_row_us=1.0, exact_cosine_us=0.4, graph_step_us=1.0)
+    assert policy.prefers_graph(np.array([100]), 100)
+    assert not policy.prefers_graph(np.array([100, 100]), 100)
+    assert policy.prefers_graph(np.array([100, 79]), 100)
 
 
 def test_no_list_is_fetched_wider_than_the_policy_says() -> None:
