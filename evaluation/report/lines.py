@@ -27,7 +27,7 @@ from evaluation.results import Figure, Series
 Places = dict[float | str, float]
 
 _TOP_IN, _HEIGHT_IN, _BOTTOM_IN, _LEFT_IN, _GAP_IN = 0.52, 1.86, 0.52, 0.6, 0.7
-_LETTER_IN, _LINE_IN = 0.074, 0.155
+_LETTER_IN, _TITLE_LETTER_IN, _LINE_IN = 0.074, 0.092, 0.155
 _LABELS_IN, _LABEL_OFFSET_IN, _LABEL_LINE_IN = 1.95, 0.15, 0.155
 _LABEL_LETTERS = 22
 _DASHES: Final = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
@@ -111,7 +111,7 @@ def _panel(axes: Axes, figure: Figure, width_in: float) -> Places:
         axes.set_ylim(bottom=0)
     value_ticks(axes, along="y", unit=figure.y_unit)
     axes.set_xlabel(_x_title(figure, width_in))
-    axes.set_title(sentence(figure.y_title))
+    axes.set_title(_folded(sentence(figure.y_title), int((width_in + _GAP_IN) / _TITLE_LETTER_IN)))
     return places
 
 
