@@ -1,6 +1,7 @@
 """The one place where the server's objects are built and wired."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,10 +14,8 @@ from server import following
 from server import takedown as takedown_watch
 from server.candidate_cache import CandidateCache, CandidateList
 from server.filtering import FilteredRetrieval
-from server.following import SideFollower
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
-from server.metrics_catalogue import Artefact
 from server.metrics_serving import serving_of
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
@@ -26,10 +25,12 @@ from server.servicer import Servicer
 from server.serving import RunningServer
 from server.settings import Fallback, ServerSettings
 from server.side_threads import Ticker
+from server.swapping import Exchange, Opening, Served
 from server.takedown import BlockedOver, Takedown
 from server.validation import Defaults, wire_policy
 from server.variants import NO_VARIANTS, Variants
 from server.variants_file import read_variants
+from server.vouching import Versions, Vouching, pins_at, profiles_at
 from storage.pins.artefact import PinArtefact
 from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
@@ -37,42 +38,83 @@ from storage.profiles.opening import open_reader
 from storage.profiles.store import ProfileReader
 
 MEGABYTE = 1_000_000
+# So that many servers do not all read a new version at once.
+POLL_JITTER = 0.2
 
 log = structlog.get_logger("server.bootstrap")
 
 
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A server ready to start, and what it serves, to be changed under way."""
+
+    server: RunningServer
+    exchange: Exchange
+
+
 def build_server(settings: ServerSettings) -> RunningServer:
-    """A server ready to start: artefact verified, store open, both of one embedding space.
+    """A server that is one process: it vouches for what it serves itself.
 
     Raises:
         StorageError: The artefact or the store cannot be used.
     """
-    pins = PinArtefact.open(settings.pins)
-    return wire_server(pins, open_reader(settings.profiles), settings)
+    metrics = build_metrics(settings)
+    vouching = build_vouching(settings, metrics)
+    wired = build_worker(settings, vouching.begin(), metrics)
+
+    def follow() -> None:
+        wired.exchange.swap(vouching.look(wired.exchange.versions))
+
+    wired.server.watch(Ticker(follow, name="swap", every_s=settings.poll_s, jitter=POLL_JITTER))
+    return wired.server
+
+
+def build_vouching(settings: ServerSettings, metrics: Metrics) -> Vouching:
+    """What says which versions to serve."""
+    return Vouching(
+        pins_at(settings.pins), profiles_at(settings.profiles), count_refused=metrics.count_refused
+    )
+
+
+def build_worker(settings: ServerSettings, versions: Versions, metrics: Metrics) -> Wired:
+    """A server of versions that somebody vouched for.
+
+    Raises:
+        StorageError: One of them cannot be used all the same.
+    """
+    opening = _opening(settings)
+    pins, profiles = opening.pins(versions.pins), opening.profiles(versions.profiles)
+    return wire(pins, profiles, settings, metrics, opening)
 
 
 def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings) -> RunningServer:
     """The same from parts already open, each used once: the artefact or its fake, any profile store."""
-    batch = profiles.describe()
-    pins.embedding_space.require(batch.embedding_space, ours="the pin artefact", theirs="the profile store")
-    variants = NO_VARIANTS
-    if settings.variants is not None:
-        variants = read_variants(settings.variants, settings.merge_policy)
-    metrics = _metrics(variants)
+    return wire(pins, profiles, settings, build_metrics(settings), _opening(settings)).server
+
+
+def wire(
+    pins: PinView, profiles: ProfileReader, settings: ServerSettings, metrics: Metrics, opening: Opening
+) -> Wired:
+    """The server, and what changes what it serves."""
+    ours, theirs = pins.embedding_space, profiles.describe().embedding_space
+    ours.require(theirs, ours="the pin artefact", theirs="the profile store")
     cache = CandidateCache(settings.cache_mb * MEGABYTE)
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
     metrics.watch_takedown(takedown)
-    stages = _Stages(profiles=profiles, cache=cache, metrics=metrics, takedown=takedown, settings=settings)
-    servicer = Servicer(stages.over(pins), Defaults(wire_policy(settings.merge_policy), variants))
-    metrics.serve(serving_of(pins, batch, settings.pins))
+    stages = _Stages(cache=cache, metrics=metrics, takedown=takedown, settings=settings)
+    served = Served(main=pins, pins=pins, profiles=profiles)
+    servicer = Servicer(
+        stages.over(served), Defaults(wire_policy(settings.merge_policy), _variants(settings))
+    )
     # Of what is served, added pins and all.
     metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
 
-    def serve(joined: PinView) -> None:
-        servicer.recommender = stages.over(joined)
-        metrics.serve(serving_of(joined, batch, settings.pins))
+    def place(served: Served, recommender: Recommender) -> None:
+        servicer.recommender = recommender
+        takedown.follow(served.main)
+        metrics.serve(serving_of(served.pins, served.profiles.describe(), settings.pins))
 
     def follow_takedown() -> None:
         takedown.poll()
@@ -80,10 +122,28 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
         with suppress(Exception):
             servicer.recommender.blocked()
 
-    follower = SideFollower(
-        settings.pins, pins, serve, count_refused=lambda: metrics.count_refused(Artefact.SIDE)
+    place(served, servicer.recommender)
+    exchange = Exchange(
+        settings.pins,
+        served,
+        opening=opening,
+        build=stages.over,
+        place=place,
+        cache=cache,
+        warming=settings.warming,
+        count_refused=metrics.count_refused,
     )
-    follower.poll()
+    exchange.poll_side()
+    return Wired(_server(servicer, metrics, settings, exchange, follow_takedown), exchange)
+
+
+def _server(
+    servicer: Servicer,
+    metrics: Metrics,
+    settings: ServerSettings,
+    exchange: Exchange,
+    follow_takedown: Callable[[], None],
+) -> RunningServer:
     return RunningServer(
         servicer,
         metrics,
@@ -92,26 +152,36 @@ def wire_server(pins: PinView, profiles: ProfileReader, settings: ServerSettings
         with_reflection=settings.reflection,
         watching=[
             Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S),
-            Ticker(follower.poll, name="side", every_s=following.POLL_S),
+            Ticker(exchange.poll_side, name="side", every_s=following.POLL_S),
         ],
     )
 
 
+def _opening(settings: ServerSettings) -> Opening:
+    def pins(version: str) -> PinView:
+        return PinArtefact.open(settings.pins, version, checksums=False)
+
+    def profiles(version: str) -> ProfileReader:
+        return open_reader(settings.profiles, version, checksums=False)
+
+    return Opening(pins=pins, profiles=profiles)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stages:
-    """What the stages are made of, whatever pins they look at."""
+    """What the stages are made of, whatever they look at."""
 
-    profiles: ProfileReader
     cache: CandidateCache
     metrics: Metrics
     takedown: Takedown
     settings: ServerSettings
 
-    def over(self, pins: PinView) -> Recommender:
-        """The stages over an artefact, or over one and what was added to it."""
+    def over(self, served: Served) -> Recommender:
+        """The stages over an artefact, or over one and what was added to it, and profiles."""
+        pins = served.pins
         blocked = BlockedOver(self.takedown, pins)
         blocked()
-        source = ProfileSource(self.profiles, pins, self.metrics, blocked)
+        source = ProfileSource(served.profiles, pins, self.metrics, blocked)
         ef_search, metrics = self.settings.ef_search, self.metrics
         retrieval = self._retrieval(pins, source.batch.parameters.fusing.perplexity)
         return Recommender(
@@ -156,11 +226,18 @@ def _warm_up(pins: PinView, source: ProfileSource, ef_search: int) -> None:
     )
 
 
-def _metrics(variants: Variants) -> Metrics:
+def _variants(settings: ServerSettings) -> Variants:
+    if settings.variants is None:
+        return NO_VARIANTS
+    return read_variants(settings.variants, settings.merge_policy)
+
+
+def build_metrics(settings: ServerSettings) -> Metrics:
+    """What a process that is alone counts with."""
     registry = CollectorRegistry()
     for collector in (PlatformCollector, GCCollector):
         collector(registry=registry)
-    return Metrics(registry, variants=variants.names)
+    return Metrics(registry, variants=_variants(settings).names)
 
 
 def _popular(pins: PinView, source: ProfileSource, fallback: Fallback) -> CandidateList | None:

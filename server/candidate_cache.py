@@ -6,6 +6,7 @@ paper: retrieval is cached per medoid, which is why medoids are pins and not cen
 
 import sys
 import threading
+from copy import copy
 from dataclasses import dataclass
 
 import cachetools
@@ -96,6 +97,26 @@ class CandidateCache:
             is_wider = present is None or present.wanted < entry.wanted
             if is_wider and entry.size_bytes <= self._entries.maxsize:
                 self._entries[key] = entry
+
+    def hottest(self, version: str) -> list[tuple[str, int]]:
+        """The medoids of a version that were asked for last, latest first, and how many candidates of each.
+
+        As many as take half of the budget: the lists of another version have room beside them.
+        """
+        with self._lock:
+            entries = copy(self._entries)
+        found, room_bytes = [], entries.maxsize / 2
+        for (of_version, pin_id), entry in reversed([entries.popitem() for _ in range(len(entries))]):
+            room_bytes -= entry.size_bytes
+            if of_version == version and room_bytes >= 0:
+                found.append((pin_id, entry.wanted))
+        return found
+
+    def forget(self, version: str) -> None:
+        """Drop all lists of a version."""
+        with self._lock:
+            for key in [key for key in self._entries if key[0] == version]:
+                del self._entries[key]
 
     @property
     def size_bytes(self) -> int:

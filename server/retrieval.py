@@ -77,6 +77,10 @@ class Retrieval:
         """The lists that are in the cache, as wide as they are, by the medoid's row; nothing is searched."""
         return {row: Retrieved(entry, True) for row, entry in self._cached(medoids, 0).items()}
 
+    def warm(self, medoids: Sequence[Medoid], k: int) -> None:
+        """Fetch lists of k candidates before anybody asks for them."""
+        self._compute(list(medoids), k)
+
     def _cached(self, medoids: Sequence[Medoid], at_least: int) -> Lists:
         entries = {row: self._cache.get(self._key(pin_id), at_least) for pin_id, row in medoids}
         return {row: entry for row, entry in entries.items() if entry is not None}

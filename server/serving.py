@@ -51,7 +51,7 @@ class RunningServer:
         watching: Sequence[Ticker] = (),
     ) -> None:
         self._metrics = metrics
-        self._watching = watching
+        self._watching = list(watching)
         self.calls, self.batches = Admission(capacity.calls), Admission(capacity.batches)
         metrics.watch_admission((self.calls, self.batches))
         self._server = grpc.server(self._threads(self.calls, "call"), options=connections.options())
@@ -79,6 +79,10 @@ class RunningServer:
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
         log.info("serving", address=address_of(ports.host, port), metrics_port=ports.metrics_port or None)
         return port
+
+    def watch(self, ticker: Ticker) -> None:
+        """Let this go on beside the calls as well; before `start`."""
+        self._watching.append(ticker)
 
     @property
     def registry(self) -> CollectorRegistry:

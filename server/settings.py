@@ -11,6 +11,7 @@ from process.logs import LogFormat, LogLevel
 from server.admission import Bounds, Capacity
 from server.connections import Connections
 from server.errors import StartError
+from server.warming import Warming
 
 # Of whole batches, each worth hundreds of calls, few may wait.
 _BATCHES_QUEUED = 4
@@ -21,6 +22,13 @@ class Fallback(StrEnum):
 
     NONE = "none"
     POPULAR = "popular"
+
+
+class ShownUsers(StrEnum):
+    """What stands for users in the request log: a keyed hash of their ids, or the ids."""
+
+    HASHED = "hashed"
+    RAW = "raw"
 
 
 class MergePolicy(StrEnum):
@@ -47,6 +55,19 @@ class ServerSettings:
     cache_mb: Annotated[
         int, setting("Candidate cache, in MB of real bytes.", env="CACHE_MB", low=1, high=1_000_000)
     ] = 256
+    poll_s: Annotated[
+        float,
+        setting("Seconds between looks for newly published versions.", env="POLL_S", low=0.05, high=86_400),
+    ] = 10.0
+    warm_s: Annotated[
+        float,
+        setting(
+            "Seconds at most of filling the cache for new pins before they are served.",
+            env="WARM_S",
+            low=0,
+            high=3_600,
+        ),
+    ] = 30.0
     threads: Annotated[int, setting("Threads that answer calls.", env="THREADS", low=1, high=256)] = 8
     queued: Annotated[
         int,
@@ -147,6 +168,40 @@ class ServerSettings:
             env="LOG_SALT",
         ),
     ] = ""
+    recall_share: Annotated[
+        float,
+        setting(
+            "Share of answers whose lists are compared with exact search, in the background.",
+            env="RECALL_SHARE",
+            low=0,
+            high=1,
+        ),
+    ] = 0.001
+    observed_share: Annotated[
+        float,
+        setting(
+            "Share of answers for which it is counted what each filter takes, in the background.",
+            env="OBSERVED_SHARE",
+            low=0,
+            high=1,
+        ),
+    ] = 0.01
+    request_log: Annotated[
+        Path | None,
+        setting(
+            "Folder for parquet files of answers; see docs/attribution.md.",
+            env="REQUEST_LOG",
+            metavar="DIR",
+        ),
+    ] = None
+    request_log_share: Annotated[
+        float,
+        setting("Share of answers in the request log.", env="REQUEST_LOG_SHARE", low=0, high=1),
+    ] = 0.01
+    request_log_users: Annotated[
+        ShownUsers,
+        setting("How the request log shows users: hashed with --log-salt, or raw.", env="REQUEST_LOG_USERS"),
+    ] = ShownUsers.HASHED
 
     def __post_init__(self) -> None:
         if not self.allow_insecure and not _is_loopback(self.host):
@@ -155,6 +210,11 @@ class ServerSettings:
                 "credentials. Listen on 127.0.0.1, or say --allow-insecure (PINNERSAGE_ALLOW_INSECURE=1) if "
                 "the network protects it."
             )
+
+    @property
+    def warming(self) -> Warming:
+        """How the cache is filled for new pins."""
+        return Warming(seconds=self.warm_s)
 
     @property
     def capacity(self) -> Capacity:

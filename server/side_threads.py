@@ -1,5 +1,6 @@
 """Threads apart from those that answer calls, for what must neither wait for them nor hold them."""
 
+import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,10 +35,12 @@ class Ticker:
         work: What is done; it raises nothing.
         name: The thread's name.
         every_s: Seconds from the end of one time to the next.
+        jitter: By what share of them each pause is longer or shorter, by chance: so that many servers do not
+            all look at once.
     """
 
-    def __init__(self, work: Callable[[], None], *, name: str, every_s: float) -> None:
-        self._work, self._every_s = work, every_s
+    def __init__(self, work: Callable[[], None], *, name: str, every_s: float, jitter: float = 0.0) -> None:
+        self._work, self._every_s, self._jitter = work, every_s, jitter
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -52,5 +55,8 @@ class Ticker:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._every_s):
+        while not self._stopping.wait(self._pause_s()):
             self._work()
+
+    def _pause_s(self) -> float:
+        return self._every_s * (1 + self._jitter * random.uniform(-1, 1))  # noqa: S311 - no secret

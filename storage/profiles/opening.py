@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from storage.errors import StoreUnavailableError
+from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.lmdb.online import LmdbOnlineWriter
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.lmdb.reader import LmdbProfiles
@@ -26,18 +27,29 @@ def profiles_folder(url: str) -> Path:
     return Path(path)
 
 
-def open_reader(url: str, *, checksums: bool = True) -> ProfileReader:
+def live_version(url: str) -> str:
+    """The live batch's version.
+
+    Raises:
+        StoreUnavailableError: The URL names a store that this version does not have.
+        NoVersionError: No batch was published there.
+    """
+    return batch_folder(profiles_folder(url)).current()
+
+
+def open_reader(url: str, version: str | None = None, *, checksums: bool = True) -> ProfileReader:
     """Open the profiles at `url` to read; call it after spawning, never before.
 
     Args:
         url: A folder.
+        version: Of the batch; default the live one.
         checksums: Compare the batch's file with its SHA-256 first.
 
     Raises:
         StoreUnavailableError: The URL names a store that this version does not have.
         ArtefactError: No batch was published there, or it cannot be used.
     """
-    return LmdbProfiles(profiles_folder(url), checksums=checksums)
+    return LmdbProfiles(profiles_folder(url), version, checksums=checksums)
 
 
 def open_batch_publisher(url: str) -> BatchPublisher:

@@ -1,5 +1,6 @@
 """The embedded ProfileReader: one published batch and the online records beside it."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ class LmdbProfiles:
     """Reads a profile folder (a ProfileReader); open it after spawning, never before.
 
     The batch is the version that was live when this was opened; online records are seen as they come.
-    Those that are there are checked first, which takes some seconds for a million.
+    Those that are there are checked first, which takes some seconds for a million. Both files are given back
+    by `close`, or when nobody knows this object any more.
 
     Args:
         profiles: The profile folder.
@@ -31,6 +33,8 @@ class LmdbProfiles:
         self._batch = BatchProfiles(profiles, version, checksums=checksums)
         self._online = OnlineRecords(profiles)
         self._online.open_early()
+        # Not a method of this object's: that would keep it known.
+        self._give_back = weakref.finalize(self, _close, self._batch, self._online)
 
     def describe(self) -> BatchDescription:
         """The batch profiles read here."""
@@ -58,6 +62,10 @@ class LmdbProfiles:
         return self._batch.popular()
 
     def close(self) -> None:
-        """Give both files back."""
-        self._batch.close()
-        self._online.close()
+        """Give both files back, once however often this is called."""
+        self._give_back()
+
+
+def _close(batch: BatchProfiles, online: OnlineRecords) -> None:
+    batch.close()
+    online.close()

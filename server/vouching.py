@@ -1,0 +1,180 @@
+"""Which published versions are good: each is read to its last byte once, whichever process serves it then."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from server.metrics_catalogue import Artefact
+from storage.embedding_space import EmbeddingSpace
+from storage.errors import StorageError
+from storage.pins.artefact import PinArtefact, pin_versions
+from storage.profiles.opening import live_version, open_reader
+
+# A version is never mended; but a disk or a network may be.
+RETRY_S = 300.0
+
+log = structlog.get_logger("server.vouching")
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What is served together."""
+
+    pins: str
+    profiles: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Something that is published in versions.
+
+    Attributes:
+        artefact: What it is.
+        live: The live version's name.
+        read: Reads a version to its last byte, and returns the space of its vectors. Both raise
+            StorageErrors.
+    """
+
+    artefact: Artefact
+    live: Callable[[], str]
+    read: Callable[[str], EmbeddingSpace]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is known of a version: the space of its vectors, or why it is refused, and when that was found."""
+
+    space: EmbeddingSpace | None
+    problem: str
+    found_s: float
+
+
+class Vouching:
+    """Follows what is published and says which versions to serve; for one thread.
+
+    A version is judged once; one that was refused again after `RETRY_S`. What is refused is logged with its
+    reason, once.
+
+    Args:
+        pins: The pin artefact.
+        profiles: The batch profiles.
+        count_refused: Told of each refusal.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        pins: Source,
+        profiles: Source,
+        *,
+        count_refused: Callable[[Artefact], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pins, self._profiles = pins, profiles
+        self._count_refused, self._clock = count_refused, clock
+        self._verdicts: dict[tuple[Artefact, str], _Verdict] = {}
+        self._told: set[str] = set()
+        self._is_well = True
+
+    def begin(self) -> Versions:
+        """The live versions, to start with.
+
+        Raises:
+            StorageError: One of them cannot be served, or not with the other.
+        """
+        served = Versions(self._pins.live(), self._profiles.live())
+        ours, theirs = self._pins.read(served.pins), self._profiles.read(served.profiles)
+        ours.require(theirs, ours="the pin artefact", theirs="the profile store")
+        self._verdicts[Artefact.PINS, served.pins] = _Verdict(ours, "", self._clock())
+        self._verdicts[Artefact.PROFILES, served.profiles] = _Verdict(theirs, "", self._clock())
+        return served
+
+    def look(self, served: Versions) -> Versions:
+        """The versions to serve now: the live ones, as far as they are good and go together; raises nothing.
+
+        Args:
+            served: Those served; this object vouched for them.
+        """
+        self._is_well = True
+        pins, profiles = self._newest(self._pins, served.pins), self._newest(self._profiles, served.profiles)
+        wanted = (Versions(pins, profiles), Versions(served.pins, profiles), Versions(pins, served.profiles))
+        chosen = next(filter(self._go_together, wanted), served)
+        if self._is_well:
+            # What goes wrong from here on is news.
+            self._told.clear()
+        return chosen
+
+    def _newest(self, source: Source, served: str) -> str:
+        """The live version if it is good, else the one that is served."""
+        try:
+            live = source.live()
+        except Exception as error:
+            self._refuse(source.artefact, _said(error))
+            return served
+        verdict = self._verdict(source, live)
+        if verdict.problem:
+            self._refuse(source.artefact, verdict.problem)
+            return served
+        return live
+
+    def _verdict(self, source: Source, version: str) -> _Verdict:
+        key = source.artefact, version
+        known = self._verdicts.get(key)
+        if known is None or (known.problem and self._clock() >= known.found_s + RETRY_S):
+            known = self._verdicts[key] = self._judge(source, version)
+        return known
+
+    def _judge(self, source: Source, version: str) -> _Verdict:
+        try:
+            return _Verdict(source.read(version), "", self._clock())
+        except Exception as error:
+            # Whatever it is, the next look must come.
+            return _Verdict(None, _said(error), self._clock())
+
+    def _go_together(self, versions: Versions) -> bool:
+        pins = self._verdicts[Artefact.PINS, versions.pins].space
+        profiles = self._verdicts[Artefact.PROFILES, versions.profiles].space
+        if pins != profiles:
+            self._refuse(
+                Artefact.PINS,
+                f"pins {versions.pins} are of {pins}, profiles {versions.profiles} of {profiles}: both are "
+                "served once they are published for one embedding space",
+            )
+        return pins == profiles
+
+    def _refuse(self, artefact: Artefact, problem: str) -> None:
+        self._is_well = False
+        if problem not in self._told:
+            self._told.add(problem)
+            self._count_refused(artefact)
+            log.error("version refused, what was served still is", artefact=artefact.value, problem=problem)
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
+
+
+def pins_at(root: Path) -> Source:
+    """The pin artefact under a folder."""
+
+    def read(version: str) -> EmbeddingSpace:
+        pins = PinArtefact.open(root, version)
+        pins.close()
+        return pins.embedding_space
+
+    return Source(artefact=Artefact.PINS, live=pin_versions(root).current, read=read)
+
+
+def profiles_at(url: str) -> Source:
+    """The batch profiles at a URL."""
+
+    def read(version: str) -> EmbeddingSpace:
+        reader = open_reader(url, version)
+        space = reader.describe().embedding_space
+        reader.close()
+        return space
+
+    return Source(artefact=Artefact.PROFILES, live=lambda: live_version(url), read=read)

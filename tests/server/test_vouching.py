@@ -1,0 +1,156 @@
+"""Which versions are served: the live ones, as far as they are good and go together."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from structlog.testing import capture_logs
+
+from server.metrics_catalogue import Artefact
+from server.vouching import RETRY_S, Source, Versions, Vouching
+from storage.embedding_space import EmbeddingSpace
+from storage.errors import DamagedArtefactError, EmbeddingSpaceMismatchError, NoVersionError
+
+A, B = EmbeddingSpace("a", 8), EmbeddingSpace("b", 8)
+
+
+@dataclass
+class Shelf:
+    """Something published: versions and their spaces, None for a damaged one; the last is live."""
+
+    versions: dict[str, EmbeddingSpace | None] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+
+    def publish(self, version: str, space: EmbeddingSpace | None = A) -> None:
+        self.versions.pop(version, None)
+        self.versions[version] = space
+
+    def live(self) -> str:
+        if not self.versions:
+            raise NoVersionError("nothing is live here")
+        return list(self.versions)[-1]
+
+    def read(self, version: str) -> EmbeddingSpace:
+        self.reads.append(version)
+        space = self.versions[version]
+        if space is None:
+            raise DamagedArtefactError(f"{version} is damaged")
+        return space
+
+
+class World:
+    """Pins and profiles, both published once, and what follows them."""
+
+    def __init__(self) -> None:
+        self.pins, self.profiles = Shelf(), Shelf()
+        self.pins.publish("pins-1")
+        self.profiles.publish("profiles-1")
+        self.now_s, self.refused = 0.0, list[Artefact]()
+        self.vouching = Vouching(
+            Source(artefact=Artefact.PINS, live=self.pins.live, read=self.pins.read),
+            Source(artefact=Artefact.PROFILES, live=self.profiles.live, read=self.profiles.read),
+            count_refused=self.refused.append,
+            clock=lambda: self.now_s,
+        )
+        self.served = self.vouching.begin()
+
+    def look(self) -> Versions:
+        self.served = self.vouching.look(self.served)
+        return self.served
+
+
+def test_what_is_live_is_served() -> None:
+    """Each by itself, forwards and back."""
+    world = World()
+    assert world.served == Versions("pins-1", "profiles-1")
+    world.profiles.publish("profiles-2")
+    assert world.look() == Versions("pins-1", "profiles-2")
+    world.pins.publish("pins-2")
+    assert world.look() == Versions("pins-2", "profiles-2")
+    world.pins.publish("pins-1")
+    assert world.look() == Versions("pins-1", "profiles-2")
+    assert world.refused == []
+
+
+def test_a_version_is_read_once() -> None:
+    """However often somebody looks, and also when it comes back."""
+    world = World()
+    world.pins.publish("pins-2")
+    for _ in range(3):
+        world.look()
+    world.pins.publish("pins-1")
+    world.look()
+    assert world.pins.reads == ["pins-1", "pins-2"]
+
+
+def test_a_bad_version_is_refused_and_the_last_good_one_stays() -> None:
+    """With its reason, logged and counted once; the next good one is served."""
+    world = World()
+    world.pins.publish("pins-2", None)
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert world.look().pins == "pins-1"
+    assert [(each["event"], each["problem"]) for each in logs] == [
+        ("version refused, what was served still is", "pins-2 is damaged")
+    ]
+    assert world.refused == [Artefact.PINS]
+    assert world.pins.reads == ["pins-1", "pins-2"]
+    world.pins.publish("pins-3")
+    assert world.look().pins == "pins-3"
+
+
+def test_a_bad_version_keeps_no_good_one_waiting() -> None:
+    """New profiles are served beside the old pins while the new pins are refused."""
+    world = World()
+    world.pins.publish("pins-2", None)
+    world.profiles.publish("profiles-2")
+    assert world.look() == Versions("pins-1", "profiles-2")
+
+
+def test_a_refused_version_is_judged_again_after_a_while() -> None:
+    """What could not be read may have been the disk."""
+    world = World()
+    world.pins.publish("pins-2", None)
+    world.look()
+    world.pins.publish("pins-2", A)
+    assert world.look().pins == "pins-1"
+    world.now_s = RETRY_S
+    assert world.look().pins == "pins-2"
+
+
+def test_what_cannot_be_found_changes_nothing() -> None:
+    """A folder that is away for a moment is said, and said again when it is away again."""
+    world = World()
+    kept, world.pins.versions = world.pins.versions, {}
+    assert world.look() == Versions("pins-1", "profiles-1")
+    world.pins.versions = kept
+    world.look()
+    world.pins.versions = {}
+    world.look()
+    world.look()
+    assert world.refused == [Artefact.PINS] * 2
+
+
+def test_a_new_embedding_space_is_served_once_both_are_of_it() -> None:
+    """Never pins of one and profiles of another."""
+    world = World()
+    world.pins.publish("pins-2", B)
+    assert world.look() == Versions("pins-1", "profiles-1")
+    world.profiles.publish("profiles-2", A)
+    assert world.look() == Versions("pins-1", "profiles-2")
+    world.profiles.publish("profiles-3", B)
+    assert world.look() == Versions("pins-2", "profiles-3")
+    assert world.refused == [Artefact.PINS] * 2
+
+
+def test_a_start_needs_both() -> None:
+    """Where something is served first nothing can stay: the errors are raised."""
+    world = World()
+    world.profiles.publish("profiles-2", B)
+    with pytest.raises(EmbeddingSpaceMismatchError):
+        world.vouching.begin()
+    world.profiles.publish("profiles-3", None)
+    with pytest.raises(DamagedArtefactError, match="profiles-3 is damaged"):
+        world.vouching.begin()
+    world.profiles.versions = {}
+    with pytest.raises(NoVersionError):
+        world.vouching.begin()
