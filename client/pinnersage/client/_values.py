@@ -47,6 +47,8 @@ class AnswerReason(_WireEnum):
     """The user is known, but none of their interests can be used with the pins served now."""
     ALL_FILTERED = 3
     """Interests were found, but exclusions, `min_score` or `filters` left no candidate."""
+    DAMAGED_PROFILE = 4
+    """Of a batch only: what is stored of this user is damaged."""
 
 
 class Degradation(_WireEnum):
@@ -58,6 +60,8 @@ class Degradation(_WireEnum):
     """The profile store did not answer; a profile read earlier was used."""
     LOWER_EF_SEARCH = 2
     """Under load the index was searched less thoroughly."""
+    ONLINE_IGNORED = 3
+    """The user's newest actions could not be read; what was known at the last batch was used."""
 
 
 class MergePolicy(_WireEnum):

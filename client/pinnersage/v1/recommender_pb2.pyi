@@ -107,6 +107,8 @@ class _AnswerReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AnswerRe
     """The user is known (or pins were given), but there is no interest that the present artefact can use."""
     ANSWER_REASON_ALL_FILTERED: _AnswerReason.ValueType  # 3
     """Interests were found, but exclusions, min_score or the filter left no candidate."""
+    ANSWER_REASON_DAMAGED_PROFILE: _AnswerReason.ValueType  # 4
+    """RecommendBatch only: what is stored of this user is damaged. Recommend answers DATA_LOSS in its place."""
 
 class AnswerReason(_AnswerReason, metaclass=_AnswerReasonEnumTypeWrapper): ...
 
@@ -118,6 +120,8 @@ ANSWER_REASON_NO_USABLE_INTERESTS: AnswerReason.ValueType  # 2
 """The user is known (or pins were given), but there is no interest that the present artefact can use."""
 ANSWER_REASON_ALL_FILTERED: AnswerReason.ValueType  # 3
 """Interests were found, but exclusions, min_score or the filter left no candidate."""
+ANSWER_REASON_DAMAGED_PROFILE: AnswerReason.ValueType  # 4
+"""RecommendBatch only: what is stored of this user is damaged. Recommend answers DATA_LOSS in its place."""
 Global___AnswerReason: _TypeAlias = AnswerReason  # noqa: Y015
 
 class _Degradation:
@@ -131,6 +135,8 @@ class _DegradationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Degradati
     """The store did not answer; a profile read earlier was used."""
     DEGRADATION_LOWER_EF_SEARCH: _Degradation.ValueType  # 2
     """Under load the index was searched with a smaller efSearch."""
+    DEGRADATION_ONLINE_IGNORED: _Degradation.ValueType  # 3
+    """The user's newest actions could not be read: the answer knows them up to the last batch only."""
 
 class Degradation(_Degradation, metaclass=_DegradationEnumTypeWrapper): ...
 
@@ -139,6 +145,8 @@ DEGRADATION_STALE_PROFILE: Degradation.ValueType  # 1
 """The store did not answer; a profile read earlier was used."""
 DEGRADATION_LOWER_EF_SEARCH: Degradation.ValueType  # 2
 """Under load the index was searched with a smaller efSearch."""
+DEGRADATION_ONLINE_IGNORED: Degradation.ValueType  # 3
+"""The user's newest actions could not be read: the answer knows them up to the last batch only."""
 Global___Degradation: _TypeAlias = Degradation  # noqa: Y015
 
 @_typing.final
