@@ -1,9 +1,11 @@
 """`python -m benchmarks.filtering`: recall and latency of filtered lists, by selectivity and by way.
 
 Each filter comes twice: once it passes pins at random, once whole themes, so that it knows either all or
-nothing of a query's surroundings; half of the queries lie in themes that pass. Every list is fetched with a
-cold cache and compared with exact search over the pins that pass. The ways that the policy chooses between
-are also taken by force, which is where its thresholds come from.
+nothing of a query's surroundings; half of the queries lie in themes that pass. The pins are made up around
+themes, or those of an artefact: there a theme is what lies nearest to one of its pins, chosen at random.
+
+Every list is fetched with a cold cache and compared with exact search over the pins that pass. The ways that
+the policy chooses between are also taken by force, which is where its thresholds come from.
 """
 
 import json
@@ -16,12 +18,15 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.world import PINS_A_THEME, themed_pins
+from index_builder.cells import Cells
+from index_builder.hnsw import HnswParameters
 from model.fusing import FusePolicy
 from process.commands import Program, setting
 from server.candidate_cache import CandidateCache
@@ -31,9 +36,12 @@ from server.metrics import Metrics
 from server.metrics_catalogue import FilterMode
 from server.passing import PassingRows
 from server.retrieval import Retrieval
-from storage.pins.columns import Columns
+from storage.errors import StorageError
+from storage.pins.artefact import PinArtefact
+from storage.pins.columns import encoded
 from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.memory import InMemoryPins
+from storage.pins.port import PinView
 from storage.pins.scoring import exact_search_among
 
 SELECTIVITIES = (0.5, 0.1, 0.01, 0.001)
@@ -52,7 +60,13 @@ _EF_SEARCH = 256
 class FilteringSettings:
     """Measure filtered lists of 200 against exact filtered search."""
 
-    pins: Annotated[int, setting("Pins in the pool.", env="BENCH_PINS", low=2_000)] = 100_000
+    artefact: Annotated[
+        Path | None,
+        setting(
+            "Measure over the pins of this artefact, instead of making some up.", env="PINS", metavar="DIR"
+        ),
+    ] = None
+    pins: Annotated[int, setting("Pins that are made up.", env="BENCH_PINS", low=2_000)] = 100_000
     dimension: Annotated[int, setting("Of a vector.", env="BENCH_DIMENSION", low=8, high=4_096)] = 256
     queries: Annotated[int, setting("Pins asked for their neighbours.", env="BENCH_QUERIES", low=2)] = 60
     threads: Annotated[int, setting("That build the index.", env="BUILD_THREADS", low=1)] = 2
@@ -86,6 +100,19 @@ class Figure:
     modes: Mapping[str, int]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """What is asked.
+
+    Attributes:
+        pins: Searched by a real index.
+        themes: int64 [n_indexed], whereto each candidate belongs.
+    """
+
+    pins: PinView
+    themes: NDArray[np.int64]
+
+
 class IndexedPins(InMemoryPins):
     """Themed pins, searched by a real index."""
 
@@ -117,41 +144,61 @@ class CountedMetrics(Metrics):
 
 
 def measure(settings: FilteringSettings) -> None:
-    """Build, measure, show and write."""
-    figures = list(figures_of(indexed_pins(settings), settings))
+    """Build or open, measure, show and write."""
+    world = _made_up(settings) if settings.artefact is None else world_of(PinArtefact.open(settings.artefact))
+    figures = list(figures_of(world, settings.queries))
     _show(figures)
-    content = {"pins": settings.pins, "dimension": settings.dimension, "k": K} | {
-        "figures": [asdict(figure) for figure in figures]
-    }
+    n, d = len(world.themes), world.pins.embedding_space.dimension
+    content = {"pins": n, "dimension": d, "k": K, "figures": [asdict(figure) for figure in figures]}
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     settings.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def indexed_pins(settings: FilteringSettings) -> IndexedPins:
-    """The pool and its index, with the index builder's defaults."""
+def _made_up(settings: FilteringSettings) -> World:
+    """A pool and its index, with the index builder's defaults."""
     themed = themed_pins(settings.pins, settings.dimension)
     # In no order: a theme's pins lie anywhere, as in a pool ordered by quality.
     order = np.random.default_rng(1).permutation(settings.pins)
     pins = IndexedPins(
         themed.pin_ids(order), themed.embeddings[order], embedding_space=themed.embedding_space
     )
-    pins.columns = Columns({}, settings.pins)
-    index = Hnsw.empty(settings.dimension, m=32, ef_construction=200)
+    defaults = HnswParameters()
+    index = Hnsw.empty(
+        settings.dimension, m=defaults.m, ef_construction=defaults.ef_construction, storage=defaults.storage
+    )
+    index.learn_range(pins.embeddings)
     index.add(pins.embeddings, threads=settings.threads)
     pins.index = HnswSearch(index, pins.embeddings)
-    return pins
+    return _with_themes(pins, order // PINS_A_THEME)
 
 
-def figures_of(pins: IndexedPins, settings: FilteringSettings) -> Iterator[Figure]:
+def world_of(pins: InMemoryPins | PinArtefact) -> World:
+    """The candidates of an artefact, each with the theme that it is nearest to."""
+    pool = pins.embeddings[: pins.n_indexed]
+    n_themes = -(-len(pool) // PINS_A_THEME)
+    centres = np.random.default_rng(1).choice(len(pool), n_themes, replace=False)
+    grouped = Cells(pool, centres, probes=1).group(np.arange(len(pool)))
+    themes = np.empty(len(pool), np.int64)
+    themes[grouped.places] = np.repeat(np.arange(n_themes), grouped.sizes)
+    return _with_themes(pins, themes)
+
+
+def _with_themes(pins: InMemoryPins | PinArtefact, themes: NDArray[np.int64]) -> World:
+    """Pins without any filter column are never filtered: each has its theme."""
+    of_all = np.concatenate([themes, np.zeros(pins.n_pins - len(themes), np.int64)])
+    pins.columns = encoded({"theme": pa.array(of_all)}, len(themes))
+    return World(pins=pins, themes=themes)
+
+
+def figures_of(world: World, n_queries: int) -> Iterator[Figure]:
     """Every filter, every way."""
-    themes = np.random.default_rng(1).permutation(settings.pins) // PINS_A_THEME
     for correlated in (False, True):
         for selectivity in SELECTIVITIES:
-            passes = _passes(themes, selectivity, correlated=correlated)
-            rows = _queries(themes, passes, settings.queries)
+            passes = _passes(world.themes, selectivity, correlated=correlated)
+            rows = _queries(world.themes, passes, n_queries)
             for way, policy in WAYS.items():
                 yield replace(
-                    _figure(pins, passes, rows, policy),
+                    _figure(world.pins, passes, rows, policy),
                     correlated=correlated,
                     selectivity=selectivity,
                     way=way,
@@ -176,7 +223,7 @@ def _queries(themes: NDArray[np.int64], passes: NDArray[np.bool_], n: int) -> ND
 
 
 def _figure(
-    pins: IndexedPins, passes: NDArray[np.bool_], rows: NDArray[np.int64], policy: FilterPolicy
+    pins: PinView, passes: NDArray[np.bool_], rows: NDArray[np.int64], policy: FilterPolicy
 ) -> Figure:
     passing, metrics = PassingRows.of(passes), CountedMetrics()
     retrieval = Retrieval(
@@ -225,7 +272,7 @@ def _show(figures: list[Figure]) -> None:
 
 def main() -> int:
     """Run the program and return its exit status."""
-    program = Program("benchmarks.filtering", expected=(OSError,))
+    program = Program("benchmarks.filtering", expected=(OSError, StorageError))
     program.command("filtering", FilteringSettings, measure)
     return program.run()
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import filtering
-from benchmarks.filtering import SELECTIVITIES, WAYS, FilteringSettings, measure
+from benchmarks.filtering import SELECTIVITIES, WAYS, FilteringSettings, measure, world_of
+from benchmarks.world import themed_pins
 
 
 @pytest.fixture
@@ -43,3 +44,14 @@ def test_a_correlated_filter_passes_whole_themes(share: float) -> None:
     assert np.count_nonzero(passes) == round(share * 20_000)
     by_theme = np.bincount(themes, weights=passes)
     assert np.count_nonzero((by_theme > 0) & (by_theme < 1_000)) <= 1
+
+
+def test_the_pins_of_an_artefact_lie_in_the_theme_they_are_nearest_to() -> None:
+    """So that a correlated filter passes what lies together, whatever the pins are about."""
+    pins = themed_pins(3_000, 16)
+    world = world_of(pins)
+    assert sorted(np.unique(world.themes)) == [0, 1, 2]
+    centres = np.random.default_rng(1).choice(3_000, 3, replace=False)
+    X = pins.embeddings.astype(np.float32)
+    nearest = (X @ X[centres].T).argmax(axis=1)
+    assert (nearest == world.themes).mean() > 0.999
