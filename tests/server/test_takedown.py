@@ -289,6 +289,24 @@ class TestWatching:
         takedown.poll()
         assert self.blocked_by(takedown) == ["car-0", "car-1", "car-2"]
 
+    def test_a_problem_is_told_once_each_time_it_comes(
+        self, start: Callable[[], Takedown], tmp_path: Path
+    ) -> None:
+        """Not at every look; but again when it was gone in between."""
+        block(tmp_path, [Block("car-0")])
+        takedown = start()
+        content = (tmp_path / FILE).read_bytes()
+        with capture_logs() as logs:
+            for _ in ("now", "and later"):
+                (tmp_path / FILE).unlink()
+                for _ in range(4):
+                    takedown.poll()
+                (tmp_path / FILE).write_bytes(content)
+                for _ in range(3):
+                    takedown.poll()
+        assert [each["log_level"] for each in logs] == ["error", "error"]
+        assert self.blocked_by(takedown) == ["car-0"]
+
     def test_another_file_of_the_same_size_and_time_is_seen(
         self, start: Callable[[], Takedown], tmp_path: Path
     ) -> None:
