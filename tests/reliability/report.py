@@ -5,10 +5,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.reliability.faults import LIST_STEPS, PRUNE_STEPS, PUBLISH_STEPS
+
 TALLY = Path("build/chaos/tally")
 
 Case = tuple[str, str, str, str]
 """What was struck, where, by which fault, and what came of it; see the fixture `tally`."""
+
+
+_SUM = "**sum**"
+_STEPS = (*PUBLISH_STEPS, *PRUNE_STEPS, *LIST_STEPS)
+_WORDS = {"signal 9": "killed", "signal 25": "killed"}
 
 
 def counts_of(table: Path) -> Counter[Case]:
@@ -21,18 +28,23 @@ def counts_of(table: Path) -> Counter[Case]:
 
 
 def lines_of(title: str, counts: Mapping[Case, int]) -> Iterator[str]:
-    """A Markdown table: a row for each place, a column for each fault, a row of sums."""
-    faults = list(dict.fromkeys(fault for _, _, fault, _ in counts))
-    cells: dict[tuple[str, str], dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    """A Markdown table: a row for each place, of whichever things, a column for each fault, a row of sums."""
+    things: dict[str, dict[str, None]] = defaultdict(dict)
+    cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for (what, where, fault, ended), count in counts.items():
-        cells[what, where][fault][ended] += count
-        cells["all", ""][fault][ended] += count
-    cells["all", ""] = cells.pop(("all", ""))
+        things[where][what] = None
+        for row in (where, _SUM):
+            cells[row, fault][_WORDS.get(ended, ended)] += count
+    faults = sorted(dict.fromkeys(fault for _, _, fault, _ in counts), key=lambda fault: fault == "none")
     yield f"\n### {title}\n"
-    yield _row("what", "where", *faults)
+    yield _row("where", "of", *faults)
     yield _row(*["---"] * (2 + len(faults)))
-    for place, by_fault in cells.items():
-        yield _row(*place, *(_cell(by_fault[fault]) for fault in faults))
+    for where in (*sorted(things, key=_order), _SUM):
+        yield _row(where, ", ".join(things[where]), *(_cell(cells[where, fault]) for fault in faults))
+
+
+def _order(where: str) -> int:
+    return _STEPS.index(where) if where in _STEPS else len(_STEPS)
 
 
 def _row(*cells: str) -> str:

@@ -45,6 +45,7 @@ def test_a_damaged_file_is_refused_before_any_library_sees_it(
     root = folder_of(kind, tmp_path).root
     path = root / bad.name / name
     whole, other = path.read_bytes(), (root / good.name / name).read_bytes()
+    assert other != whole, "nothing would be spliced"
     for seed in seeds(200):
         content = damage(whole, other, chance(kind, name, damage.__name__, seed))
         ended = "unchanged"
