@@ -183,6 +183,31 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, changes: dict[str, objec
         publish(tmp_path, rows)
 
 
+@pytest.mark.parametrize(("n", "d"), [(4, 16), (2, 8)])
+def test_an_index_of_other_vectors_is_refused(tmp_path: Path, n: int, d: int) -> None:
+    """Of more than there are candidates, or of another dimension."""
+    index = Hnsw.empty(d, m=4, ef_construction=16)
+    index.add(unit_vectors(n, 1)[:, :d], threads=1)
+    with pytest.raises(DamagedArtefactError, match=f"{INDEX} holds {n} vectors of {d} dimensions"):
+        publish(tmp_path, side_rows(3, 5), index)
+
+
+@pytest.mark.parametrize("n_in_index", [1, 200, 299])
+def test_an_index_of_the_first_finds_the_first(tmp_path: Path, n_in_index: int) -> None:
+    """The later ones are compared: together they are what comparing all finds."""
+    rows = side_rows(300, 5)
+    index = Hnsw.empty(SPACE.dimension, m=16, ef_construction=300)
+    index.add(rows.pool[:n_in_index], threads=1)
+    side = publish(tmp_path, rows, index)
+    assert side.n_in_index == n_in_index
+    queries = unit_vectors(10, 4)
+    for k in (1, 20, 300, 400):
+        scores, found = side.searching.search(queries, k, ef_search=400)
+        expected_scores, expected = SideSearch(rows.pool).search(queries, k, ef_search=400)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(scores, expected_scores)
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     """A version of other things is not read as added pins."""
     side_versions(tmp_path).publish(lambda _: {"kind": "pins"})
