@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.hnswlib_index import HNSWLIB, HnswlibIndex
 from benchmarks.index_world import Vectors
 from index_builder.hnsw import HnswParameters, build_hnsw
@@ -25,10 +26,6 @@ from storage.pins.layout import INDEX
 
 _COST = "cost.json"
 KINDS = (*(storage.value for storage in Storage), HNSWLIB)
-
-
-class BenchmarkError(Exception):
-    """What keeps a benchmark from measuring."""
 
 
 class Index(Protocol):

@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.world import PINS_A_THEME, themed_pins
 from index_builder.cells import Cells
 from index_builder.hnsw import HnswParameters
@@ -69,6 +70,10 @@ class FilteringSettings:
     pins: Annotated[int, setting("Pins that are made up.", env="BENCH_PINS", low=2_000)] = 100_000
     dimension: Annotated[int, setting("Of a vector.", env="BENCH_DIMENSION", low=8, high=4_096)] = 256
     queries: Annotated[int, setting("Pins asked for their neighbours.", env="BENCH_QUERIES", low=2)] = 60
+    way: Annotated[
+        list[str] | None,
+        setting(f"A way to take; again for another. When left out: {', '.join(WAYS)}.", env="BENCH_WAYS"),
+    ] = None
     threads: Annotated[int, setting("That build the index.", env="BUILD_THREADS", low=1)] = 2
     out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
         "build/bench/filtering.json"
@@ -145,13 +150,22 @@ class CountedMetrics(Metrics):
 
 def measure(settings: FilteringSettings) -> None:
     """Build or open, measure, show and write."""
+    ways = _ways(settings)
     world = _made_up(settings) if settings.artefact is None else world_of(PinArtefact.open(settings.artefact))
-    figures = list(figures_of(world, settings.queries))
+    figures = list(figures_of(world, ways, settings.queries))
     _show(figures)
     n, d = len(world.themes), world.pins.embedding_space.dimension
     content = {"pins": n, "dimension": d, "k": K, "figures": [asdict(figure) for figure in figures]}
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     settings.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _ways(settings: FilteringSettings) -> Mapping[str, FilterPolicy]:
+    chosen = settings.way or list(WAYS)
+    for way in chosen:
+        if way not in WAYS:
+            raise BenchmarkError(f"--way {way}: there are {', '.join(WAYS)}.")
+    return {way: WAYS[way] for way in chosen}
 
 
 def _made_up(settings: FilteringSettings) -> World:
@@ -190,13 +204,13 @@ def _with_themes(pins: InMemoryPins | PinArtefact, themes: NDArray[np.int64]) ->
     return World(pins=pins, themes=themes)
 
 
-def figures_of(world: World, n_queries: int) -> Iterator[Figure]:
-    """Every filter, every way."""
+def figures_of(world: World, ways: Mapping[str, FilterPolicy], n_queries: int) -> Iterator[Figure]:
+    """Every filter, every way that was chosen."""
     for correlated in (False, True):
         for selectivity in SELECTIVITIES:
             passes = _passes(world.themes, selectivity, correlated=correlated)
             rows = _queries(world.themes, passes, n_queries)
-            for way, policy in WAYS.items():
+            for way, policy in ways.items():
                 yield replace(
                     _figure(world.pins, passes, rows, policy),
                     correlated=correlated,
@@ -272,7 +286,7 @@ def _show(figures: list[Figure]) -> None:
 
 def main() -> int:
     """Run the program and return its exit status."""
-    program = Program("benchmarks.filtering", expected=(OSError, StorageError))
+    program = Program("benchmarks.filtering", expected=(OSError, BenchmarkError, StorageError))
     program.command("filtering", FilteringSettings, measure)
     return program.run()
 

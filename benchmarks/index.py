@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.built_indexes import BenchmarkError, BuiltIndex, Index, Spec, built_index
+from benchmarks.built_indexes import BuiltIndex, Index, Spec, built_index
+from benchmarks.errors import BenchmarkError
 from benchmarks.hnswlib_index import HNSWLIB, is_installed
 from benchmarks.index_figures import Asked, Figures, against_hnswlib, fastest_at_target, front
 from benchmarks.index_world import K, World, world_of

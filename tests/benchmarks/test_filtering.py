@@ -1,12 +1,14 @@
 """The filtering benchmark measures what it says, on a pool small enough for a test."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import filtering
+from benchmarks.errors import BenchmarkError
 from benchmarks.filtering import SELECTIVITIES, WAYS, FilteringSettings, measure, world_of
 from benchmarks.world import themed_pins
 
@@ -55,3 +57,9 @@ def test_the_pins_of_an_artefact_lie_in_the_theme_they_are_nearest_to() -> None:
     X = pins.embeddings.astype(np.float32)
     nearest = (X @ X[centres].T).argmax(axis=1)
     assert (nearest == world.themes).mean() > 0.999
+
+
+def test_a_way_that_there_is_not_is_refused(settings: FilteringSettings) -> None:
+    """Before anything is built, with those that there are."""
+    with pytest.raises(BenchmarkError, match="--way sideways: there are as chosen, lists, graph, exact"):
+        measure(replace(settings, way=["exact", "sideways"]))

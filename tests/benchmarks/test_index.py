@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import built_indexes
-from benchmarks.built_indexes import BenchmarkError, Cost, Spec
+from benchmarks.built_indexes import Cost, Spec
+from benchmarks.errors import BenchmarkError
 from benchmarks.hnswlib_index import is_installed
 from benchmarks.index import IndexSettings, measure
 from benchmarks.index_figures import Asked, Figures, against_hnswlib, fastest_at_target, front
