@@ -242,28 +242,30 @@ class TestFollower:
         """As after a build: its rows are not this version's."""
         served: list[PinView] = []
         publish(tmp_path, side_rows([0.3], version="000002-test"))
-        with capture_logs() as logs:
-            following(tmp_path, served).poll()
-        assert served == []
-        assert (logs[0]["served"], logs[0]["pins"]) == (None, "000001-test")
-
-    def test_a_problem_is_told_once_each_time_it_comes(self, tmp_path: Path) -> None:
-        """Not at every look; but again when another side was served in between."""
-        served: list[PinView] = []
         follower = following(tmp_path, served)
         with capture_logs() as logs:
-            for degrees in ([0.3], [0.3, 4.4]):
-                publish(tmp_path, side_rows(degrees))
-                path = side_versions(tmp_path).folder() / "embeddings.npy"
-                content = path.read_bytes()
-                path.chmod(0o644)
-                path.write_bytes(content[:-1] + b"\x01")
-                for _ in range(3):
-                    follower.poll()
-                path.write_bytes(content)
+            follower.poll()
+            follower.poll()
+        assert served == []
+        (told,) = logs
+        assert (told["served"], told["pins"]) == (None, "000001-test")
+
+    def test_a_problem_is_told_once_each_time_it_comes(self, tmp_path: Path) -> None:
+        """Not at every look; but again when it was gone in between."""
+        served: list[PinView] = []
+        follower = following(tmp_path, served)
+        publish(tmp_path, side_rows([0.3]))
+        current = tmp_path / "side" / "CURRENT"
+        live = current.read_text()
+        with capture_logs() as logs:
+            for _ in range(2):
+                current.write_text("nonsense")
                 follower.poll()
-        assert [each["log_level"] for each in logs] == ["error", "info"] * 2
-        assert len(served) == 2
+                follower.poll()
+                current.write_text(live)
+                follower.poll()
+        assert [each["log_level"] for each in logs] == ["error", "info", "error"]
+        assert len(served) == 1
 
     def test_a_version_has_its_own_side(self, tmp_path: Path) -> None:
         """A server on the earlier version serves what was last beside that, not what came later."""

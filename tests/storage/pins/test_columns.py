@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storage.errors import DamagedArtefactError
 from storage.pins.artefact import PinArtefact
-from storage.pins.columns import Columns, encoded, write_columns
+from storage.pins.columns import Columns, encoded, of_kinds, write_columns
 from storage.pins.filters import AnyOf, ColumnKind, Condition, Equals, Filter, NoneOf, Within
 from tests.storage.pins.worlds import World, compass, publish
 
@@ -83,6 +83,28 @@ def test_a_condition_of_another_kind_is_a_defect(columns: Columns) -> None:
     """It is refused before it gets here; it never passes for an answer."""
     with pytest.raises(TypeError, match="a text column cannot tell"):
         columns.passing(Filter((Within("category", since_s=1),)))
+
+
+def test_columns_of_given_kinds() -> None:
+    """A column that is not there, or of another kind, is null; one that nobody asked for is left out."""
+    kinds = {"category": ColumnKind.TEXT, "created_at": ColumnKind.TEXT, "gone": ColumnKind.TIME}
+    columns = of_kinds(kinds, VALUES, N, 4)
+    assert dict(columns.kinds) == kinds
+    assert columns.passing(Filter((AnyOf("category", ("shoes",)),))).tolist() == [True, False, False, True]
+    assert columns.passing(Filter((NoneOf("created_at", ("100",)),))).all()
+    assert not columns.passing(Filter((Within("gone", since_s=0),))).any()
+
+
+def test_values_are_those_that_were_encoded(columns: Columns) -> None:
+    """So that they can be encoded again beside others."""
+    assert {name: column.to_pylist() for name, column in columns.values().items()} == {
+        name: column.to_pylist() for name, column in VALUES.items()
+    }
+    assert {column.type for column in columns.values().values()} == {
+        pa.large_string(),
+        pa.int64(),
+        pa.bool_(),
+    }
 
 
 def test_many_values_take_wider_codes() -> None:
