@@ -15,8 +15,6 @@ BUDGET_BYTES = 64_000_000
 # The key, the record, the array's header, the links of the LRU.
 _OVERHEAD_BYTES = 600
 
-_Key = tuple[str, bytes]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassingRows:
@@ -64,7 +62,7 @@ class PassingRows:
 
 
 class PassingCache:
-    """Bitmaps by artefact version and filter, the least recently used go first; for any number of threads.
+    """Bitmaps of one artefact by filter, the least recently used go first; for any number of threads.
 
     Args:
         pins: The artefact.
@@ -75,7 +73,7 @@ class PassingCache:
     def __init__(self, pins: PinView, metrics: Metrics, budget_bytes: int = BUDGET_BYTES) -> None:
         self._pins = pins
         self._metrics = metrics
-        self._entries: cachetools.LRUCache[_Key, PassingRows] = cachetools.LRUCache(
+        self._entries: cachetools.LRUCache[bytes, PassingRows] = cachetools.LRUCache(
             maxsize=budget_bytes, getsizeof=lambda entry: entry.bitmap.nbytes + _OVERHEAD_BYTES
         )
         # cachetools is not thread-safe: the lock covers get and put, never a computation.
@@ -83,13 +81,13 @@ class PassingCache:
 
     def passing(self, asked: Filter) -> PassingRows:
         """The rows that pass, for columns that were validated."""
-        key = self._pins.version, asked.digest
+        key = asked.digest
         with self._lock:
             found = self._entries.get(key)
         self._metrics.count_filter(known=found is not None)
         return self._computed(key, asked) if found is None else found
 
-    def _computed(self, key: _Key, asked: Filter) -> PassingRows:
+    def _computed(self, key: bytes, asked: Filter) -> PassingRows:
         with self._metrics.stage("filter"):
             passing = PassingRows.of(self._pins.columns.passing(asked), self._pins.n_indexed)
         with self._lock:
