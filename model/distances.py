@@ -6,8 +6,12 @@ near 1, distances near 4. The result is therefore the same whatever the order of
 blocks, the BLAS or the machine.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import squareform
 
 from model.errors import InvalidInputError
 
@@ -17,12 +21,54 @@ MAX_SQUARED_NORM = 1.02
 _BLOCK_ROWS = 128
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Widened:
+    """Unit vectors as float64, made once and used for everything that is exact; see `widen`.
+
+    Attributes:
+        X: float64 [m, d].
+        norms: float64 [m], |x_i|^2.
+        X_and_norms: float64 [m, d + 1]: both side by side, of which the others are views. A product with it
+            adds |x_j|^2 on its way.
+    """
+
+    X: NDArray[np.float64]
+    norms: NDArray[np.float64]
+    X_and_norms: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def span(self, start: int, end: int) -> "Widened":
+        """The points start to end - 1."""
+        return _views(self.X_and_norms[start:end])
+
+
+def widen(*points: NDArray[np.float16]) -> Widened:
+    """float16 [m, d] as float64, with the squared norms; several end to end.
+
+    Raises:
+        InvalidInputError: Not a float16 matrix, or a row that is not a unit vector: too long, NaN, infinite;
+            or matrices of several dimensions.
+    """
+    for each in points:
+        if each.dtype != np.float16 or each.ndim != 2:
+            raise InvalidInputError(f"vectors must be float16 [m, d], got {each.dtype} {list(each.shape)}")
+    _require_one_dimension(*points)
+    widened = _views(np.empty((sum(map(len, points)), points[0].shape[1] + 1)))
+    np.concatenate(points, out=widened.X)
+    np.einsum("ij,ij->i", widened.X, widened.X, out=widened.norms)
+    if not (widened.norms <= MAX_SQUARED_NORM).all():
+        raise InvalidInputError(_not_unit(points, widened.norms))
+    return widened
+
+
 def squared_distances(points: NDArray[np.float16], *, block_rows: int = _BLOCK_ROWS) -> NDArray[np.float64]:
     """|x_i - x_j|^2 for all i < j, exactly.
 
     Args:
         points: float16 [m, d], unit vectors.
-        block_rows: Rows of the Gram matrix that exist at a time; the result does not depend on it.
+        block_rows: Rows of the matrix that exist at a time; the result does not depend on it.
 
     Returns:
         float64 [m (m - 1) / 2], scipy's condensed form: (0, 1), (0, 2), ..., (1, 2), ...
@@ -30,18 +76,18 @@ def squared_distances(points: NDArray[np.float16], *, block_rows: int = _BLOCK_R
     Raises:
         InvalidInputError: Not a float16 matrix of unit vectors.
     """
-    norms = squared_norms(points)
-    X = points.astype(np.float64)
-    m = len(X)
-    condensed = np.empty(m * (m - 1) // 2)
-    end = 0
+    return condensed_distances(widen(points), block_rows=block_rows)
+
+
+def condensed_distances(points: Widened, *, block_rows: int = _BLOCK_ROWS) -> NDArray[np.float64]:
+    """`squared_distances` of vectors that are widened already."""
+    m = len(points)
+    # Pages below the diagonal's blocks are never touched, so they take no memory.
+    D = np.empty((m, m))
     for first in range(0, m, block_rows):
-        block = _distances(
-            X[first : first + block_rows], norms[first : first + block_rows], X[first:], norms[first:]
-        )
-        for i, row in enumerate(block):
-            start, end = end, end + len(row) - i - 1
-            condensed[start:end] = row[i + 1 :]
+        rows = points.span(first, first + block_rows)
+        _distances(rows, points.span(first, m), out=D[first : first + block_rows, first:])
+    condensed: NDArray[np.float64] = squareform(D, "tovector", checks=False)
     return condensed
 
 
@@ -60,16 +106,11 @@ def squared_distances_between(
     Raises:
         InvalidInputError: Not float16 matrices of unit vectors of one dimension.
     """
-    query_norms, norms = squared_norms(queries), squared_norms(points)
-    if queries.shape[1] != points.shape[1]:
-        raise InvalidInputError(f"vectors of {queries.shape[1]} and of {points.shape[1]} dimensions")
-    return _distances(queries.astype(np.float64), query_norms, points.astype(np.float64), norms)
-
-
-def cosines_among(points: NDArray[np.float16]) -> NDArray[np.float32]:
-    """x_i . x_j of unit vectors float16 [m, d]: float32 [m, m], rounded once from the exact value."""
-    X = points.astype(np.float64)
-    return (X @ X.T).astype(np.float32)
+    Q, X = widen(queries), widen(points)
+    _require_one_dimension(queries, points)
+    D = np.empty((len(Q), len(X)))
+    _distances(Q, X, out=D)
+    return D
 
 
 def squared_norms(points: NDArray[np.float16]) -> NDArray[np.float64]:
@@ -78,22 +119,36 @@ def squared_norms(points: NDArray[np.float16]) -> NDArray[np.float64]:
     Raises:
         InvalidInputError: Not a float16 matrix, or a row that is not a unit vector: too long, NaN, infinite.
     """
-    if points.dtype != np.float16 or points.ndim != 2:
-        raise InvalidInputError(f"vectors must be float16 [m, d], got {points.dtype} {list(points.shape)}")
-    X = points.astype(np.float64)
-    norms: NDArray[np.float64] = np.einsum("ij,ij->i", X, X)
-    if not (norms <= MAX_SQUARED_NORM).all():
-        row = int(np.argmin(norms <= MAX_SQUARED_NORM))
-        raise InvalidInputError(f"vector {row} is not a unit vector: its squared norm is {norms[row]}")
-    return norms
+    return widen(points).norms
 
 
-def _distances(
-    Q: NDArray[np.float64], q_norms: NDArray[np.float64], X: NDArray[np.float64], x_norms: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """d_ij = g_ii + g_jj - 2 g_ij, in place: the block is the only matrix held."""
-    D: NDArray[np.float64] = Q @ X.T
-    D *= -2
-    D += x_norms
-    D += q_norms[:, None]
-    return D
+def _distances(Q: Widened, X: Widened, out: NDArray[np.float64]) -> None:
+    """d_ij = g_ii + g_jj - 2 g_ij.
+
+    The product alone gives g_jj - 2 g_ij, exactly as well: (-2 q, 1) . (x, |x|^2).
+    """
+    doubled = np.empty_like(Q.X_and_norms)
+    np.multiply(Q.X, -2, out=doubled[:, :-1])
+    doubled[:, -1] = 1
+    np.matmul(doubled, X.X_and_norms.T, out=out)
+    out += Q.norms[:, None]
+
+
+def _require_one_dimension(*points: NDArray[np.float16]) -> None:
+    dimensions = [each.shape[1] for each in points]
+    if len(set(dimensions)) > 1:
+        raise InvalidInputError(f"vectors of {' and of '.join(map(str, dimensions))} dimensions")
+
+
+def _not_unit(points: Sequence[NDArray[np.float16]], norms: NDArray[np.float64]) -> str:
+    """The first that is too long or no number, by its row in its own matrix."""
+    first = row = int(np.argmin(norms <= MAX_SQUARED_NORM))
+    for each in points:
+        if row < len(each):
+            break
+        row -= len(each)
+    return f"vector {row} is not a unit vector: its squared norm is {norms[first]}"
+
+
+def _views(X_and_norms: NDArray[np.float64]) -> Widened:
+    return Widened(X=X_and_norms[:, :-1], norms=X_and_norms[:, -1], X_and_norms=X_and_norms)

@@ -51,8 +51,8 @@ def distinct_pins(actions: Actions) -> DistinctPins:
     newest_s[pin_of_action] = times_s
     _check_vectors(actions, order, order[first][pin_of_action])
     return DistinctPins(
-        pin_ids=tuple(actions.pin_ids[i] for i in order[first]),
-        vectors=actions.vectors[order[first]],
+        pin_ids=tuple([actions.pin_ids[i] for i in order[first].tolist()]),
+        vectors=actions.vectors.take(order[first], axis=0),
         newest_s=newest_s,
         preference=_ranked(np.lexsort((ranks[first], -newest_s))),
         pin_of_action=pin_of_action,
@@ -64,7 +64,7 @@ def distinct_pins(actions: Actions) -> DistinctPins:
 def _id_ranks(pin_ids: tuple[str, ...]) -> NDArray[np.int64]:
     """Each id's place among the sorted ids. Python's order of strings: numpy would drop trailing NULs."""
     rank_of = {pin_id: rank for rank, pin_id in enumerate(sorted(set(pin_ids)))}
-    return np.fromiter((rank_of[pin_id] for pin_id in pin_ids), np.int64, len(pin_ids))
+    return np.array([rank_of[pin_id] for pin_id in pin_ids], np.int64)
 
 
 def _first_appearances(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -93,6 +93,8 @@ def _check_weights(actions: Actions) -> None:
 
 def _check_vectors(actions: Actions, order: NDArray[np.int64], stands_for: NDArray[np.int64]) -> None:
     repeated = order != stands_for
+    if not repeated.any():
+        return
     same = (actions.vectors[order[repeated]] == actions.vectors[stands_for[repeated]]).all(axis=1)
     if not same.all():
         pin_id = actions.pin_ids[order[repeated][np.argmin(same)]]

@@ -1,18 +1,29 @@
-"""Algorithm 2 of the paper: a user's actions in, a user's interests out."""
+"""Algorithm 2 of the paper: users' actions in, users' interests out."""
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.distances import cosines_among
+from model.clusters import Members, members_of
+from model.distances import Widened, widen
 from model.distinct import DistinctPins, distinct_pins
 from model.importance import decay_factor, importances
-from model.interests import Actions, Interests, Representatives, heaviest, in_order_of_importance
-from model.medoid import medoids
+from model.interests import (
+    Actions,
+    Interests,
+    Representatives,
+    no_interests,
+)
+from model.medoid import medoids_of
 from model.parameters import Parameters
-from model.representatives import choose_representatives
-from model.ward import cut, ward_dendrogram
+from model.representatives import ChosenPins, choose_seated, seats_of, weight_of_each
+from model.ward import cut, dendrogram_of
+
+_PINS_TOGETHER = 2_048
+"""Enough to share what a call of numpy costs among small users; 4 MB of vectors of 256 dimensions."""
 
 
 def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Interests:
@@ -34,26 +45,25 @@ def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Int
         InvalidInputError: Vectors that are not unit vectors, a weight that is not positive, one pin with two
             vectors, or a cluster too large for exact costs (model.medoid).
     """
-    pins = distinct_pins(actions)
-    labels = cut(ward_dendrogram(pins.vectors), parameters.alpha)
-    medoid_of = medoids(pins.vectors, labels, pins.preference)
-    return in_order_of_importance(
-        Interests(
-            medoid_pin_ids=tuple(pins.pin_ids[i] for i in medoid_of),
-            importances=importances(
-                labels[pins.pin_of_action],
-                pins.times_s,
-                pins.weights,
-                n_clusters=len(medoid_of),
-                now_s=now_s,
-                lambda_per_day=parameters.lambda_per_day,
-            ),
-            sizes=np.bincount(labels),
-            last_action_times_s=_newest_of_each(labels, pins.newest_s, len(medoid_of)),
-            representatives=_representatives(pins, labels, medoid_of, parameters, now_s),
-            computed_at_s=now_s,
-        )
-    )
+    (interests,) = build_many([actions], parameters, now_s)
+    return interests
+
+
+def build_many(users: Sequence[Actions], parameters: Parameters, now_s: int) -> list[Interests]:
+    """`build_interests` of each user, the same to the bit whoever they are built together with.
+
+    Small users take a fraction of the time together: they share what a call of numpy costs.
+
+    Raises:
+        InvalidInputError: As `build_interests`, or vectors of several dimensions.
+    """
+    pins = [distinct_pins(actions) for actions in users]
+    found = [no_interests(now_s)] * len(users)
+    for together in _runs([len(each.pin_ids) for each in pins]):
+        built = _interests_of([pins[i] for i in together], parameters, now_s)
+        for i, interests in zip(together, built, strict=True):
+            found[i] = interests
+    return found
 
 
 def interests_at(interests: Interests, now_s: int, parameters: Parameters) -> Interests:
@@ -77,35 +87,160 @@ def interests_at(interests: Interests, now_s: int, parameters: Parameters) -> In
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Clustered:
+    """Users side by side: the arrays of DistinctPins end to end, and their clusters.
+
+    Attributes:
+        users: u of them.
+        points: Their m pins.
+        pin_starts: u + 1, where each user's pins begin, and the end.
+        members: Their c clusters.
+        labels: int64 [m], each pin's cluster.
+        cluster_starts: u + 1, where each user's clusters begin, and the end.
+        pin_of_action: int64 [a].
+        times_s: int64 [a].
+        weights: float64 [a].
+    """
+
+    users: Sequence[DistinctPins]
+    points: Widened
+    pin_starts: NDArray[np.int64]
+    members: Members
+    labels: NDArray[np.int64]
+    cluster_starts: NDArray[np.int64]
+    pin_of_action: NDArray[np.int64]
+    times_s: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def _runs(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Those who have pins, in runs of about so many pins together."""
+    run: list[int] = []
+    n_pins = 0
+    for i in np.flatnonzero(sizes).tolist():
+        if run and n_pins + sizes[i] > _PINS_TOGETHER:
+            yield run
+            run, n_pins = [], 0
+        run.append(i)
+        n_pins += sizes[i]
+    if run:
+        yield run
+
+
+def _interests_of(users: Sequence[DistinctPins], parameters: Parameters, now_s: int) -> Iterator[Interests]:
+    """Of users with at least one pin each."""
+    table = _clustered(users, parameters.alpha)
+    members, labels = table.members, table.labels
+    medoids = medoids_of(table.points, members, np.concatenate([user.preference for user in users]))
+    of_clusters = importances(
+        labels[table.pin_of_action],
+        table.times_s,
+        table.weights,
+        n_clusters=len(members),
+        now_s=now_s,
+        lambda_per_day=parameters.lambda_per_day,
+    )
+    newest_s = np.concatenate([user.newest_s for user in users])[members.order]
+    last_action_times_s = np.maximum.reduceat(newest_s, members.starts)
+    stood_for = _by_user(_chosen(table, medoids, parameters, now_s), table)
+    for at, (start, end) in enumerate(pairwise(table.cluster_starts.tolist())):
+        user, first_pin, chosen = users[at], table.pin_starts[at], stood_for[at]
+        names = _names(user, medoids[start:end] - first_pin)
+        order = _heaviest_first(names, of_clusters[start:end])
+        yield Interests(
+            medoid_pin_ids=tuple(names[i] for i in order),
+            importances=of_clusters[start:end][order],
+            sizes=members.sizes[start:end][order],
+            last_action_times_s=last_action_times_s[start:end][order],
+            computed_at_s=now_s,
+            representatives=_representatives(
+                _names(user, chosen.indices - first_pin),
+                chosen.weights,
+                np.argsort(order)[labels[chosen.indices] - start],
+            ),
+        )
+
+
 def _representatives(
-    pins: DistinctPins,
-    labels: NDArray[np.int64],
-    medoid_of: NDArray[np.int64],
-    parameters: Parameters,
-    now_s: int,
+    names: Sequence[str], weights: NDArray[np.float64], interests: NDArray[np.int64]
 ) -> Representatives:
-    """Those of the clusters, which are numbered as their labels are."""
-    pin_weights = importances(
-        pins.pin_of_action,
-        pins.times_s,
-        pins.weights,
-        n_clusters=len(labels),
+    order = _heaviest_first(names, weights)
+    return Representatives(
+        pin_ids=tuple(names[i] for i in order), weights=weights[order], interests=interests[order]
+    )
+
+
+def _heaviest_first(names: Sequence[str], weights: NDArray[np.float64]) -> list[int]:
+    """The order that all is stored in: ties by id."""
+    falling = (-weights).tolist()
+    return sorted(range(len(names)), key=list(zip(falling, names, strict=True)).__getitem__)
+
+
+def _clustered(users: Sequence[DistinctPins], alpha: float) -> _Clustered:
+    """Each user's pins clustered on their own."""
+    points = widen(*(user.vectors for user in users))
+    pin_starts = _starts([len(user.pin_ids) for user in users])
+    own_labels = [cut(dendrogram_of(points.span(*span)), alpha) for span in pairwise(pin_starts.tolist())]
+    cluster_starts = _starts([int(each.max()) + 1 for each in own_labels])
+    labels = _end_to_end(own_labels, cluster_starts)
+    return _Clustered(
+        users=users,
+        points=points,
+        pin_starts=pin_starts,
+        members=members_of(labels),
+        labels=labels,
+        cluster_starts=cluster_starts,
+        pin_of_action=_end_to_end([user.pin_of_action for user in users], pin_starts),
+        times_s=np.concatenate([user.times_s for user in users]),
+        weights=np.concatenate([user.weights for user in users]),
+    )
+
+
+def _chosen(table: _Clustered, medoids: NDArray[np.int64], parameters: Parameters, now_s: int) -> ChosenPins:
+    """The representatives of all users, as many of each as there may be."""
+    X, members = table.points.X, table.members
+    weights = importances(
+        table.pin_of_action,
+        table.times_s,
+        table.weights,
+        n_clusters=len(X),
         now_s=now_s,
         lambda_per_day=parameters.representative_lambda_per_day,
     )
-    n = parameters.fusing.n_representatives
-    chosen = choose_representatives(
-        lambda members: cosines_among(pins.vectors[members]), labels, medoid_of, pin_weights, n
-    )
-    found = Representatives(
-        pin_ids=tuple(pins.pin_ids[i] for i in chosen.indices),
-        weights=chosen.weights,
-        interests=labels[chosen.indices],
-    )
-    return heaviest(found, n)
+    totals = weight_of_each(table.labels, weights)
+    seats = [
+        seats_of(totals[start:end], members.sizes[start:end], parameters.fusing.n_representatives)
+        for start, end in pairwise(table.cluster_starts.tolist())
+    ]
+
+    def within(pins: NDArray[np.int64]) -> NDArray[np.float32]:
+        beside = X[pins]
+        # Rounded once from the exact value, whoever is beside whom.
+        return (beside @ beside.transpose(0, 2, 1)).astype(np.float32)
+
+    return choose_seated(within, members, medoids, weights, np.concatenate(seats))
 
 
-def _newest_of_each(labels: NDArray[np.int64], newest_s: NDArray[np.int64], c: int) -> NDArray[np.int64]:
-    newest = np.full(c, np.iinfo(np.int64).min)
-    np.maximum.at(newest, labels, newest_s)
-    return newest
+def _by_user(chosen: ChosenPins, table: _Clustered) -> list[ChosenPins]:
+    """Each user's part."""
+    order = np.argsort(chosen.indices)
+    indices, weights = chosen.indices[order], chosen.weights[order]
+    ends = np.searchsorted(indices, table.pin_starts).tolist()
+    return [
+        ChosenPins(indices=indices[start:end], weights=weights[start:end]) for start, end in pairwise(ends)
+    ]
+
+
+def _names(user: DistinctPins, pins: NDArray[np.int64]) -> list[str]:
+    return [user.pin_ids[i] for i in pins.tolist()]
+
+
+def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:
+    """Where each begins, end to end, and the end."""
+    return np.cumsum([0, *sizes])
+
+
+def _end_to_end(indices: Sequence[NDArray[np.int64]], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices of each user's own, turned into those of all."""
+    return np.concatenate([each + start for each, start in zip(indices, starts, strict=False)])

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from model.errors import InvalidInputError
 from model.fusing import FusePolicy
 from model.interests import Actions, Interests
 from model.parameters import SECONDS_PER_DAY, Parameters
-from model.profile import build_interests, interests_at
+from model.profile import build_interests, build_many, interests_at
 from tests.model.oracles import algorithm_2
 from tests.model.people import NOW_S, Action, actions_of, any_actions, in_order, untied_actions
 from tests.model.vectors import TIED, angles, clustered_vectors, unit_vectors
@@ -97,6 +97,56 @@ def test_representatives_are_of_the_interests(actions: Actions, alpha: float, n:
         of_it = np.flatnonzero(stood_for.interests == at)
         assert interests.medoid_pin_ids[at] in {stood_for.pin_ids[i] for i in of_it}
         assert stood_for.weights[of_it].sum() == pytest.approx(interests.importances[at])
+
+
+@given(
+    users=st.lists(any_actions(), max_size=6),
+    ends=st.lists(st.integers(0, 6), max_size=3),
+    alpha=st.sampled_from([0.01, 0.5, 2.0]),
+    n=st.integers(1, 40),
+)
+def test_batching_changes_nothing(users: list[Actions], ends: list[int], alpha: float, n: int) -> None:
+    """Alone, all together, or cut into any batches: twins, ties and empty users included, the same bits."""
+    users = [each for each in users if each.vectors.shape[1] == users[0].vectors.shape[1]]
+    parameters = Parameters(alpha=alpha, fusing=FusePolicy(n_representatives=n))
+    cuts = [0, *sorted(ends), len(users)]
+    built = [
+        interests
+        for start, end in pairwise(cuts)
+        for interests in build_many(users[start:end], parameters, NOW_S)
+    ]
+    alone = [build_interests(each, parameters, NOW_S) for each in users]
+    assert [bits(each) for each in built] == [bits(each) for each in alone]
+
+
+def test_the_largest_and_the_smallest_are_built_together() -> None:
+    """A user of 2,500 pins between users of one, of none and of a hundred; more than are widened at once."""
+    vectors = clustered_vectors(2_500, 16, 30)
+    users = [
+        actions_of(*(Action(f"pin-{i}", vectors[i], days_ago=i % 90) for i in range(first, first + m)))
+        for first, m in [(0, 1), (7, 0), (0, 2_500), (300, 100), (2_499, 1)]
+    ]
+    users[1] = replace(users[1], vectors=vectors[:0])
+    together = build_many(users, PARAMETERS, NOW_S)
+    assert [bits(each) for each in together] == [
+        bits(build_interests(each, PARAMETERS, NOW_S)) for each in users
+    ]
+    assert [int(each.sizes.sum()) for each in together] == [1, 0, 2_500, 100, 1]
+
+
+def test_a_vector_that_is_refused_is_named_as_its_own_user_knows_it() -> None:
+    """Not by its place among everybody's."""
+    a, b = TIED[0], np.array([1, 1, 0], np.float16)
+    users = [actions_of(Action("a", a)), actions_of(Action("a", a, days_ago=1), Action("b", b))]
+    with pytest.raises(InvalidInputError, match=r"vector 1 is not a unit vector: its squared norm is 2\.0"):
+        build_many(users, PARAMETERS, NOW_S)
+
+
+def test_users_of_two_dimensions_are_refused() -> None:
+    """They are of two embedding spaces."""
+    users = [actions_of(Action("a", TIED[0])), actions_of(Action("a", unit_vectors(1, 8)[0]))]
+    with pytest.raises(InvalidInputError, match="vectors of 3 and of 8 dimensions"):
+        build_many(users, PARAMETERS, NOW_S)
 
 
 def test_representatives_of_one_weight_are_in_order_of_their_ids() -> None:
