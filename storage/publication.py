@@ -219,15 +219,16 @@ def version_names(root: Path) -> list[str]:
     if not root.is_dir():
         return []
     names = (path.name for path in root.iterdir() if _VERSION.fullmatch(path.name) and path.is_dir())
-    return sorted(names, key=_sequence)
+    return sorted(names, key=sequence_of)
 
 
-def _sequence(name: str) -> int:
+def sequence_of(name: str) -> int:
+    """The number that a version's name begins with: later ones have larger ones."""
     return int(name.partition("-")[0])
 
 
 def _next_sequence(root: Path) -> int:
-    return max(map(_sequence, version_names(root)), default=0) + 1
+    return max(map(sequence_of, version_names(root)), default=0) + 1
 
 
 def _name_in(path: Path) -> str | None:

@@ -31,6 +31,7 @@ from storage.publication import (
     live_version,
     prepare,
     publisher,
+    sequence_of,
     version_names,
 )
 from storage.retention import Pruned, collect, reasons_to_keep
@@ -98,14 +99,17 @@ class VersionedFolder:
         Raises:
             NoVersionError: Nothing is live here, or CURRENT names a version that is not here.
         """
-        name = live_version(self.root)
+        before = None
+        while (name := live_version(self.root)) != before:
+            if name in version_names(self.root):
+                return name
+            # Another may have become live and this one been collected between the two looks: look again.
+            before = name
         if name is None:
             raise NoVersionError(f"{_why_nothing_is_live(self.root)}{self._advice}")
-        if name not in version_names(self.root):
-            raise NoVersionError(
-                f"{self.root / CURRENT} names version {name!r}, which is missing. {self._what_is_there()}"
-            )
-        return name
+        raise NoVersionError(
+            f"{self.root / CURRENT} names version {name!r}, which is missing. {self._what_is_there()}"
+        )
 
     def folder(self, version: str | None = None) -> Path:
         """The folder of `version`, or of the live one.
@@ -113,10 +117,9 @@ class VersionedFolder:
         Raises:
             NoVersionError: There is no such version.
         """
-        name = self.current() if version is None else version
-        if name not in version_names(self.root):
-            raise NoVersionError(f"{self.root} holds no version {name!r}. {self._what_is_there()}")
-        return self.root / name
+        if version is not None and version not in version_names(self.root):
+            raise NoVersionError(f"{self.root} holds no version {version!r}. {self._what_is_there()}")
+        return self.root / (version or self.current())
 
     def lease(self, version: str | None = None) -> Lease:
         """The folder of `version`, or of the live one, not to be collected while it is used.
@@ -182,9 +185,9 @@ class VersionedFolder:
         Raises:
             NoVersionError: Nothing is live here.
         """
-        names = version_names(self.root)
-        older = names[: names.index(self.current())]
-        return next((name for name in reversed(older) if self._is_whole(name)), None)
+        live = sequence_of(self.current())
+        older = (name for name in reversed(version_names(self.root)) if sequence_of(name) < live)
+        return next((name for name in older if self._is_whole(name)), None)
 
     def roll_back(self) -> str:
         """Make the version before the live one live; returns its name.

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from storage import publishing
 from storage.errors import NoVersionError, PublishError, PublishLockedError
+from storage.publication import version_names
 from storage.publishing import Manifest, VersionedFolder
 
 READER = """
@@ -196,6 +198,27 @@ class TestInUse:
             reader.join(30)
         assert failures == []
         assert len(names(tmp_path)) <= 4
+
+    @pytest.mark.parametrize("use", [VersionedFolder.current, VersionedFolder.folder, VersionedFolder.lease])
+    def test_the_live_version_may_be_another_at_the_second_look(
+        self,
+        tmp_path: Path,
+        versions: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+        use: Callable[[VersionedFolder], object],
+    ) -> None:
+        """Two were published and the one found first was collected: nobody is told that it is missing."""
+
+        def after_two_more(root: Path) -> list[str]:
+            monkeypatch.undo()
+            publish(root, "sixth")
+            publish(root, "seventh")
+            VersionedFolder(root).prune(1)
+            return version_names(root)
+
+        monkeypatch.setattr(publishing, "version_names", after_two_more)
+        use(VersionedFolder(tmp_path))
+        assert versions[-1] not in names(tmp_path)
 
     def test_a_version_that_is_not_there_cannot_be_used(self, tmp_path: Path, versions: list[str]) -> None:
         """As everywhere."""

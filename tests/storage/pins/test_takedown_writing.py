@@ -152,7 +152,9 @@ def test_a_change_that_is_shown_but_not_durable_is_told_apart(
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", failing_once)
-    with pytest.raises(TakedownError, match=r"cannot be made durable: Input/output error\. It is changed, but"):
+    with pytest.raises(
+        TakedownError, match=r"cannot be made durable: Input/output error\. It is changed, but"
+    ):
         block(tmp_path, [Block("new")])
     assert block(tmp_path, [Block("new")]) == Change(done=(), already=("new",))
     assert synced == [False, True, True]
