@@ -30,9 +30,10 @@ from benchmarks.resident import resident_bytes
 from process.commands import Program, setting
 from storage.errors import StorageError
 from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.port import EF_SEARCH
 
 _STAGE = re.compile(r"^  (\S.*?) +(\d+\.\d) s$", re.MULTILINE)
-_N_QUERIES, _K, _EF_SEARCH = 300, 200, 256
+_N_QUERIES, _K = 300, 200
 
 
 class BuildFailedError(Exception):
@@ -163,7 +164,7 @@ def opened(root: Path) -> Opened:
         seconds, resident = time.perf_counter() - began, resident_bytes()
         rows = np.random.default_rng(0).integers(pins.n_indexed, size=_N_QUERIES)
         for row in rows.tolist():
-            pins.search(pins.embeddings[row : row + 1], _K, ef_search=_EF_SEARCH)
+            pins.search(pins.embeddings[row : row + 1], _K, ef_search=EF_SEARCH)
         asked = resident_bytes()
     return Opened(
         seconds=round(seconds, 3),

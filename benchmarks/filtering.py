@@ -42,7 +42,7 @@ from storage.pins.artefact import PinArtefact
 from storage.pins.columns import encoded
 from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.memory import InMemoryPins
-from storage.pins.port import PinView
+from storage.pins.port import EF_SEARCH, PinView
 from storage.pins.scoring import exact_search_among
 
 SELECTIVITIES = (0.5, 0.1, 0.01, 0.001)
@@ -54,7 +54,6 @@ WAYS: Mapping[str, FilterPolicy] = {
     "exact": FilterPolicy(mild_share=2.0, graph_step_us=float("inf")),
 }
 _CACHE_BYTES = 500_000_000
-_EF_SEARCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,11 +242,11 @@ def _figure(
     retrieval = Retrieval(
         pins,
         CandidateCache(_CACHE_BYTES),
-        ef_search=_EF_SEARCH,
+        ef_search=EF_SEARCH,
         perplexity=FusePolicy().perplexity,
         metrics=metrics,
     )
-    filtering = FilteredRetrieval(pins, retrieval, ef_search=_EF_SEARCH, metrics=metrics, policy=policy)
+    filtering = FilteredRetrieval(pins, retrieval, ef_search=EF_SEARCH, metrics=metrics, policy=policy)
     _, expected = exact_search_among(pins.embeddings[rows], pins.embeddings, np.flatnonzero(passes), K)
     recalls, taken_us = np.empty(len(rows)), np.empty(len(rows))
     for at, (row, nearest) in enumerate(zip(rows.tolist(), expected, strict=True)):

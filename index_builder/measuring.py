@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from process.progress import Reporter
 from storage.pins.hnsw import HnswSearch
 from storage.pins.manifest import Measured, Measurement
+from storage.pins.port import EF_SEARCH
 from storage.pins.scoring import exact_search
 
 
@@ -28,7 +29,7 @@ class Sampling:
 
     k: int = 134
     n_queries: int = 200
-    ef_search: tuple[int, ...] = (134, 256, 512)
+    ef_search: tuple[int, ...] = (134, EF_SEARCH, 512)
     seed: int = 0
 
 

@@ -12,6 +12,7 @@ from server.admission import Bounds, Capacity
 from server.connections import Connections
 from server.errors import StartError
 from server.warming import Warming
+from storage.pins.port import EF_SEARCH
 
 # Of whole batches, each worth hundreds of calls, few may wait.
 _BATCHES_QUEUED = 4
@@ -51,7 +52,7 @@ class ServerSettings:
     ] = 9464
     ef_search: Annotated[
         int, setting("HNSW efSearch of a cache miss.", env="EF_SEARCH", low=1, high=10_000)
-    ] = 256
+    ] = EF_SEARCH
     cache_mb: Annotated[
         int, setting("Candidate cache, in MB of real bytes.", env="CACHE_MB", low=1, high=1_000_000)
     ] = 256

@@ -34,7 +34,7 @@ def test_a_killed_build_goes_on_and_both_runs_are_told(
     assert figures["counts"]["indexed"] == 1_000
     assert {"hnsw.faiss", "embeddings.npy", "manifest.json"} <= set(figures["file_mb"])
     assert figures["opened"]["checked_seconds"] > 0
-    assert "recall@134 at efSearch 256" in capsys.readouterr().out
+    assert "recall@134 at efSearch 320" in capsys.readouterr().out
 
 
 def test_a_build_that_fails_says_why(settings: BuildingSettings, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class TestBuild:
             "  near-duplicates   1 (cosine 0.98 or more to a better pin)",
             "  indexed           24 of circle-1 (2 dimensions)",
             "  recall@23         1.0000 at efSearch 134, N us (p99 N)",
-            "  recall@23         1.0000 at efSearch 256, N us (p99 N)",
+            "  recall@23         1.0000 at efSearch 320, N us (p99 N)",
             "  recall@23         1.0000 at efSearch 512, N us (p99 N)",
             f"  version           {version}",
             f"  in                {root}/{version}",
