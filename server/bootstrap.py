@@ -20,6 +20,7 @@ from server.metrics_serving import serving_of
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
 from server.retrieval import Retrieval
+from server.observers import build_observers
 from server.sampling import Sampler
 from server.servicer import Servicer
 from server.serving import RunningServer
@@ -105,8 +106,11 @@ def wire(
     stages = _Stages(cache=cache, metrics=metrics, takedown=takedown, settings=settings)
     served = Served(main=pins, pins=pins, profiles=profiles)
     servicer = Servicer(
-        stages.over(served), Defaults(wire_policy(settings.merge_policy), _variants(settings))
+        stages.over(served),
+        Defaults(wire_policy(settings.merge_policy), _variants(settings)),
+        observers.observer,
     )
+    observers = build_observers(settings, metrics)
     # Of what is served, added pins and all.
     metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
@@ -134,7 +138,10 @@ def wire(
         count_refused=metrics.count_refused,
     )
     exchange.poll_side()
-    return Wired(_server(servicer, metrics, settings, exchange, follow_takedown), exchange)
+    server = _server(servicer, metrics, settings, exchange, follow_takedown)
+    for thread in observers.threads:
+        server.watch(thread)
+    return Wired(server, exchange)
 
 
 def _server(

@@ -285,6 +285,28 @@ class Metrics:
         """Count a published version that was not taken."""
         self._refused[artefact].add()
 
+    def count_fallback(self) -> None:
+        """Count an answer of the window's most acted-on pins."""
+        self._fallbacks.add()
+
+    def count_degraded(self, degradation: "pb.Degradation.ValueType") -> None:
+        """Count an answer for which something was given up."""
+        self._degraded[degradation].add()
+
+    def count_filters(self, before: int, dropped: Mapping[Dropped, int]) -> None:
+        """Count the candidates of an observed answer's lists, and what each filter took of them."""
+        self._before.add(before)
+        for reason, candidates in dropped.items():
+            self._dropped[reason].add(candidates)
+
+    def count_measured(self, result: Sampled) -> None:
+        """Count an answer chosen to measure recall by."""
+        self._measured[result].add()
+
+    def count_logged(self, result: Sampled, answers: int = 1) -> None:
+        """Count answers chosen for the request log."""
+        self._logged[result].add(answers)
+
     def count_takedown_error(self) -> None:
         """Count a look at the takedown list that failed."""
         self._takedown_errors.add()

@@ -274,24 +274,24 @@ def _sampled() -> Sequence[Family]:
     return (
         Ratio(
             name="pinnersage_recall",
-            meaning="Live recall@k: the share found of the true nearest, in the searches last measured.",
+            meaning="Live recall@k: the share of the true nearest that the lists last measured hold.",
             part="pinnersage_recall_found",
             whole="pinnersage_recall_true",
         ),
         Gauge(
             name="pinnersage_recall_samples",
-            meaning="Searches that the recall was last measured on.",
+            meaning="Lists that the recall was last measured on.",
             across=Across.SUM,
         ),
         Gauge(
             name="pinnersage_recall_true",
-            meaning="True nearest candidates of those searches.",
+            meaning="True nearest candidates of those lists.",
             across=Across.SUM,
         ),
         Gauge(name="pinnersage_recall_found", meaning="Those of them that were found.", across=Across.SUM),
         Counter(
             name="pinnersage_recall_measurements",
-            meaning="Searches chosen to be repeated exactly, by what became of them.",
+            meaning="Answers chosen to measure recall by, by what became of them.",
             labels=("result",),
             series=outcomes,
         ),

@@ -262,6 +262,7 @@ class Recommender:
     ) -> Recommendation:
         if not self.popular:
             return Recommendation(reason=reason)
+        self.metrics.count_fallback()
         # A popular pin has no cosine to anything: min_score does not apply.
         filters = self._filters(excluded, replace(options, min_score=None), self.blocked())
         n = options.max_candidates

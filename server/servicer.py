@@ -1,6 +1,6 @@
 """The methods of pinnersage.v1.Recommender: validate, recommend, encode. No try/except here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.answers import (
@@ -15,6 +15,7 @@ from server.encoding import batch_messages, encode_user_result
 from server.errors import NotFoundError
 from server.filter_validation import Kinds
 from server.limits import LIMITS
+from server.observing import NOBODY_LOOKS, Observer
 from server.recommending import Recommendation, Recommender
 from server.validation import (
     Defaults,
@@ -34,11 +35,15 @@ class Servicer:
     Args:
         recommender: The stages. Replaced by others, it is the one that each later call is answered by.
         defaults: What holds where a request says nothing.
+        observer: Sees every answer.
     """
 
-    def __init__(self, recommender: Recommender, defaults: Defaults) -> None:
+    def __init__(
+        self, recommender: Recommender, defaults: Defaults, observer: Observer = NOBODY_LOOKS
+    ) -> None:
         self.recommender = recommender
         self._defaults = defaults
+        self._observer = observer
 
     def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
         """Recommend for one user."""
@@ -46,7 +51,9 @@ class Servicer:
         user_id, options = validate_recommend(request, self._defaults, _kinds(recommender))
         call.user_id = user_id
         answer = recommender.for_user(user_id, options, call.deadline)
-        return _encode(recommender, answer, options, call)
+        sent = _encode(recommender, answer, options, call)
+        self._observer.saw(recommender, call.method, user_id, options, sent)
+        return sent
 
     def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
         """Recommend from recent pins."""
@@ -54,24 +61,30 @@ class Servicer:
         actions, options = validate_recommend_for_pins(request, self._defaults, _kinds(recommender))
         recommendation, unknown_pins = recommender.for_pins(actions, options, call.deadline)
         with recommender.metrics.stage("encode"):
-            return encode_recommendation_for_pins(
+            sent = encode_recommendation_for_pins(
                 recommendation,
                 unknown_pins,
                 options=options,
                 version=recommender.pins.version,
                 request_id=call.request_id,
             )
+        self._observer.saw(recommender, call.method, "", options, sent)
+        return sent
 
     def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
         """Recommend for many users, streamed back in order."""
         recommender = self.recommender
         asked = validate_recommend_batch(request, self._defaults, _kinds(recommender))
+        yield from batch_messages(self._results(recommender, asked, call), LIMITS.stream_message_bytes)
+
+    def _results(
+        self, recommender: Recommender, asked: Sequence[tuple[str, Options]], call: Call
+    ) -> Iterator[bytes]:
         answers = recommender.for_users(asked, call.deadline)
-        results = (
-            encode_user_result(user_id, _encode(recommender, answer, options, call))
-            for (user_id, options), answer in zip(asked, answers, strict=True)
-        )
-        yield from batch_messages(results, LIMITS.stream_message_bytes)
+        for (user_id, options), answer in zip(asked, answers, strict=True):
+            sent = _encode(recommender, answer, options, call)
+            self._observer.saw(recommender, call.method, user_id, options, sent)
+            yield encode_user_result(user_id, sent)
 
     def similar_pins(self, request: pb.SimilarPinsRequest, call: Call) -> bytes:
         """The neighbours of one pin."""

@@ -20,7 +20,7 @@ from server.metrics_catalogue import SERVICE
 from server.ports import HeldPort, Ports, address_of, cannot_listen
 from server.reflection import enable_reflection
 from server.servicer import Servicer
-from server.side_threads import Ticker, in_threads
+from server.side_threads import Beside, in_threads
 
 # Who asks whether the server lives must not queue behind the calls that keep it busy.
 _HEALTH = Bounds(threads=1, queued=1_000)
@@ -48,10 +48,10 @@ class RunningServer:
         capacity: Capacity,
         connections: Connections,
         with_reflection: bool,
-        watching: Sequence[Ticker] = (),
+        watching: Sequence[Beside] = (),
     ) -> None:
         self._metrics = metrics
-        self._watching = list(watching)
+        self._watching: list[Beside] = list(watching)
         self.calls, self.batches = Admission(capacity.calls), Admission(capacity.batches)
         metrics.watch_admission((self.calls, self.batches))
         self._server = grpc.server(self._threads(self.calls, "call"), options=connections.options())
@@ -73,16 +73,16 @@ class RunningServer:
         port = self._bind(ports)
         if ports.metrics_port:
             self._metrics_server = serve_metrics(ports.host, ports.metrics_port, self.registry)
-        for ticker in self._watching:
-            ticker.start()
+        for beside in self._watching:
+            beside.start()
         self._server.start()
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
         log.info("serving", address=address_of(ports.host, port), metrics_port=ports.metrics_port or None)
         return port
 
-    def watch(self, ticker: Ticker) -> None:
+    def watch(self, beside: Beside) -> None:
         """Let this go on beside the calls as well; before `start`."""
-        self._watching.append(ticker)
+        self._watching.append(beside)
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -103,8 +103,8 @@ class RunningServer:
         # What is left now waits for nothing of ours: who watches health, a tool with reflection open.
         self._server.stop(None)
         ended.wait()
-        for ticker in self._watching:
-            ticker.stop()
+        for beside in self._watching:
+            beside.stop()
         self._let_go()
         log.info("stopped")
 

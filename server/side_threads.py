@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 Behaviour = Callable[..., Any]
 Threads = ThreadPoolExecutor
@@ -26,6 +26,18 @@ def in_threads(behaviour: Behaviour, threads: Threads, *, non_blocking: bool = F
     answer.experimental_thread_pool = threads  # type: ignore[attr-defined]
     answer.experimental_non_blocking = non_blocking  # type: ignore[attr-defined]
     return answer
+
+
+class Beside(Protocol):
+    """What goes on beside the calls."""
+
+    def start(self) -> None:
+        """Begin, once."""
+        ...
+
+    def stop(self) -> None:
+        """End, once what is being done is done; without a start nothing happens."""
+        ...
 
 
 class Ticker:

@@ -1,0 +1,91 @@
+"""Work that nobody waits for: a bounded queue, a thread of low priority, and what is too much is dropped."""
+
+import os
+import threading
+from contextlib import suppress
+from queue import Empty, Full, Queue
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+ItemT = TypeVar("ItemT")
+ItemT_contra = TypeVar("ItemT_contra", contravariant=True)
+_LOWEST_PRIORITY = 19
+_LOOK_S = 0.2
+
+log = structlog.get_logger("server.background")
+
+
+class Work(Protocol[ItemT_contra]):
+    """What is done with items; one thread calls all of it."""
+
+    def do(self, item: ItemT_contra, stopping: threading.Event) -> None:
+        """Work on one item; what takes long ends early once `stopping` is set."""
+        ...
+
+    def pause(self) -> None:
+        """Called after each item, and a few times a second when there is none."""
+        ...
+
+    def end(self) -> None:
+        """Called last, with nothing left to do."""
+        ...
+
+    def dropped(self) -> None:
+        """Called, by any thread, of an item that found no room or failed: it is counted, and forgotten."""
+        ...
+
+
+class Background(Generic[ItemT]):
+    """One thread that works on items in the order they were offered.
+
+    Args:
+        work: What it does.
+        name: The thread's name.
+        capacity: Items that may wait.
+    """
+
+    def __init__(self, work: Work[ItemT], *, name: str, capacity: int) -> None:
+        self._work = work
+        self._waiting: Queue[ItemT] = Queue(capacity)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def offer(self, item: ItemT) -> None:
+        """Have it worked on, if there is room; never waits."""
+        try:
+            self._waiting.put_nowait(item)
+        except Full:
+            self._work.dropped()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, once what waits is done, in haste; without a start nothing happens."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        _yield_to_others()
+        while not (self._stopping.is_set() and self._waiting.empty()):
+            with suppress(Empty):
+                self._try(self._waiting.get(timeout=0 if self._stopping.is_set() else _LOOK_S))
+            self._work.pause()
+        self._work.end()
+
+    def _try(self, item: ItemT) -> None:
+        try:
+            self._work.do(item, self._stopping)
+        except Exception:
+            # Whatever it is, the next item must come; answers do not depend on it.
+            log.exception("background work failed", thread=self._thread.name)
+            self._work.dropped()
+
+
+def _yield_to_others() -> None:
+    """Linux counts niceness by thread; elsewhere this one is like all others."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
