@@ -215,6 +215,21 @@ def test_many_are_indexed_once_they_are_live(
     assert published == [1, 3, 4, 6]
 
 
+def test_an_index_of_other_candidates_is_not_kept(
+    run: Terminal, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build took some of them in: what is left is not what the index holds first."""
+    monkeypatch.setattr("index_builder.add.EXACT_UP_TO", 2)
+    add(run, root, [20, 40, 60])
+    assert Side.open(root).n_in_index == 3
+    add(run, root, [130])
+    build(run, tmp_path, [0, 20, 90, 180])
+    side = Side.open(root)
+    assert (side.rows.pin_ids, side.n_in_index) == (("40N", "60N", "130N"), 3)
+    found = side.searching.search(side.rows.embeddings, 1, ef_search=16)[1]
+    assert found[:, 0].tolist() == [0, 1, 2]
+
+
 def test_damage_is_found(run: Terminal, root: Path) -> None:
     """A side whose bytes are not what was published is refused, by `verify` and by the next `add`."""
     add(run, root, [45])

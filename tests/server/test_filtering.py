@@ -212,6 +212,27 @@ def joined(X: NDArray[np.float16], colour: list[str], n: int, n_added: int) -> J
     return JoinedPins(main, Side(version="side", rows=rows, searching=SideSearch(rows.pool)))
 
 
+def test_a_sample_is_of_candidates() -> None:
+    """Of those of an artefact and of those added to it; not of the pins between."""
+    X = cloud(7).embeddings
+    probed = Probe(joined(X, ["red"] * 7, 3, 2)).look(X[:1])
+    assert (probed.rows.tolist(), probed.n) == ([0, 1, 2, 5, 6], 5)
+
+
+def test_a_cached_list_serves_with_what_was_added() -> None:
+    """Where few pass nothing is fetched wider, but what is there is looked at: nobody searches again."""
+    X = cloud(900).embeddings
+    colour = ["red" if row % 3 else "blue" for row in range(len(X))]
+    pins = joined(X, colour, 800, 100)
+    world = World(pins, FilterPolicy(mild_share=2.0))
+    world.retrieval.fetch([("p0", 0)], at_least=800, deadline=Deadline())
+    passing = world.filtering.passing(Filter((AnyOf("colour", ("red",)),)))
+    assert passing is not None
+    (found,) = world.fetch([0], passing, 200)
+    assert found.candidates.rows.tolist() == nearest(pins, 0, np.array(colour) == "red", 200)
+    assert world.counted(FilterMode.OVER_FETCH) == 1
+
+
 @pytest.mark.parametrize("mode", list(WAYS))
 @pytest.mark.parametrize("share", [0.6, 0.2])
 def test_every_way_recalls_what_exact_search_finds_on_a_real_graph(mode: FilterMode, share: float) -> None:

@@ -15,6 +15,7 @@ from storage.pins.joined import JoinedPins
 from storage.pins.layout import INDEX
 from storage.pins.memory import InMemoryPins
 from storage.pins.port import NO_ROW
+from storage.pins.scoring import exact_search_among
 from storage.pins.side import Beside, Side, SideRows, side_versions, write_side
 from storage.pins.side_search import SideSearch
 
@@ -80,6 +81,26 @@ def test_search_is_that_of_one_artefact(n_added: int, k: int) -> None:
     expected_scores, expected = twin.search(queries, k, ef_search=64)
     np.testing.assert_array_equal(scores, expected_scores)
     assert [joined.pin_ids(each) for each in found] == [twin.pin_ids(each) for each in expected]
+
+
+@pytest.mark.parametrize("n_main", [16, 19, 23])
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_search_of_those_that_pass(n_main: int, k: int) -> None:
+    """Candidates of both whose bit is set, wherever in a byte the added ones begin; at the end NO_ROW."""
+    main, rows = main_of(n_main, n_indexed=14), side_rows(11, n_main)
+    joined = JoinedPins(main, side_of(rows))
+    passes = np.random.default_rng(n_main).random(n_main + 11) < 0.5
+    passes[14:n_main] = False
+    queries = unit_vectors(3, 2)
+    scores, found = joined.search_passing(
+        queries, k, bitmap=np.packbits(passes, bitorder="little"), ef_search=64
+    )
+    vectors = np.concatenate([main.embeddings, rows.embeddings])
+    expected = exact_search_among(queries, vectors, np.flatnonzero(passes), k)
+    for at in range(len(queries)):
+        n = len(expected[1][at])
+        assert found[at].tolist() == [*expected[1][at].tolist(), *[NO_ROW] * (k - n)]
+        assert scores[at].tolist() == [*expected[0][at].tolist(), *[-1.0] * (k - n)]
 
 
 def test_every_pin_is_known_by_its_row() -> None:
