@@ -11,14 +11,19 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+
 from profile_builder.actions import ActionTable
 from profile_builder.errors import WorkerError
-from profile_builder.users import BuiltUser, Rules, build_user
+from profile_builder.users import BuiltUser, Rules, build_together
 from storage.pins.port import Pins
 
 OpenPins = Callable[[], Pins]
 
 _PARTS_IN_FLIGHT = 3
+
+# The largest that glibc lets its thresholds rise to is 32 MiB.
+_LARGE_BLOCK_BYTES = 32 * 1024 * 1024 - 65_536
 
 # numpy's threads would only fight over the cores that the processes share.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -53,6 +58,7 @@ def build_users(
     Raises:
         WorkerError: A worker process died.
     """
+    keep_freed_memory()
     parts = list(actions.parts(policy.actions_a_part))
     processes = min(policy.processes, len(parts))
     if processes <= 1:
@@ -63,7 +69,16 @@ def build_users(
 
 
 def _build_part(part: ActionTable, pins: Pins, rules: Rules) -> list[BuiltUser]:
-    return [build_user(actions, pins, rules) for actions in part]
+    return build_together(list(part), pins, rules)
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what arrays free: between users it would give pages back only to fault them in.
+
+    With glibc that was a third of the time of users of 100 to 500 pins. Freeing one large block raises its
+    thresholds for good.
+    """
+    np.empty(_LARGE_BLOCK_BYTES, np.uint8)
 
 
 def _build_in_pool(
@@ -128,6 +143,7 @@ class _Worker:
 
 def _start_worker(open_pins: OpenPins, rules: Rules) -> None:
     _Worker.open_pins, _Worker.rules = open_pins, rules
+    keep_freed_memory()
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

@@ -1,13 +1,14 @@
-"""One user's part of the batch: actions in, stored records out. Pure, and the same for every engine."""
+"""The users' part of the batch: actions in, stored records out. Pure, and the same for every engine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.interests import Actions
+from model.interests import Actions, Interests
 from model.parameters import Parameters
-from model.profile import build_interests
+from model.profile import build_many
 from profile_builder.actions import UserActions
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
@@ -55,27 +56,37 @@ class BuiltUser:
     is_capped: bool
 
 
-def build_user(actions: UserActions, pins: Pins, rules: Rules) -> BuiltUser:
-    """Turn one user's actions into records; their order does not matter.
+def build_together(users: Sequence[UserActions], pins: Pins, rules: Rules) -> list[BuiltUser]:
+    """Turn users' actions into records; neither the order of actions nor who is beside whom matters.
 
     Positive actions make interests. All actions, also those of weight 0 and hides, keep their pin from being
     recommended again.
     """
-    usable = newest(positive(actions), pins, rules.max_actions)
-    seen = encode_seen(_seen_hashes(actions, pins)) if len(actions) else None
-    if not len(usable):
-        return BuiltUser(EncodedUser(user_id=actions.user_id, profile=None, seen=seen), 0, is_capped=False)
-    interests = build_interests(model_actions(usable, pins), rules.parameters, rules.cut_s)
-    profile = Profile(
+    usable = [newest(positive(actions), pins, rules.max_actions) for actions in users]
+    found = build_many([model_actions(each, pins) for each in usable], rules.parameters, rules.cut_s)
+    return [_built(actions, interests, pins, rules) for actions, interests in zip(users, found, strict=True)]
+
+
+def _built(actions: UserActions, interests: Interests, pins: Pins, rules: Rules) -> BuiltUser:
+    encoded = EncodedUser(
         user_id=actions.user_id,
-        embedding_space=rules.embedding_space,
-        parameters_version=rules.parameters_version,
-        interests=interests,
-        actions_until_s=rules.watermark_s,
+        profile=_encoded(actions.user_id, interests, rules) if len(interests) else None,
+        seen=encode_seen(_seen_hashes(actions, pins)) if len(actions) else None,
     )
-    encoded = EncodedUser(user_id=actions.user_id, profile=encode_profile(profile), seen=seen)
     is_capped = np.count_nonzero(actions.weights > 0) > rules.max_actions
     return BuiltUser(encoded, len(interests), bool(is_capped))
+
+
+def _encoded(user_id: str, interests: Interests, rules: Rules) -> bytes:
+    return encode_profile(
+        Profile(
+            user_id=user_id,
+            embedding_space=rules.embedding_space,
+            parameters_version=rules.parameters_version,
+            interests=interests,
+            actions_until_s=rules.watermark_s,
+        )
+    )
 
 
 def positive(actions: UserActions) -> UserActions:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from model.parameters import Parameters
 from profile_builder.actions import UserActions
-from profile_builder.users import MAX_SEEN_PINS, BuiltUser, Rules, build_user, newest
+from profile_builder.users import MAX_SEEN_PINS, BuiltUser, Rules, build_together, newest
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
 from storage.pins.memory import InMemoryPins
+from storage.pins.port import Pins
 from storage.profiles.encoding import decode_profile, decode_seen
 from storage.profiles.records import Profile
 from tests.profile_builder.world import NEWEST_S, SPACE, WEIGHTS, Act, make_pins
@@ -36,6 +37,11 @@ def user(*acts: Act) -> UserActions:
         times_s=np.array([act.time_s for act in acts], np.int64),
         weights=np.array([WEIGHTS[act.action or ""] for act in acts], np.float64),
     )
+
+
+def build_user(actions: UserActions, pins: Pins, rules: Rules) -> BuiltUser:
+    (built,) = build_together([actions], pins, rules)
+    return built
 
 
 def profile_of(built: BuiltUser) -> Profile:
