@@ -17,10 +17,10 @@ from server.filtering import FilteredRetrieval
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
 from server.metrics_serving import serving_of
+from server.observers import build_observers
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
 from server.retrieval import Retrieval
-from server.observers import build_observers
 from server.sampling import Sampler
 from server.servicer import Servicer
 from server.serving import RunningServer
@@ -105,12 +105,12 @@ def wire(
     metrics.watch_takedown(takedown)
     stages = _Stages(cache=cache, metrics=metrics, takedown=takedown, settings=settings)
     served = Served(main=pins, pins=pins, profiles=profiles)
+    observers = build_observers(settings, metrics)
     servicer = Servicer(
         stages.over(served),
         Defaults(wire_policy(settings.merge_policy), _variants(settings)),
         observers.observer,
     )
-    observers = build_observers(settings, metrics)
     # Of what is served, added pins and all.
     metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
