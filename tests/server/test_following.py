@@ -159,6 +159,15 @@ def test_filtered_answers_are_those_of_one_artefact(
         assert names(joined.SimilarPins(filtered).candidates) == names(alone.SimilarPins(filtered).candidates)
 
 
+def test_a_list_of_all_is_as_long_as_is_asked(serve: Serve, tmp_path: Path) -> None:
+    """The 180 of the artefact fit into its shortest list; with 40 that were added it is too short."""
+    publish(tmp_path, side_rows([0.5 + at for at in range(40)]))
+    stub = serve(root=tmp_path)
+    for n in (150, 200, 250):
+        request = pb.SimilarPinsRequest(pin_id="cat-21", max_candidates=n)
+        assert len(stub.SimilarPins(request).candidates) == min(n, 219)
+
+
 def test_every_method_knows_an_added_pin(serve: Serve, tmp_path: Path) -> None:
     """As a candidate, as what is asked about, as what is excluded; and all answers name both versions."""
     publish(tmp_path, side_rows([0.3], twins=[5]))
