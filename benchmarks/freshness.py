@@ -1,18 +1,20 @@
 """`python -m benchmarks.freshness`: what pins added between builds cost, and when they are found.
 
-One artefact; to it the given shares of its size are added, one after the other. The recall of searching both
-as one is measured against comparing every candidate of both.
+One artefact, of pins made up around themes or one's own; to it shares of its size are added, one after the
+other. The recall of searching both as one is measured against comparing every candidate of both.
 """
 
 import json
+import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.world import themed_pins
 from index_builder.add import add
 from index_builder.build import BuildPolicy, build
@@ -42,6 +45,7 @@ from storage.rejects import Rejects
 QUIET = Reporter(quiet=True)
 K = 200
 SHARES = (0.0, 0.01, 0.05)
+AT_ONCE = 40
 SIDE_SIZES = (2_000, 5_000, 10_000, 20_000, 50_000)
 
 
@@ -49,9 +53,23 @@ SIDE_SIZES = (2_000, 5_000, 10_000, 20_000, 50_000)
 class FreshnessSettings:
     """Measure recall and latency with pins added, and the time until they are found."""
 
-    pins: Annotated[int, setting("Pins of the artefact.", env="BENCH_PINS", low=5_000)] = 100_000
+    artefact: Annotated[
+        Path | None,
+        setting(
+            "Add to links of this artefact, instead of making one up; with --added.",
+            env="PINS",
+            metavar="DIR",
+        ),
+    ] = None
+    added: Annotated[
+        Path | None,
+        setting("Parquet file of pins that it lacks, 5 % of its own.", env="BENCH_ADDED", metavar="FILE"),
+    ] = None
+    pins: Annotated[int, setting("Pins of the artefact that is made up.", env="BENCH_PINS", low=5_000)] = (
+        100_000
+    )
     dimension: Annotated[int, setting("Of a vector.", env="BENCH_DIMENSION", low=8, high=4_096)] = 256
-    queries: Annotated[int, setting("Pins asked about.", env="BENCH_QUERIES", low=10)] = 300
+    queries: Annotated[int, setting("Pins asked about.", env="BENCH_QUERIES", low=AT_ONCE)] = 300
     ef_search: Annotated[int, setting("HNSW's efSearch.", env="BENCH_EF_SEARCH", low=1)] = 256
     threads: Annotated[int, setting("That build the indexes.", env="BENCH_THREADS", low=1)] = 2
     out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
@@ -97,43 +115,85 @@ class SideCost:
     hnsw_build_s: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """What is added to, and what is added.
+
+    Attributes:
+        root: The artefact's.
+        new: Pins that it lacks: `pin_id` and `embedding`.
+        vectors: float16 [n, d], those of the new pins.
+    """
+
+    root: Path
+    new: pa.Table
+    vectors: NDArray[np.float16]
+
+
 def measure(settings: FreshnessSettings) -> None:
     """Measure, show and write."""
-    n_added = int(max(SHARES) * settings.pins)
-    world = themed_pins(settings.pins + n_added, settings.dimension)
-    order = np.random.default_rng(1).permutation(world.n_pins)
-    with tempfile.TemporaryDirectory() as folder:
-        shares = list(_share_costs(world, order, Path(folder), settings))
-    sides = [_side_cost(world.embeddings[order], n, settings) for n in SIDE_SIZES if n <= settings.pins]
-    _show(shares, sides, settings)
     settings.out.parent.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, object] = {"k": K, "pins": settings.pins, "dimension": settings.dimension}
-    figures |= {"ef_search": settings.ef_search, "shares": [asdict(each) for each in shares]}
-    figures |= {"sides": [asdict(each) for each in sides]}
-    settings.out.write_text(json.dumps(figures, indent=2) + "\n")
+    with tempfile.TemporaryDirectory(dir=settings.out.parent) as folder:
+        world = (
+            _made_up(settings, Path(folder)) if settings.artefact is None else _linked(settings, Path(folder))
+        )
+        with closing(PinArtefact.open(world.root, checksums=False)) as main:
+            pool = main.embeddings[: main.n_indexed]
+            shares = list(_share_costs(world, main, settings))
+            sides = [_side_cost(pool, n, settings) for n in SIDE_SIZES if n <= len(pool)]
+            figures = {"k": K, "pins": len(pool), "dimension": pool.shape[1], "ef_search": settings.ef_search}
+    _show(figures, shares, sides)
+    told = figures | {"shares": [asdict(each) for each in shares], "sides": [asdict(each) for each in sides]}
+    settings.out.write_text(json.dumps(told, indent=2) + "\n")
 
 
-def _share_costs(
-    world: InMemoryPins, order: NDArray[np.int64], folder: Path, settings: FreshnessSettings
-) -> Iterator[ShareCost]:
-    root, n = folder / "pins", settings.pins
+def _made_up(settings: FreshnessSettings, folder: Path) -> World:
+    n = settings.pins
+    themed = themed_pins(n + int(max(SHARES) * n), settings.dimension)
+    order = np.random.default_rng(1).permutation(themed.n_pins)
+    pq.write_table(_table(themed, order[:n]), folder / "main.parquet")
     build(
-        _write(folder / "main.parquet", world, order[:n]),
-        world.embedding_space.name,
-        pin_versions(root),
+        folder / "main.parquet",
+        themed.embedding_space.name,
+        pin_versions(folder / "pins"),
         rejects_path=folder / "rejects.jsonl",
         policy=BuildPolicy(hnsw=HnswParameters(threads=settings.threads)),
         reporter=Reporter(),
     )
-    queries = world.embeddings[np.random.default_rng(2).choice(order, settings.queries, replace=False)]
-    with closing(PinArtefact.open(root, checksums=False)) as main:
-        n_before = 0
-        for share in SHARES:
-            n_added = int(share * n)
-            new = order[n + n_before : n + n_added]
-            path = _write(folder / "new.parquet", world, new) if len(new) else None
-            yield _share_cost(share, main, _added(root, main, path), queries, settings.ef_search)
-            n_before = n_added
+    new = order[n:]
+    return World(root=folder / "pins", new=_table(themed, new), vectors=themed.embeddings[new])
+
+
+def _linked(settings: FreshnessSettings, folder: Path) -> World:
+    """The live version's files as links, so that nothing is added to the artefact itself."""
+    if settings.artefact is None or settings.added is None:
+        raise BenchmarkError("--artefact needs --added FILE, pins that it lacks.")
+    live, root = pin_versions(settings.artefact).folder(), folder / "pins"
+    shutil.copytree(live, root / live.name, copy_function=os.link)
+    pin_versions(root).make_current(live.name)
+    with Rejects(folder / "rejects.jsonl") as rejects:
+        pins = read_pins(settings.added, rejects, QUIET, max_reject_share=1.0)
+    return World(root=root, new=_columns(pins.pin_ids, pins.embeddings), vectors=pins.embeddings)
+
+
+def _share_costs(world: World, main: PinArtefact, settings: FreshnessSettings) -> Iterator[ShareCost]:
+    n, n_before, path = main.n_indexed, 0, world.root.parent / "new.parquet"
+    queries = _queries(world, main.embeddings[:n], settings.queries)
+    for share in SHARES:
+        n_added = int(share * n)
+        if n_added > len(world.new):
+            raise BenchmarkError(f"{share:.0%} of {n:,} pins are {n_added:,}: {len(world.new):,} were given.")
+        pq.write_table(world.new.slice(n_before, n_added - n_before), path)
+        fresh = _added(world.root, main, path if n_added else None)
+        yield _share_cost(share, main, fresh, queries, settings.ef_search)
+        n_before = n_added
+
+
+def _queries(world: World, pool: NDArray[np.float16], n: int) -> NDArray[np.float16]:
+    """Pins of the artefact and pins to be added, by their numbers."""
+    rows = np.random.default_rng(2).choice(len(pool) + len(world.vectors), n, replace=False)
+    of_pool = rows[rows < len(pool)]
+    return np.concatenate([pool[of_pool], world.vectors[rows[rows >= len(pool)] - len(pool)]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +251,9 @@ def _side_cost(vectors: NDArray[np.float16], n: int, settings: FreshnessSettings
     searches: tuple[Search, Search] = SideSearch(pool), HnswSearch(index, pool)
     exact, found = (each.search(queries, K, ef_search=settings.ef_search)[1] for each in searches)
     exact_us, hnsw_us = (_mean_us(each, queries, settings.ef_search) for each in searches)
-    exact_40_us, hnsw_40_us = (_mean_us(each, queries, settings.ef_search, at_once=40) for each in searches)
+    exact_40_us, hnsw_40_us = (
+        _mean_us(each, queries, settings.ef_search, at_once=AT_ONCE) for each in searches
+    )
     recall = np.mean([np.isin(expected, each) for expected, each in zip(exact, found, strict=True)])
     return SideCost(
         n=n,
@@ -215,16 +277,20 @@ def _mean_us(
     return (time.perf_counter() - began_s) / len(parts) * 1e6
 
 
-def _write(path: Path, world: InMemoryPins, rows: NDArray[np.int64]) -> Path:
-    vectors = np.ascontiguousarray(world.embeddings[rows])
-    embeddings = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-    pq.write_table(pa.table({"pin_id": world.pin_ids(rows), "embedding": embeddings}), path)
-    return path
+def _table(world: InMemoryPins, rows: NDArray[np.int64]) -> pa.Table:
+    return _columns(pa.array(world.pin_ids(rows)), world.embeddings[rows])
 
 
-def _show(shares: list[ShareCost], sides: list[SideCost], settings: FreshnessSettings) -> None:
+def _columns(pin_ids: "pa.Array[Any]", vectors: NDArray[np.float16]) -> pa.Table:
+    flat = pa.array(np.ascontiguousarray(vectors).ravel())
+    return pa.table(
+        {"pin_id": pin_ids, "embedding": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])}
+    )
+
+
+def _show(figures: Mapping[str, int], shares: list[ShareCost], sides: list[SideCost]) -> None:
     console = Console()
-    title = f"{settings.pins:,} pins of {settings.dimension} dimensions, efSearch {settings.ef_search}"
+    title = f"{figures['pins']:,} pins of {figures['dimension']} dimensions, efSearch {figures['ef_search']}"
     table = Table("added", "add s", "open s", f"recall@{K}", "of the added", "us", "side us", title=title)
     for each in shares:
         of_added = "" if each.recall_added is None else f"{each.recall_added:.4f}"
@@ -244,7 +310,7 @@ def _show(shares: list[ShareCost], sides: list[SideCost], settings: FreshnessSet
 
 def main() -> int:
     """Run the benchmark and return its exit status."""
-    program = Program("benchmarks.freshness", expected=(OSError, StorageError))
+    program = Program("benchmarks.freshness", expected=(OSError, BenchmarkError, StorageError))
     program.command("freshness", FreshnessSettings, measure)
     return program.run()
 
