@@ -197,7 +197,7 @@ def open_untouched(kind: str, root: str) -> str:
     """Open the live version, which is damaged: neither FAISS nor Arrow nor LMDB may be shown any of it."""
 
     def shown(*_: object, **__: object) -> None:
-        raise AssertionError("a damaged version reached the library that would have read it")
+        raise RuntimeError("a damaged version reached the library that would have read it")
 
     Hnsw.open = shown  # type: ignore[method-assign,assignment]
     readers = {np: "load", np.lib.format: "open_memmap", pa: "memory_map", pa.ipc: "open_file", batch: "Hold"}
@@ -214,3 +214,5 @@ def open_capped(kind: str, root: str) -> str:
         return f"opened named {read_one(kind, Path(root))}"
     except (ArtefactError, ProfileStoreError):
         return "refused"
+    except AssertionError:
+        return "answered otherwise"

@@ -27,6 +27,10 @@ EVERY_FILE = [
 ]
 
 
+# Pins carry golden queries. Of the others a checksum says only that they are what the builder wrote.
+_MAY_BE_OTHERWISE = {actions.SIDE, actions.PROFILES}
+
+
 def rewrite(path: Path, content: bytes) -> None:
     """A new file, as a disk would give it back to whoever opens it: no map of the old one changes."""
     path.unlink()
@@ -61,7 +65,7 @@ def test_a_damaged_file_is_refused_before_any_library_sees_it(
 def test_a_header_that_lies_under_a_right_checksum_allocates_nothing(
     tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, name: str
 ) -> None:
-    """A broken builder sealed it. With 512 MB there is an answer as before, or a sentence; never a crash."""
+    """A broken builder sealed it. With 512 MB there is an answer or a sentence, never a crash."""
     publish_one(kind, tmp_path, "sealed")
     folder = folder_of(kind, tmp_path).folder()
     whole, manifest = (folder / name).read_bytes(), json.loads((folder / MANIFEST).read_bytes())
@@ -76,7 +80,8 @@ def test_a_header_that_lies_under_a_right_checksum_allocates_nothing(
         # What it is named may be what was changed: then that is its name.
         ended = zygote.run("open_capped", kind, str(tmp_path)).partition(" named ")[0]
         tally[kind, name, "lying under a right checksum", ended] += 1
-        assert ended in {"refused", "opened"}, f"seed {seed}"
+        may_be = {"refused", "opened", *(["answered otherwise"] if kind in _MAY_BE_OTHERWISE else [])}
+        assert ended in may_be, f"seed {seed}"
 
 
 def _seal(folder: Path, manifest: dict[str, object]) -> Path:
