@@ -1,7 +1,9 @@
 """What a scrape sees: the numbers of all processes together, what each of them serves, and itself."""
 
+import re
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from server.metrics_files import SUPERVISOR, ProcessState, read_states
 WORKER_CALLS = "pinnersage_worker_calls"
 WORKERS = "pinnersage_workers"
 ARTEFACT_INFO = "pinnersage_artefact_info"
+PRIVATE_BYTES = "pinnersage_worker_private_bytes"
 _HANDLED = "grpc_server_handled"
 _VERSIONS = ("pins_version", "profiles_version", "side_version")
 
@@ -42,6 +45,7 @@ class Exposition(Collector):
         yield from self._layout.exposed(counted, gauges)
         yield self._calls_of_each(processes)
         yield from _served(processes)
+        yield _private_memory(processes)
         yield from _of_the_system(processes)
 
     def describe(self) -> list[Metric]:
@@ -80,6 +84,22 @@ def _served(processes: Sequence[ProcessState]) -> Iterator[Metric]:
         info.add_metric(versions, n)
     yield info
     yield GaugeMetricFamily(WORKERS, "Workers that serve.", len(serving))
+
+
+def _private_memory(processes: Sequence[ProcessState]) -> Metric:
+    """The index and the vectors are mapped files, which all workers share: they are not in it."""
+    family = GaugeMetricFamily(
+        PRIVATE_BYTES,
+        "Memory of a process that is no file's: what one more worker costs.",
+        labels=("worker",),
+    )
+    for process in processes:
+        with suppress(OSError):
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            found = re.search(r"^RssAnon:\s+(\d+) kB$", status, re.MULTILINE)
+            if found is not None:
+                family.add_metric((process.name,), float(found[1]) * 1024)
+    return family
 
 
 def _of_the_system(processes: Sequence[ProcessState]) -> Iterator[Metric]:
