@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import structlog
@@ -16,6 +17,8 @@ from server.candidate_cache import CandidateCache, CandidateList
 from server.filtering import FilteredRetrieval
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
+from server.metrics_exposition import expose_processes
+from server.metrics_files import SUPERVISOR, Counting
 from server.metrics_serving import serving_of
 from server.observers import build_observers
 from server.profiles import ProfileSource
@@ -245,6 +248,21 @@ def build_metrics(settings: ServerSettings) -> Metrics:
     for collector in (PlatformCollector, GCCollector):
         collector(registry=registry)
     return Metrics(registry, variants=_variants(settings).names)
+
+
+def build_worker_metrics(settings: ServerSettings, counting: Counting) -> Metrics:
+    """What one of several workers counts with."""
+    return Metrics(CollectorRegistry(), variants=_variants(settings).names, counting=counting)
+
+
+def build_supervisor_metrics(settings: ServerSettings, folder: Path) -> Metrics:
+    """What a supervisor counts with; its registry exposes what all workers count."""
+    registry = CollectorRegistry()
+    PlatformCollector(registry=registry)
+    counting = Counting(folder, SUPERVISOR)
+    metrics = Metrics(registry, variants=_variants(settings).names, counting=counting)
+    expose_processes(registry, metrics.rows.layout, folder)
+    return metrics
 
 
 def _popular(pins: PinView, source: ProfileSource, fallback: Fallback) -> CandidateList | None:

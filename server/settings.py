@@ -69,6 +69,12 @@ class ServerSettings:
             high=3_600,
         ),
     ] = 30.0
+    workers: Annotated[
+        int,
+        setting(
+            "Processes that answer calls. Each has its own cache and threads.", env="WORKERS", low=1, high=256
+        ),
+    ] = 1
     threads: Annotated[int, setting("Threads that answer calls.", env="THREADS", low=1, high=256)] = 8
     queued: Annotated[
         int,

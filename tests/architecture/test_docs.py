@@ -21,6 +21,7 @@ DOCUMENTS = (
     "docs/merging.md",
     "docs/operations.md",
     "docs/reliability.md",
+    "docs/serving.md",
 )
 
 _FENCE = re.compile(r"(?ms)^```(?P<kind>sh|console)\n(?P<lines>.*?)^```$")

@@ -1,0 +1,191 @@
+"""Servers as real processes, and calls that never stop while something is done to them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from pinnersage.v1 import recommender_pb2 as pb
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from tests.reliability.served_world import USERS
+
+ROOT = Path(__file__).parents[2]
+# Nothing here is timed by this: it ends what would hang.
+HANG_S = 120.0
+_LOOK_S = 0.02
+
+
+class Server:
+    """A server process, its log in a file.
+
+    Args:
+        folder: Holds `pins` and `profiles`, and gets the log.
+        arguments: Further flags.
+    """
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.log = folder / f"server-{time.monotonic_ns()}.log"
+        command = [sys.executable, "-m", "server", "--log-format", "json", "--metrics-port", "0"]
+        parts = ["--pins", str(folder / "pins"), "--profiles", str(folder / "profiles")]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([*command, *parts, *arguments], cwd=ROOT, stdout=log, stderr=log)
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """The lines of the log for an event, so far."""
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [entry for entry in map(_entry, lines) if entry.get("event") == name]
+
+    def wait_for(self, event: str, n: int = 1) -> list[dict[str, object]]:
+        """Wait until the log has so many lines for an event."""
+        give_up = time.monotonic() + HANG_S
+        while len(found := self.events(event)) < n:
+            assert self.process.poll() is None, f"the server ended: {self.log.read_text()}"
+            assert time.monotonic() < give_up, f"no {event}: {self.log.read_text()}"
+            time.sleep(_LOOK_S)
+        return found
+
+    @property
+    def address(self) -> str:
+        """Where it serves, once it does."""
+        return str(self.wait_for("serving")[0]["address"])
+
+    def workers(self) -> list[int]:
+        """The ids of the worker processes."""
+        return [pid for pid in children_of(self.process.pid) if b"multiprocessing.spawn" in _command(pid)]
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Signal the process and wait for its end; returns its status."""
+        self.process.send_signal(number)
+        return self.process.wait(HANG_S)
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str) -> Iterator[Server]:
+    """A server, ended by its id whatever happens."""
+    server = Server(folder, *arguments)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.end(signal.SIGINT)
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process started and that still run."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(each) for each in listed.read_text().split()] if listed.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and not only its status for somebody to collect."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pids: Sequence[int]) -> None:
+    """Wait until none of the processes runs."""
+    give_up = time.monotonic() + HANG_S
+    while any(map(is_running, pids)):
+        assert time.monotonic() < give_up, [_command(pid) for pid in pids if is_running(pid)]
+        time.sleep(_LOOK_S)
+
+
+@contextmanager
+def channel_to(address: str) -> Iterator[grpc.Channel]:
+    """A connection of its own, without retries."""
+    options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(address, options=options) as channel:
+        yield channel
+
+
+@dataclass
+class Load:
+    """What came of calls that were made one after the other by several callers.
+
+    Attributes:
+        answered: By artefact version.
+        failed: By status.
+    """
+
+    answered: Counter[str] = field(default_factory=Counter)
+    failed: Counter[grpc.StatusCode] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def n_failed(self) -> int:
+        """All that failed."""
+        return self.failed.total()
+
+    def call(self, stub: RecommenderStub, at: int) -> None:
+        """One call; counts what came of it."""
+        try:
+            answer = stub.Recommend(pb.RecommendRequest(user_id=USERS[at % len(USERS)]), timeout=HANG_S)
+        except grpc.RpcError as error:
+            with self.lock:
+                self.failed[error.code()] += 1
+        else:
+            assert answer.candidates
+            with self.lock:
+                self.answered[answer.artefact_version] += 1
+
+    def wait_for(self, n: int) -> None:
+        """Wait until so many more calls were answered."""
+        goal, give_up = self.answered.total() + n, time.monotonic() + HANG_S
+        while self.answered.total() < goal:
+            assert time.monotonic() < give_up, (self.answered, self.failed)
+            time.sleep(_LOOK_S)
+
+
+@contextmanager
+def under_load(address: str, callers: int = 4) -> Iterator[Load]:
+    """Calls from several callers, each on a connection of its own, as long as the block lasts."""
+    load, done = Load(), threading.Event()
+
+    def go_on(caller: int) -> None:
+        with channel_to(address) as channel:
+            stub, at = RecommenderStub(channel), caller
+            while not done.is_set():
+                load.call(stub, at)
+                at += callers
+
+    threads = [threading.Thread(target=go_on, args=(caller,)) for caller in range(callers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join(HANG_S)
+
+
+def _entry(line: str) -> dict[str, object]:
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        # The last line may be half written.
+        return {}
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def kill(pid: int) -> None:
+    """At once, without a word."""
+    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,114 @@
+"""RELIABILITY 16 and 25: a worker's crash is contained; starts and ends are clean."""
+
+import signal
+import socket
+import time
+from collections import Counter
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.reliability.served_world import publish_pins, publish_profiles
+from tests.reliability.servers import Server, children_of, kill, serving, under_load, wait_until_gone
+from tests.reliability.shares import SHARE, chance, seeds
+
+pytestmark = pytest.mark.reliability
+
+_READY_AGAIN_S = 5.0
+_CALLERS = 4
+_WORKERS = 2
+_SHARED = ("--workers", str(_WORKERS), "--port", "0", "--drain-s", "0", "--grace-s", "5")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    publish_pins(folder / "pins", "old")
+    publish_profiles(folder / "profiles", "old")
+    return folder
+
+
+def test_a_killed_worker_takes_only_its_own_calls_along(world: Path, tally: Counter[tuple[str, ...]]) -> None:
+    """Each caller loses the call it had under way there at most, and the worker is replaced."""
+    with serving(world, *_SHARED) as server:
+        server.wait_for("all workers serve")
+        with under_load(server.address, _CALLERS) as load:
+            for seed in seeds(100):
+                load.wait_for(10)
+                before, n_serving = load.n_failed, len(server.events("serving"))
+                began_s = time.monotonic()
+                kill(chance("worker", seed).choice(server.workers()))
+                server.wait_for("serving", n_serving + 1)
+                took_s = time.monotonic() - began_s
+                load.wait_for(10)
+                # One call each, and one more for who connected to the dead one's socket as it closed.
+                assert load.n_failed - before <= 2 * _CALLERS, f"seed {seed}"
+                assert len(server.workers()) == _WORKERS, f"seed {seed}"
+                tally["worker killed", "in time" if took_s <= _READY_AGAIN_S else "late"] += 1
+        assert set(load.failed) <= {grpc.StatusCode.UNAVAILABLE}
+        assert server.end() == 0
+    if SHARE == 1:
+        assert tally["worker killed", "late"] <= 1
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_no_process_is_left_behind(world: Path, tally: Counter[tuple[str, ...]], how: str) -> None:
+    """Under load, ended in order or killed at any moment of its life: nothing hangs, nothing survives."""
+    for seed in seeds(200 // 3):
+        server = Server(world, *_SHARED)
+        draw = chance("end", how, seed)
+        if draw.random() < 0.5:
+            _end_while_serving(server, how)
+        else:
+            _end_while_starting(server, how, draw.random())
+        tally[how, "ended"] += 1
+
+
+def _end_while_serving(server: Server, how: str) -> None:
+    server.wait_for("all workers serve")
+    with under_load(server.address, _CALLERS) as load:
+        load.wait_for(10)
+        family = children_of(server.process.pid)
+        assert server.end(getattr(signal, how)) == (-9 if how == "SIGKILL" else 0)
+        wait_until_gone(family)
+        assert set(load.failed) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+def _end_while_starting(server: Server, how: str, part: float) -> None:
+    """Somewhere in the first seconds: before it has workers, while they start, or just after."""
+    time.sleep(5 * part)
+    family = children_of(server.process.pid)
+    status = server.end(getattr(signal, how))
+    number = getattr(signal, how)
+    assert status in {0, -number, 128 + number}, server.log.read_text()
+    wait_until_gone(family)
+
+
+def test_a_second_server_on_the_port_fails_loudly(world: Path) -> None:
+    """Of whichever number of workers, while the first one serves and while it still starts."""
+    for workers in ("1", "2"):
+        with serving(world, *_SHARED) as first:
+            port = first.address.rpartition(":")[2]
+            second = Server(world, "--workers", workers, "--port", port)
+            assert second.process.wait(120) == 1
+            assert f"cannot listen on 127.0.0.1:{port}" in second.log.read_text()
+            assert "Traceback" not in second.log.read_text()
+
+
+def test_nobody_is_answered_before_everything_is_ready(world: Path, tmp_path: Path) -> None:
+    """A server that cannot open its pins takes no connection, and ends with the reason."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "pins").mkdir()
+    (tmp_path / "profiles").symlink_to(world / "profiles")
+    server = Server(tmp_path, "--workers", "2", "--port", str(port))
+    n_refused = 0
+    while server.process.poll() is None:
+        with socket.socket() as caller:
+            assert caller.connect_ex(("127.0.0.1", port)) != 0
+        n_refused += 1
+        time.sleep(0.01)
+    assert server.process.returncode == 1
+    assert "index_builder build" in server.log.read_text()
+    assert n_refused > 0

@@ -1,0 +1,89 @@
+"""What becomes of workers: when they are replaced, and what a failed start says."""
+
+import threading
+
+import pytest
+
+from server.ending import Ending
+from server.errors import StartError
+from server.supervisor import RESTARTS, Restarts, Team, Worker
+from server.vouching import Versions
+
+OLD, NEW = Versions("pins-1", "profiles-1"), Versions("pins-2", "profiles-1")
+
+
+def test_who_had_served_is_replaced_at_once() -> None:
+    """The pause grows only with starts that come to nothing."""
+    assert RESTARTS.pause_s(0) == 0.1
+    assert [Restarts(first_s=1, factor=2, longest_s=10).pause_s(n) for n in range(6)] == [1, 2, 4, 8, 10, 10]
+    assert RESTARTS.pause_s(1_000_000) == RESTARTS.longest_s
+
+
+class FakeWorker(Worker):
+    """A place whose process lives as a test says: each look is the next of `life`, then it lives on."""
+
+    def __init__(self, *life: str) -> None:
+        self.life, self.told, self.starts = list(life), list[Versions](), list[Versions]()
+        self.is_ready = False
+        self.done = threading.Event()
+
+    @property
+    def waited_for(self) -> list[object]:  # type: ignore[override]
+        return []
+
+    def start(self, versions: Versions) -> None:
+        if not self.starts:
+            self.starts.append(versions)
+
+    def look(self) -> bool:
+        event = self.life.pop(0) if self.life else ""
+        self.is_ready = event == "ready" or (self.is_ready and event != "dies")
+        if not self.life:
+            self.done.set()
+        return event == "dies early"
+
+    def tell(self, versions: Versions, *, again: bool) -> None:
+        if again:
+            self.told.append(versions)
+
+
+class OfTest(Ending):
+    """Told to end by the test; signals are left alone."""
+
+    def __init__(self) -> None:
+        self._told, self._at_once = threading.Event(), threading.Event()
+
+
+def run(team: Team, ending: Ending, *workers: FakeWorker) -> None:
+    """Run until all workers have lived their lives."""
+    running = threading.Thread(target=team.run, args=(ending,))
+    running.start()
+    for worker in workers:
+        assert worker.done.wait(30)
+    ending.now()
+    running.join(30)
+    assert not running.is_alive()
+
+
+def test_a_worker_that_cannot_start_ends_the_server() -> None:
+    """At the first start: whoever started the server must learn of it."""
+    team = Team([FakeWorker("ready"), FakeWorker("dies early")], OLD)
+    with pytest.raises(StartError, match="a worker ended before it could serve: it has said why"):
+        team.run(OfTest())
+
+
+def test_later_a_worker_that_cannot_start_costs_nobody_else() -> None:
+    """Once all have served, the others go on while it is tried again."""
+    first, second = FakeWorker("ready"), FakeWorker("ready", "dies", "dies early", "dies early", "ready")
+    run(Team([first, second], OLD), OfTest(), first, second)
+    assert second.is_ready
+
+
+def test_every_worker_is_told_of_new_versions() -> None:
+    """And again at every look at what is published: one may not have been able to take them."""
+    workers = [FakeWorker("ready", ""), FakeWorker("ready", "")]
+    team = Team(workers, OLD)  # type: ignore[arg-type]
+    team.serve(NEW)
+    run(team, OfTest(), *workers)
+    assert [worker.told for worker in workers] == [[NEW], [NEW]]
+    assert team.versions == NEW
