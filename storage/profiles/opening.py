@@ -7,33 +7,50 @@ from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.lmdb.online import LmdbOnlineWriter
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.lmdb.reader import LmdbProfiles
+from storage.profiles.redis.address import is_redis, redis_address
+from storage.profiles.redis.link import Link
+from storage.profiles.redis.online import RedisOnlineWriter
+from storage.profiles.redis.publisher import RedisBatchPublisher
+from storage.profiles.redis.reader import RedisProfiles
+from storage.profiles.redis.versions import Versions
 from storage.profiles.store import BatchPublisher, OnlineWriter, ProfileReader
+
+_STORES = "Give a folder, or redis://HOST:PORT/DB."
 
 
 def profiles_folder(url: str) -> Path:
     """The folder that a URL names: a plain path, or file://.
 
     Raises:
-        StoreUnavailableError: It names a store that this version does not have.
+        StoreUnavailableError: It names a store of another kind.
     """
     scheme, separator, path = url.partition("://")
     if not separator:
         return Path(url)
     if scheme != "file":
         # Not the whole URL: it may carry a password.
-        raise StoreUnavailableError(
-            f"profiles at {scheme}://: this version has the embedded store only. Give a folder instead."
-        )
+        raise StoreUnavailableError(f"profiles at {scheme}://: there is no such store. {_STORES}")
     return Path(path)
+
+
+def shown(url: str) -> str:
+    """A URL as it may be printed: without user and password."""
+    return str(redis_address(url)) if is_redis(url) else url
 
 
 def live_version(url: str) -> str:
     """The live batch's version.
 
     Raises:
-        StoreUnavailableError: The URL names a store that this version does not have.
+        StoreUnavailableError: The URL names no store, or one that cannot be reached.
         NoVersionError: No batch was published there.
     """
+    if is_redis(url):
+        link = Link(redis_address(url))
+        try:
+            return Versions(link).require_live()
+        finally:
+            link.close()
     return batch_folder(profiles_folder(url)).current()
 
 
@@ -41,14 +58,16 @@ def open_reader(url: str, version: str | None = None, *, checksums: bool = True)
     """Open the profiles at `url` to read; call it after spawning, never before.
 
     Args:
-        url: A folder.
+        url: A folder, or a Redis.
         version: Of the batch; default the live one.
-        checksums: Compare the batch's file with its SHA-256 first.
+        checksums: Compare the batch's file with its SHA-256 first; in a Redis each record has its own only.
 
     Raises:
-        StoreUnavailableError: The URL names a store that this version does not have.
+        StoreUnavailableError: The URL names no store, or one that cannot be reached.
         ArtefactError: No batch was published there, or it cannot be used.
     """
+    if is_redis(url):
+        return RedisProfiles(redis_address(url), version)
     return LmdbProfiles(profiles_folder(url), version, checksums=checksums)
 
 
@@ -56,15 +75,20 @@ def open_batch_publisher(url: str) -> BatchPublisher:
     """The batches at `url`: to publish one, list them, or go back to one.
 
     Raises:
-        StoreUnavailableError: The URL names a store that this version does not have.
+        StoreUnavailableError: The URL names no store.
     """
+    if is_redis(url):
+        return RedisBatchPublisher(redis_address(url))
     return LmdbBatchPublisher(profiles_folder(url))
 
 
 def open_online_writer(url: str) -> OnlineWriter:
-    """Become the one writer of online records at `url`.
+    """Write online records at `url`; into a folder only one may.
 
     Raises:
-        ProfileStoreError: Another process is the writer, or the store is read-only, full or damaged.
+        ProfileStoreError: Another process is the writer, or the store is unreachable, read-only, full or
+            damaged.
     """
+    if is_redis(url):
+        return RedisOnlineWriter(redis_address(url))
     return LmdbOnlineWriter(profiles_folder(url))

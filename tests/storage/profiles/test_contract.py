@@ -1,4 +1,4 @@
-"""What every profile store promises: one suite for the embedded store and for the fake in memory."""
+"""What every profile store promises: one suite for the embedded store, a real Valkey and the fake."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,23 +54,28 @@ def in_memory(content: Content) -> Store:
     return Store(store, store)
 
 
-def embedded(folder: Path, content: Content) -> Store:
+def opened(url: str, content: Content) -> Store:
     profiles = {each.user_id: encode_profile(each) for each in content.profiles}
     seen = {user_id: encode_seen(hash_ids(pin_ids)) for user_id, pin_ids in content.seen.items()}
     users = [
         EncodedUser(user_id=user_id, profile=profiles.get(user_id), seen=seen.get(user_id))
         for user_id in sorted({*profiles, *seen})
     ]
-    open_batch_publisher(str(folder)).publish(users, content.popular, manifest)
-    return Store(open_reader(str(folder)), open_online_writer(f"file://{folder}"))
+    open_batch_publisher(url).publish(users, content.popular, manifest)
+    return Store(open_reader(url), open_online_writer(url))
 
 
-@pytest.fixture(params=["memory", "lmdb"])
+@pytest.fixture(params=["memory", "lmdb", "redis"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
     made: list[Store] = []
 
     def make(content: Content) -> Store:
-        made.append(in_memory(content) if request.param == "memory" else embedded(tmp_path, content))
+        if request.param == "memory":
+            made.append(in_memory(content))
+        elif request.param == "lmdb":
+            made.append(opened(f"file://{tmp_path}", content))
+        else:
+            made.append(opened(request.getfixturevalue("valkey").url(), content))
         return made[-1]
 
     yield make

@@ -1,4 +1,4 @@
-"""One URL names a profile store, and one that this version lacks is refused in a sentence."""
+"""One URL names a profile store; one that names none is refused in a sentence."""
 
 from pathlib import Path
 
@@ -26,10 +26,10 @@ def test_a_store_of_another_kind_is_refused(open_store: object) -> None:
     """The password in the URL is not repeated."""
     assert callable(open_store)
     with pytest.raises(StoreUnavailableError) as refusal:
-        open_store("redis://user:secret@host:6379/0")
+        open_store("memcached://user:secret@host:6379/0")
 
     assert str(refusal.value) == (
-        "profiles at redis://: this version has the embedded store only. Give a folder instead."
+        "profiles at memcached://: there is no such store. Give a folder, or redis://HOST:PORT/DB."
     )
 
 

@@ -1,4 +1,4 @@
-"""What every BatchPublisher promises: one suite for the embedded store and for the fake in memory."""
+"""What every BatchPublisher promises: one suite for the embedded store, a real Valkey and the fake."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -36,12 +36,13 @@ class Store:
         return [version.name for version in self.publisher.versions() if version.is_current]
 
 
-@pytest.fixture(params=["memory", "lmdb"])
+@pytest.fixture(params=["memory", "lmdb", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "memory":
         batches = InMemoryBatches()
         return Store(batches, batches.open_reader)
-    return Store(open_batch_publisher(str(tmp_path)), lambda: open_reader(str(tmp_path)))
+    url = str(tmp_path) if request.param == "lmdb" else request.getfixturevalue("valkey").url()
+    return Store(open_batch_publisher(url), lambda: open_reader(url))
 
 
 def test_what_is_published_is_read(store: Store) -> None:

@@ -1,0 +1,76 @@
+"""What lies under which key; docs/profiles.md shows the same as a table.
+
+A batch's users lie in hashes, many in each, so that a batch expires, is counted and is collected by its
+65,536 hashes instead of by its users.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from storage.hashes import hash_id
+
+N_BUCKETS = 65_536
+"""Never changes: readers find users by it. 400 million users are 6,000 in each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one prefix."""
+
+    prefix: str
+
+    @property
+    def live(self) -> str:
+        """Hash: the live version, its watermark, and the generation, which a rollback moves on."""
+        return f"{self.prefix}:live"
+
+    @property
+    def versions(self) -> str:
+        """Hash: a version's name -> its manifest as JSON."""
+        return f"{self.prefix}:versions"
+
+    @property
+    def sequence(self) -> str:
+        """The number of the last batch that was begun."""
+        return f"{self.prefix}:sequence"
+
+    @property
+    def leases(self) -> str:
+        """Sorted set: a version's name and one of its readers -> until when it holds on to it."""
+        return f"{self.prefix}:leases"
+
+    def bucket(self, number: int, bucket: int) -> str:
+        """Hash: `p:` + user id -> profile; `s:` + user id -> seen pins."""
+        return f"{self.prefix}:b:{number:06}:{bucket:04x}"
+
+    def buckets(self, number: int) -> Iterator[str]:
+        """All that a batch may have."""
+        return (self.bucket(number, bucket) for bucket in range(N_BUCKETS))
+
+    def popular(self, number: int) -> str:
+        """A batch's popular pins."""
+        return f"{self.prefix}:b:{number:06}:popular"
+
+    def online(self, user_id: str) -> bytes:
+        """A user's newest actions."""
+        return f"{self.prefix}:o:".encode() + user_id.encode()
+
+
+def bucket_of(user_id: str) -> int:
+    """Which of a batch's hashes holds a user."""
+    return hash_id(user_id) % N_BUCKETS
+
+
+def profile_field(user_id: str) -> bytes:
+    """A user's batch profile, in their bucket."""
+    return b"p:" + user_id.encode()
+
+
+def seen_field(user_id: str) -> bytes:
+    """A user's seen pins, in their bucket."""
+    return b"s:" + user_id.encode()
+
+
+def number_of(version: str) -> int:
+    """The number in a version's name."""
+    return int(version.partition("-")[0])

@@ -1,0 +1,108 @@
+"""One process's connections to a Redis: a few commands there, as many answers back, or the store's own error.
+
+Whatever interrupts a caller between its commands and their answers drops the connection: the next caller
+would read answers meant for this one.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.connection import BlockingConnectionPool, Connection, SSLConnection
+from redis.retry import Retry
+
+from storage.errors import (
+    ProfileStoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    StoreUnavailableError,
+)
+from storage.profiles.redis.address import RedisAddress
+
+Command = Sequence[str | bytes | int | float]
+Reply = object
+"""Bytes, an int, None, or a list of those."""
+
+
+class Link:
+    """Connections made as they are needed, kept and shared by any number of threads; open it after spawning.
+
+    Args:
+        address: The store.
+        timeout_s: The longest that a connection, and then an answer, may take; default the address's.
+    """
+
+    def __init__(self, address: RedisAddress, *, timeout_s: float | None = None) -> None:
+        self.address = address
+        timeout_s = address.timeout_s if timeout_s is None else timeout_s
+        tls = {
+            "ssl_ca_certs": address.ca_file,
+            "ssl_certfile": address.cert_file,
+            "ssl_keyfile": address.key_file,
+        }
+        self._pool: Any = BlockingConnectionPool(  # type: ignore[no-untyped-call]  # the client's pools have none
+            max_connections=address.connections,
+            timeout=timeout_s,
+            connection_class=SSLConnection if address.tls else Connection,
+            host=address.host,
+            port=address.port,
+            db=address.database,
+            username=address.username,
+            password=address.password,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            socket_keepalive=True,
+            # A second try would take a second timeout; who asked knows better whether to wait.
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            driver_info=None,
+            **(tls if address.tls else {}),
+        )
+
+    def ask(self, *commands: Command) -> list[Reply]:
+        """The answers to the commands, in one round trip.
+
+        Raises:
+            StoreUnavailableError: It cannot be reached, does not answer in time, or refuses us.
+            StoreReadOnlyError: It is a replica.
+            StoreFullError: It may not take more memory.
+        """
+        with self._plainly():
+            connection = self._pool.get_connection()
+            try:
+                connection.send_packed_command(connection.pack_commands(commands))
+                return [connection.read_response() for _ in commands]
+            except BaseException:
+                connection.disconnect()
+                raise
+            finally:
+                self._pool.release(connection)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._pool.disconnect()
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Turn what the client raises into the store's own errors."""
+        try:
+            yield
+        except (exceptions.RedisError, OSError) as error:
+            raise _as_store_error(self.address, error) from error
+
+
+def _as_store_error(address: RedisAddress, error: Exception) -> ProfileStoreError:
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return StoreFullError(
+            f"{address} takes no more: its maxmemory is reached. What was stored before stays, if its "
+            "maxmemory-policy is noeviction."
+        )
+    if isinstance(error, exceptions.ReadOnlyError):
+        return StoreReadOnlyError(f"{address} cannot be written to: it is a replica. Name the primary.")
+    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
+        return StoreUnavailableError(
+            f"{address} refuses us: {error}. Check the user, its password and its ACL."
+        )
+    return StoreUnavailableError(f"{address} cannot be used: {error}")

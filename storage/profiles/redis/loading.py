@@ -1,0 +1,138 @@
+"""A batch's records into a Redis, thousands of commands in flight at a time."""
+
+import hashlib
+import struct
+
+from storage.errors import PublishError
+from storage.profiles.encoding import EncodedUser
+from storage.profiles.redis.keys import Keys, bucket_of, profile_field, seen_field
+from storage.profiles.redis.link import Command, Link
+
+STAGING_S = 86_400
+"""What a killed publisher leaves is gone after a day."""
+
+_COMMANDS_AT_A_TIME = 1_000
+_BYTES_AT_A_TIME = 1 << 22
+_KEYS_AT_A_TIME = 1_000
+_LENGTHS = struct.Struct("<iii")
+
+
+class Loader:
+    """Writes one batch under a number of its own; until `keep` all of it is going to expire.
+
+    Args:
+        link: The store.
+        keys: Its keys.
+        number: The batch's, never given before.
+
+    Attributes:
+        number: The batch's.
+        n_bytes: Of the values written.
+    """
+
+    def __init__(self, link: Link, keys: Keys, number: int) -> None:
+        self._link, self._keys, self.number = link, keys, number
+        self._written: set[str] = set()
+        self._waiting: list[Command] = []
+        self._bytes_waiting = 0
+        self._digest = hashlib.sha256()
+        self._newest: str | None = None
+        self.n_bytes = 0
+
+    @property
+    def n_keys(self) -> int:
+        """How many keys were written."""
+        return len(self._written)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of everything added, in the order it was added."""
+        return self._digest.hexdigest()
+
+    def add(self, user: EncodedUser) -> None:
+        """Write a user, now or soon.
+
+        Raises:
+            ValueError: Not in ascending order of user id, each once.
+        """
+        if self._newest is not None and user.user_id <= self._newest:
+            raise ValueError(f"users must come in ascending order, each once: not so {user.user_id!r}")
+        self._newest = user.user_id
+        fields: list[bytes] = []
+        if user.profile is not None:
+            fields += profile_field(user.user_id), user.profile
+        if user.seen is not None:
+            fields += seen_field(user.user_id), user.seen
+        if fields:
+            key = self._keys.bucket(self.number, bucket_of(user.user_id))
+            self._send(key, ("HSET", key, *fields), user.profile, user.seen)
+        self._note(user.user_id.encode(), user.profile, user.seen)
+
+    def add_popular(self, value: bytes) -> None:
+        """Write the popular pins, now or soon."""
+        key = self._keys.popular(self.number)
+        self._send(key, ("SET", key, value), value)
+        self._note(value)
+
+    def keep(self) -> None:
+        """Let nothing of it expire any more.
+
+        Raises:
+            PublishError: Some of it is gone already.
+        """
+        self._flush()
+        kept = _sum(self._link, [("PERSIST", key) for key in self._written])
+        if kept < self.n_keys:
+            raise PublishError(
+                f"{self._link.address} lost {self.n_keys - kept:,} of the {self.n_keys:,} keys written: they "
+                "expired or were evicted. Set its maxmemory-policy to noeviction, or give it more memory."
+            )
+
+    def drop(self) -> None:
+        """Take everything away that was written."""
+        self._waiting.clear()
+        unlink(self._link, list(self._written))
+
+    def _send(self, key: str, command: Command, *values: bytes | None) -> None:
+        self._waiting.append(command)
+        if key not in self._written:
+            self._written.add(key)
+            self._waiting.append(("EXPIRE", key, STAGING_S))
+        n_bytes = sum(len(value) for value in values if value is not None)
+        self.n_bytes += n_bytes
+        self._bytes_waiting += n_bytes
+        if len(self._waiting) >= _COMMANDS_AT_A_TIME or self._bytes_waiting >= _BYTES_AT_A_TIME:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._link.ask(*self._waiting)
+        self._waiting.clear()
+        self._bytes_waiting = 0
+
+    def _note(self, *values: bytes | None) -> None:
+        lengths = [-1 if value is None else len(value) for value in values]
+        self._digest.update(_LENGTHS.pack(*(*lengths, -1, -1)[: _LENGTHS.size // 4]))
+        for value in values:
+            self._digest.update(value or b"")
+
+
+def unlink(link: Link, keys: list[str]) -> None:
+    """Take keys away; those that are not there do not matter."""
+    for start in range(0, len(keys), _KEYS_AT_A_TIME):
+        link.ask(("UNLINK", *keys[start : start + _KEYS_AT_A_TIME]))
+
+
+def n_existing(link: Link, keys: list[str]) -> int:
+    """How many of the keys are there."""
+    chunks = [keys[start : start + _KEYS_AT_A_TIME] for start in range(0, len(keys), _KEYS_AT_A_TIME)]
+    return _sum(link, [("EXISTS", *chunk) for chunk in chunks])
+
+
+def _sum(link: Link, commands: list[Command]) -> int:
+    """The sum of what the commands answer, numbers all of them."""
+    total = 0
+    for start in range(0, len(commands), _COMMANDS_AT_A_TIME):
+        replies = link.ask(*commands[start : start + _COMMANDS_AT_A_TIME])
+        total += sum(reply for reply in replies if isinstance(reply, int))
+    return total

@@ -1,0 +1,181 @@
+"""The BatchPublisher of a Redis: every batch under keys of its own, and one hash that says which is live."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import cast
+
+from storage.errors import DamagedArtefactError, NoVersionError, ProfileStoreError
+from storage.manifests import Manifest
+from storage.profiles.describing import decode_description, encode_manifest
+from storage.profiles.encoding import EncodedUser, encode_popular
+from storage.profiles.redis.address import RedisAddress
+from storage.profiles.redis.keys import Keys, number_of
+from storage.profiles.redis.link import Link
+from storage.profiles.redis.loading import Loader, n_existing, unlink
+from storage.profiles.redis.versions import Live, Versions, decode, encode
+from storage.profiles.store import BatchManifest, BatchVersion, PublishedBatch
+from storage.retention import IN_USE, Collected, Kept, Pruned, reasons_to_keep
+
+TIMEOUT_S = 30.0
+"""Nobody waits for a single answer here, and thousands of commands share one."""
+
+_CONTENT = "content"
+
+
+class RedisBatchPublisher:
+    """Publishes batches into a Redis (a BatchPublisher). Any number may, each its own batch."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._link = Link(address, timeout_s=TIMEOUT_S)
+        self._keys = Keys(address.prefix)
+        self._versions = Versions(self._link)
+
+    def publish(
+        self, users: Iterable[EncodedUser], popular: Sequence[str], manifest: Callable[[], BatchManifest]
+    ) -> PublishedBatch:
+        """Write a batch and make it live, whole or not at all.
+
+        Raises:
+            PublishError: The live batch reaches further, somebody went back meanwhile, or keys were lost.
+            ProfileStoreError: The store cannot be written to; what was live still is.
+        """
+        live = self._versions.live()
+        loader = Loader(self._link, self._keys, self._versions.begin())
+        try:
+            version, already_live = self._published(loader, users, popular, manifest, live)
+        except BaseException:
+            # What cannot be taken away now expires.
+            with suppress(ProfileStoreError):
+                loader.drop()
+            raise
+        if already_live:
+            loader.drop()
+        return PublishedBatch(version=version, place=str(self._link.address), already_live=already_live)
+
+    def versions(self) -> list[BatchVersion]:
+        """Every batch that is still there, oldest first.
+
+        Raises:
+            NoVersionError: None is.
+        """
+        live = self._versions.require_live()
+        return [
+            self._version(name, text, is_current=name == live)
+            for name, text in self._versions.manifests().items()
+        ]
+
+    def make_current(self, version: str) -> None:
+        """Make a batch live that is there already, if it is whole.
+
+        Raises:
+            NoVersionError: It is not there.
+            DamagedArtefactError: It cannot be used.
+        """
+        manifest = self._versions.manifest(version)
+        where = f"{version} in {self._link.address}"
+        description = decode_description(manifest, version=version, where=where)
+        require_whole(self._link, self._keys, version, manifest)
+        self._versions.make_current(version, description.actions_until_s)
+
+    def roll_back(self) -> str:
+        """Make the batch before the live one live; returns its version.
+
+        Raises:
+            NoVersionError: There is none before it.
+            DamagedArtefactError: It cannot be used.
+        """
+        live = self._versions.require_live()
+        target = self._before(live)
+        if target is None:
+            raise NoVersionError(f"no batch in {self._link.address} is older than the live one, {live!r}")
+        self.make_current(target)
+        return target
+
+    def prune(self, keep: int) -> Pruned:
+        """Collect old batches, but never the live one, the one to roll back to, or one that is read.
+
+        Raises:
+            NoVersionError: None is live.
+        """
+        versions = self.versions()
+        reasons = reasons_to_keep(versions, keep, self._before(self._versions.require_live()))
+        collected, kept = [], []
+        for each in versions:
+            if each.name in reasons:
+                kept.append(Kept(each.name, reasons[each.name]))
+            elif not self._versions.forget(each.name):
+                kept.append(Kept(each.name, IN_USE))
+            else:
+                number = number_of(each.name)
+                unlink(self._link, [*self._keys.buckets(number), self._keys.popular(number)])
+                collected.append(Collected(each.name, each.n_bytes))
+        return Pruned(tuple(collected), tuple(kept))
+
+    def _published(
+        self,
+        loader: Loader,
+        users: Iterable[EncodedUser],
+        popular: Sequence[str],
+        manifest: Callable[[], BatchManifest],
+        live: Live,
+    ) -> tuple[str, bool]:
+        """The name of the version that is live then, and whether it was before."""
+        for user in users:
+            loader.add(user)
+        loader.add_popular(encode_popular(popular))
+        batch = manifest()
+        content = {"keys": loader.n_keys, "bytes": loader.n_bytes, "sha256": loader.sha256}
+        whole: Manifest = {**encode_manifest(batch), _CONTENT: content}
+        if live.version is not None and self._versions.manifests().get(live.version) == encode(whole):
+            return live.version, True
+        loader.keep()
+        name = self._versions.publish(
+            loader.number,
+            whole,
+            generation=live.generation,
+            actions_until_s=batch.description.actions_until_s,
+        )
+        return name, False
+
+    def _before(self, version: str) -> str | None:
+        return next((name for name in reversed(self._versions.manifests()) if name < version), None)
+
+    def _version(self, name: str, text: bytes, *, is_current: bool) -> BatchVersion:
+        where = f"{name} in {self._link.address}"
+        try:
+            manifest = decode(text, where)
+            description, problem = decode_description(manifest, version=name, where=where), ""
+            n_bytes = content_of(manifest, where)["bytes"]
+        except DamagedArtefactError as error:
+            description, problem, n_bytes = None, str(error), 0
+        return BatchVersion(
+            name=name, is_current=is_current, description=description, n_bytes=n_bytes, problem=problem
+        )
+
+
+def require_whole(link: Link, keys: Keys, version: str, manifest: Manifest) -> None:
+    """Look whether every key of a version is still there.
+
+    Raises:
+        DamagedArtefactError: Some are not.
+    """
+    number, where = number_of(version), f"{version} in {link.address}"
+    wanted = content_of(manifest, where)["keys"]
+    found = n_existing(link, [*keys.buckets(number), keys.popular(number)])
+    if found < wanted:
+        raise DamagedArtefactError(
+            f"{where} is not whole: {wanted - found:,} of its {wanted:,} keys are gone, deleted or evicted. "
+            "Roll back, or publish again; set the store's maxmemory-policy to noeviction."
+        )
+
+
+def content_of(manifest: Manifest, where: str) -> dict[str, int]:
+    """What a manifest says of the keys.
+
+    Raises:
+        DamagedArtefactError: Nothing.
+    """
+    content = manifest.get(_CONTENT)
+    if not isinstance(content, dict) or not {"keys", "bytes"} <= content.keys():
+        raise DamagedArtefactError(f"the manifest of {where} does not say what it holds")
+    return cast(dict[str, int], content)
