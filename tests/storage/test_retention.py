@@ -1,6 +1,7 @@
 """Old versions are collected, but never one that somebody uses, the live one, or the one to go back to."""
 
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -15,6 +16,8 @@ import pytest
 
 from storage import publishing
 from storage.errors import NoVersionError, PublishError, PublishLockedError
+from storage.leases import take_lease, unused
+from storage.manifests import MANIFEST
 from storage.publication import version_names
 from storage.publishing import Manifest, VersionedFolder
 
@@ -198,6 +201,47 @@ class TestInUse:
             reader.join(30)
         assert failures == []
         assert len(names(tmp_path)) <= 4
+
+    def test_a_version_without_its_manifest_is_used_and_kept(
+        self, tmp_path: Path, versions: list[str]
+    ) -> None:
+        """Whoever reads it says that it is damaged; nobody can tell who uses it, so it is not collected."""
+        (tmp_path / versions[0] / MANIFEST).unlink()
+        lease = VersionedFolder(tmp_path).lease(versions[0])
+        assert lease.folder.name == versions[0]
+        lease.close()
+        with unused(tmp_path / versions[0]) as is_unused:
+            assert not is_unused
+
+    @pytest.mark.parametrize("refuses", ["open", "flock"])
+    def test_without_locks_a_version_is_used_all_the_same(
+        self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch, refuses: str
+    ) -> None:
+        """A file system that knows none, or a manifest that may not be opened: nor is it collected there."""
+
+        def refusing(*_: object) -> int:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(os if refuses == "open" else fcntl, refuses, refusing)
+        lease = take_lease(tmp_path / versions[0])
+        assert lease is not None
+        with unused(tmp_path / versions[0]) as is_unused:
+            assert not is_unused
+        lease.close()
+
+    def test_a_version_that_was_replaced_while_it_was_locked_is_not_used(
+        self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Collected between being opened and being locked: there is no lease on what is gone."""
+        folder, lock = tmp_path / versions[0], fcntl.flock
+
+        def after_collecting(descriptor: int, kind: int) -> None:
+            shutil.rmtree(folder)
+            lock(descriptor, kind)
+
+        monkeypatch.setattr(fcntl, "flock", after_collecting)
+        assert take_lease(folder) is None
+        assert take_lease(folder) is None
 
     @pytest.mark.parametrize("use", [VersionedFolder.current, VersionedFolder.folder, VersionedFolder.lease])
     def test_the_live_version_may_be_another_at_the_second_look(

@@ -151,7 +151,7 @@ def test_a_first_file_that_the_disk_cut_short_is_no_lasting_harm(
     assert not file_of(tmp_path).exists()
     put(tmp_path, "ann")
     file_of(tmp_path).write_bytes(file_of(tmp_path).read_bytes()[:4_096])
-    with pytest.raises(StoreUnavailableError, match="truncated|damaged"):
+    with pytest.raises(StoreUnavailableError, match=r"truncated|damaged"):
         LmdbOnlineWriter(tmp_path)
     assert file_of(tmp_path).stat().st_size == 4_096
 

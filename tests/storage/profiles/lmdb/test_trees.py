@@ -1,6 +1,8 @@
 """An online file is walked before LMDB walks it: what LMDB would abort on, or hide, is a sentence."""
 
 import struct
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import lmdb
@@ -94,6 +96,85 @@ def test_a_changed_key_is_told(file: Path) -> None:
     last = content.rindex(key(700))
     file.write_bytes(content[:last] + b"kez" + content[last + 3 :])
     assert "key" in (problem(file) or "")
+
+
+def _number_at(content: bytearray, at: int) -> int:
+    return int.from_bytes(content[at : at + 8], sys.byteorder)
+
+
+# Of transaction 3: MDB_meta of page 1 with its trees of free pages and of records.
+_FREE_TREE = PAGE + 16 + 24
+_RECORDS_TREE = _FREE_TREE + 48
+
+
+def _first_entry(content: bytearray, tree: int) -> int:
+    """Where the first entry of a tree's root lies."""
+    root = _number_at(content, tree + 40) * PAGE
+    return root + int(struct.unpack_from("=H", content, root + 16)[0])
+
+
+def two_parents(content: bytearray) -> None:
+    """The root's second child is its third, too."""
+    root = _number_at(content, _RECORDS_TREE + 40) * PAGE
+    second, third = (root + at for at in struct.unpack_from("=HH", content, root + 18))
+    content[third : third + 6] = content[second : second + 6]
+
+
+def two_entries_swapped(content: bytearray) -> None:
+    """Of the leaf of the first child."""
+    child = PAGE * int(struct.unpack_from("=H", content, _first_entry(content, _RECORDS_TREE))[0])
+    content[child + 16 : child + 20] = content[child + 18 : child + 20] + content[child + 16 : child + 18]
+
+
+def one_record_more(content: bytearray) -> None:
+    """The meta page counts it."""
+    content[_RECORDS_TREE + 32] += 1
+
+
+def a_list_longer_than_itself(content: bytearray) -> None:
+    """Of free pages: its first number is how many there are."""
+    content[_first_entry(content, _FREE_TREE) + 16 + 3] = 1
+
+
+def a_short_number(content: bytearray) -> None:
+    """The key of a list of free pages has four bytes."""
+    content[_first_entry(content, _FREE_TREE) + 6] = 4
+
+
+def an_unknown_kind_of_entry(content: bytearray) -> None:
+    """A flag that nothing here writes."""
+    content[_first_entry(content, _FREE_TREE) + 4] |= 0x10
+
+
+def an_entry_past_its_page(content: bytearray) -> None:
+    """Its value would end where the next page goes on."""
+    content[_first_entry(content, _FREE_TREE) + 1] = 0x20
+
+
+def one_page_less(content: bytearray) -> None:
+    """The file ends early."""
+    del content[-PAGE:]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (two_parents, "two places lead to page"),
+        (two_entries_swapped, "is out of order"),
+        (one_record_more, "its records are others than its first pages count"),
+        (a_list_longer_than_itself, "a list of free pages is cut off"),
+        (a_short_number, "is no transaction's number"),
+        (an_unknown_kind_of_entry, "is not one"),
+        (an_entry_past_its_page, "is not one"),
+        (one_page_less, "it is shorter than its first pages say"),
+    ],
+)
+def test_what_no_header_tells_is_told(file: Path, damage: Callable[[bytearray], None], message: str) -> None:
+    """Each page looks well by itself; together they are no tree, or their entries are none."""
+    content = bytearray(file.read_bytes())
+    damage(content)
+    file.write_bytes(content)
+    assert message in (problem(file) or "")
 
 
 def test_a_record_under_the_key_of_another_is_told(file: Path) -> None:
