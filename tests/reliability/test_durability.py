@@ -118,14 +118,15 @@ def test_a_record_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path) -> No
     """Its pages, a sync, the meta page through a descriptor that syncs each write, and then the word."""
     calls, _ = _traced(tmp_path)
     events = "".join(_event(call) for call in calls)
-    # f: the folder is synced; P: pages, S: sync, M: meta page, A: acknowledged.
-    assert re.fullmatch(r"P?D.*f.*O(P+SMA){5}", events), events
+    # f, F: the folder and the one above are synced; P: pages, S: sync, M: meta page, A: acknowledged.
+    assert re.fullmatch(r"P?D.*fF.*O(P+SMA){5}", events), events
 
 
 def _event(call: str) -> str:
     kinds = {
         r"openat.*profiles\.lmdb>?\".*O_DSYNC": "D",
         r"(f|fdata)sync\(\d+<[^>]*/online>": "f",
+        r"(f|fdata)sync\(\d+<[^>.]*>": "F",
         r"(pwrite64|writev|pwritev)\(\d+<[^>]*profiles\.lmdb>.*, \d+, (4128|32)\)": "M",
         r"(pwrite64|writev|pwritev|write)\(\d+<[^>]*profiles\.lmdb>": "P",
         r"(fdatasync|fsync)\(\d+<[^>]*profiles\.lmdb>": "S",

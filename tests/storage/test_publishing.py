@@ -288,6 +288,34 @@ class TestFailure:
         newer = folder.publish(writing("newer")).version
         assert versions(tmp_path) == [old, new, newer]
 
+    def test_a_version_never_shown_is_collected_after_a_rollback_too(self, tmp_path: Path) -> None:
+        """Going back to another one says nothing of it: it was never live."""
+        folder = VersionedFolder(tmp_path)
+        old, live = folder.publish(writing("old")).version, folder.publish(writing("live")).version
+        unshown = folder.publish(writing("unshown")).version
+        (tmp_path / "CURRENT").write_text(live)
+        (tmp_path / ".arriving").write_text(unshown)
+        folder.make_current(old)
+        newer = folder.publish(writing("newer")).version
+        assert versions(tmp_path) == [old, live, newer]
+
+    def test_what_a_dead_publisher_showed_is_durable_before_its_announcement_goes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may have died between the two: what was announced is collected unless it is known to be live."""
+        folder = VersionedFolder(tmp_path)
+        (tmp_path / ".arriving").write_text(folder.publish(writing("shown")).version)
+        is_announced: list[bool] = []
+
+        def spy_sync(descriptor: int) -> None:
+            if os.readlink(f"/proc/self/fd/{descriptor}") == str(tmp_path):
+                is_announced.append((tmp_path / ".arriving").exists())
+
+        monkeypatch.setattr(os, "fsync", spy_sync)
+        folder.publish(writing("shown"))
+        assert is_announced[0]
+        assert not (tmp_path / ".arriving").exists()
+
     def test_a_version_never_shown_can_be_made_live_and_then_stays(self, tmp_path: Path) -> None:
         """Its publisher died when it was whole: a person may want it."""
         folder = VersionedFolder(tmp_path)

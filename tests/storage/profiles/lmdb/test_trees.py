@@ -126,6 +126,13 @@ def two_entries_swapped(content: bytearray) -> None:
     content[child + 16 : child + 20] = content[child + 18 : child + 20] + content[child + 16 : child + 18]
 
 
+def a_key_twice(content: bytearray) -> None:
+    """The last digit of the second key of the leaf of the first child becomes that of the first."""
+    child = PAGE * int(struct.unpack_from("=H", content, _first_entry(content, _RECORDS_TREE))[0])
+    first, second = (child + at for at in struct.unpack_from("=HH", content, child + 16))
+    content[second + 8 : second + 16] = content[first + 8 : first + 16]
+
+
 def one_record_more(content: bytearray) -> None:
     """The meta page counts it."""
     content[_RECORDS_TREE + 32] += 1
@@ -161,6 +168,7 @@ def one_page_less(content: bytearray) -> None:
     [
         (two_parents, "two places lead to page"),
         (two_entries_swapped, "is out of order"),
+        (a_key_twice, "is out of order"),
         (one_record_more, "its records are others than its first pages count"),
         (a_list_longer_than_itself, "a list of free pages is cut off"),
         (a_short_number, "is no transaction's number"),
