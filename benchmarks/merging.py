@@ -25,7 +25,6 @@ from process.commands import Program, setting
 from server.calls import Call
 from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
-from server.encoding import candidate_pieces
 from server.merging import Filters, Selection
 from server.recommending import Recommender
 from server.servicer import Servicer
@@ -129,7 +128,7 @@ def step_costs(recommender: Recommender, settings: MergingSettings) -> tuple[int
     scores = timed("sum", lambda: parts.sum(axis=0))
     answer = timed("select", lambda: fuse(places, scores, fused_share=policy.fused_share, n=n))
     came = timed("trace", lambda: Selection.among(allowed, traced(places, parts[:, answer], answer)))
-    timed("join", lambda: b"".join(candidate_pieces(lists, came)))
+    timed("join", lambda: came.elements(lists))
     return len(distinct), taken
 
 

@@ -8,8 +8,10 @@ from model.fusing import FusePolicy
 from model.interests import Interests, Representatives
 from model.parameters import Parameters
 from server.candidate_cache import CandidateCache
+from server.filling import Filling
 from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
+from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
 from server.recommending import Recommender
 from server.retrieval import Retrieval
@@ -63,12 +65,14 @@ def recommender_of(pins: InMemoryPins, *, n_medoids: int) -> Recommender:
     )
     cache = CandidateCache(_CACHE_BYTES)
     retrieval = Retrieval(pins, cache, ef_search=256, perplexity=FusePolicy().perplexity, metrics=metrics)
+    filtering = FilteredRetrieval(pins, retrieval, ef_search=256, metrics=metrics)
+    source = ProfileSource(profiles, pins, metrics)
     return Recommender(
         pins=pins,
-        profiles=ProfileSource(profiles, pins, metrics),
-        sampler=Sampler(np.random.default_rng(0)),
-        retrieval=retrieval,
-        filtering=FilteredRetrieval(pins, retrieval, ef_search=256, metrics=metrics),
+        profiles=source,
+        users=ServedProfiles(source, ProfileCache(1_000_000)),
+        sampler=Sampler(0),
+        filling=Filling(pins=pins, retrieval=retrieval, filtering=filtering, metrics=metrics),
         metrics=metrics,
         popular=None,
         clock=lambda: _NOW_S,

@@ -1,6 +1,7 @@
 """The encode stage: answers as bytes, joined from candidates that were serialised when they were fetched."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from model.interests import Interests, Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
-from server.encoding import candidate_pieces, join_answer
+from server.encoding import encode_request_id
 from server.fusing import medoids_by_interest
 from server.profiles import UserProfile
 from server.recommending import Recommendation
@@ -20,43 +21,29 @@ from storage.profiles.store import BatchDescription
 
 
 def encode_recommendation(
-    recommendation: Recommendation,
-    *,
-    options: Options,
-    version: str,
-    request_id: str,
+    recommendation: Recommendation, *, options: Options, version: str, request_id: str
 ) -> bytes:
     """The bytes of a RecommendResponse."""
-    head = pb.RecommendResponse(
-        interests=recommendation.interests,
-        artefact_version=version,
-        request_id=request_id,
-        reason=recommendation.reason,
-        merge_policy=options.merge_policy,
-        variant=options.variant,
+    constant = _constant_fields(
+        version, recommendation.reason, recommendation.degraded, options.merge_policy, options.variant
     )
-    return join_answer(candidate_pieces(recommendation.lists, recommendation.selection), head)
+    return b"".join((*_candidates_and_interests(recommendation), constant, encode_request_id(request_id)))
 
 
 def encode_recommendation_for_pins(
-    recommendation: Recommendation,
-    unknown_pins: int,
-    *,
-    options: Options,
-    version: str,
-    request_id: str,
+    recommendation: Recommendation, unknown_pins: int, *, options: Options, version: str, request_id: str
 ) -> bytes:
     """The bytes of a RecommendForPinsResponse."""
     head = pb.RecommendForPinsResponse(
-        interests=recommendation.interests,
         artefact_version=version,
         request_id=request_id,
         reason=recommendation.reason,
+        degraded=recommendation.degraded,
         unknown_pins=unknown_pins,
         merge_policy=options.merge_policy,
         variant=options.variant,
     )
-    return join_answer(candidate_pieces(recommendation.lists, recommendation.selection), head)
+    return b"".join((*_candidates_and_interests(recommendation), head.SerializeToString()))
 
 
 def encode_similar(
@@ -64,7 +51,30 @@ def encode_similar(
 ) -> bytes:
     """The bytes of a SimilarPinsResponse."""
     head = pb.SimilarPinsResponse(cache_hit=cache_hit, artefact_version=version, request_id=request_id)
-    return join_answer(candidate_pieces(recommendation.lists, recommendation.selection), head)
+    return recommendation.selection.elements(recommendation.lists) + head.SerializeToString()
+
+
+def _candidates_and_interests(recommendation: Recommendation) -> tuple[bytes, ...]:
+    """Both are serialised already; their fields have one number in every answer that has them."""
+    return recommendation.selection.elements(recommendation.lists), *recommendation.interests
+
+
+@lru_cache(maxsize=1_024)
+def _constant_fields(
+    version: str,
+    reason: "pb.AnswerReason.ValueType",
+    degraded: tuple["pb.Degradation.ValueType", ...],
+    merge_policy: "pb.MergePolicy.ValueType",
+    variant: str,
+) -> bytes:
+    """What one answer has in common with many others, serialised once."""
+    return pb.RecommendResponse(
+        artefact_version=version,
+        reason=reason,
+        degraded=degraded,
+        merge_policy=merge_policy,
+        variant=variant,
+    ).SerializeToString()
 
 
 def profile_message(
@@ -88,6 +98,7 @@ def profile_message(
         seen_pins=len(profile.seen),
         artefact_version=pins.version,
         request_id=request_id,
+        degraded=profile.degraded,
     )
 
 

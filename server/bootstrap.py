@@ -14,6 +14,7 @@ from prometheus_client.core import CollectorRegistry
 from server import following
 from server import takedown as takedown_watch
 from server.candidate_cache import CandidateCache, CandidateList
+from server.filling import Filling
 from server.filtering import FilteredRetrieval
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
@@ -21,6 +22,7 @@ from server.metrics_exposition import expose_processes
 from server.metrics_files import SUPERVISOR, Counting
 from server.metrics_serving import serving_of
 from server.observers import build_observers
+from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
 from server.retrieval import Retrieval
@@ -42,6 +44,8 @@ from storage.profiles.opening import open_reader
 from storage.profiles.store import ProfileReader
 
 MEGABYTE = 1_000_000
+PROFILES_PART = 8
+"""One of so many parts of the cache's budget is for parsed profiles."""
 # So that many servers do not all read a new version at once.
 POLL_JITTER = 0.2
 
@@ -102,11 +106,12 @@ def wire(
     """The server, and what changes what it serves."""
     ours, theirs = pins.embedding_space, profiles.describe().embedding_space
     ours.require(theirs, ours="the pin artefact", theirs="the profile store")
-    cache = CandidateCache(settings.cache_mb * MEGABYTE)
+    users = ProfileCache(settings.cache_mb * MEGABYTE // PROFILES_PART)
+    cache = CandidateCache(settings.cache_mb * MEGABYTE - users.budget_bytes)
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
     metrics.watch_takedown(takedown)
-    stages = _Stages(cache=cache, metrics=metrics, takedown=takedown, settings=settings)
+    stages = _Stages(cache=cache, users=users, metrics=metrics, takedown=takedown, settings=settings)
     served = Served(main=pins, pins=pins, profiles=profiles)
     observers = build_observers(settings, metrics)
     servicer = Servicer(
@@ -182,6 +187,7 @@ class _Stages:
     """What the stages are made of, whatever they look at."""
 
     cache: CandidateCache
+    users: ProfileCache
     metrics: Metrics
     takedown: Takedown
     settings: ServerSettings
@@ -194,12 +200,13 @@ class _Stages:
         source = ProfileSource(served.profiles, pins, self.metrics, blocked)
         ef_search, metrics = self.settings.ef_search, self.metrics
         retrieval = self._retrieval(pins, source.batch.parameters.fusing.perplexity)
+        filtering = FilteredRetrieval(pins, retrieval, ef_search=ef_search, metrics=metrics)
         return Recommender(
             pins=pins,
             profiles=source,
-            sampler=Sampler(np.random.default_rng()),
-            retrieval=retrieval,
-            filtering=FilteredRetrieval(pins, retrieval, ef_search=ef_search, metrics=metrics),
+            users=ServedProfiles(source, self.users),
+            sampler=Sampler(),
+            filling=Filling(pins=pins, retrieval=retrieval, filtering=filtering, metrics=metrics),
             metrics=metrics,
             popular=_popular(pins, source, self.settings.fallback),
             clock=now_s,

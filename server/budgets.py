@@ -15,17 +15,17 @@ from server.variants import Budget
 _ROUNDING = 1e-9
 
 
-def budgets_of(rule: Budget, max_candidates: int, importances: NDArray[np.float64]) -> tuple[int, ...]:
+def budgets_of(rule: Budget, max_candidates: int, importances: Sequence[float]) -> tuple[int, ...]:
     """The budget of each sampled interest; what is too much together is cut off when they are merged.
 
     Args:
         rule: Equal ones, or in proportion to importance, 1 at least.
         max_candidates: Of the answer.
-        importances: float64 [n], of the interests sampled.
+        importances: float [n], of the interests sampled; only their ratios matter.
     """
     if rule is Budget.EQUAL:
         return (budget_per_interest(max_candidates, len(importances)),) * len(importances)
-    shares = probabilities(importances).tolist()
+    shares = probabilities(np.array(importances)).tolist()
     return tuple(max(1, math.ceil(max_candidates * share - _ROUNDING)) for share in shares)
 
 

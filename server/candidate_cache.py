@@ -1,47 +1,69 @@
-"""The LRU of candidate lists, keyed on artefact version and medoid pin id, in real bytes.
+"""The LRU of candidate lists, keyed on artefact version and medoid, in real bytes.
 
 A list is cached unfiltered and over-fetched, so it serves every user who shares the medoid (Section 4 of the
 paper: retrieval is cached per medoid, which is why medoids are pins and not centroids).
 """
 
-import sys
 import threading
-from copy import copy
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cachetools
 import numpy as np
 from numpy.typing import NDArray
+
+from server import elements
+from server.elements import Elements, joined
 
 # Measured with tracemalloc: the entry's own objects (key, strings, array headers, links of the LRU).
 OVERHEAD_BYTES = 900
 
-Key = tuple[str, str]
+# The shortest field of a pin id of 128 bytes.
+_LONG_MEDOID = 131
+
+Key = tuple[str, int | str]
+"""The artefact's version, and the medoid: its row, or its pin id where rows of pins change."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CandidateList:
     """The pins nearest to one medoid, nearest first, already serialised; immutable.
 
     Attributes:
-        rows: int64 [k], rows of the artefact.
+        rows: int32 [k], rows of the artefact.
         scores: float32 [k], cosines to the medoid, descending.
-        blob: The k serialised elements of `repeated Candidate candidates = 1`, one after the other.
-        offsets: uint32 [k + 1]: element i is blob[offsets[i]:offsets[i + 1]].
+        elements: k serialised elements of `repeated Candidate candidates = 1`; none in a list whose few
+            selected candidates are serialised in the end.
         wanted: How many were asked of the index: fewer rows mean that the pool has no more.
+        medoid: The serialised field `SampledInterest.medoid_pin_id`; empty for a fallback.
+        begins_with_itself: The first candidate is the medoid, or the pin that stands for it: nobody is shown
+            that one.
         spread: The medoid's T and log Z of the fused merge (model.fusing); None for a list that was not asked
             for as many pins as they depend on.
     """
 
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int32]
     scores: NDArray[np.float32]
-    blob: bytes
-    offsets: NDArray[np.uint32]
+    elements: Elements
     wanted: int
+    medoid: bytes = b""
+    begins_with_itself: bool = False
     spread: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def medoid_pin_id(self) -> str:
+        """The medoid; empty for a fallback."""
+        # After the field's tag and the length: two bytes from 128 on, the longest there is.
+        n = len(self.medoid)
+        return self.medoid[2 if n < _LONG_MEDOID else 3 :].decode()
+
+    @property
+    def blob(self) -> bytes:
+        """All elements, one after the other."""
+        return joined(self.elements)
 
     def first(self, k: int) -> "CandidateList":
         """The list as it would be had only k been asked for; it shares the bytes of this one."""
@@ -50,9 +72,10 @@ class CandidateList:
         return CandidateList(
             rows=self.rows[:k],
             scores=self.scores[:k],
-            blob=self.blob,
-            offsets=self.offsets[: k + 1],
+            elements=self.elements[:k],
             wanted=k,
+            medoid=self.medoid,
+            begins_with_itself=self.begins_with_itself,
             spread=self.spread,
         )
 
@@ -64,8 +87,7 @@ class CandidateList:
     @property
     def size_bytes(self) -> int:
         """What the list costs in memory."""
-        arrays = self.rows.nbytes + self.scores.nbytes + self.offsets.nbytes
-        return arrays + sys.getsizeof(self.blob) + OVERHEAD_BYTES
+        return self.rows.nbytes + self.scores.nbytes + elements.size_bytes(self.elements) + OVERHEAD_BYTES
 
 
 class CandidateCache:
@@ -76,27 +98,48 @@ class CandidateCache:
     """
 
     def __init__(self, budget_bytes: int) -> None:
-        self._entries: cachetools.LRUCache[Key, CandidateList] = cachetools.LRUCache(
-            maxsize=budget_bytes, getsizeof=lambda entry: entry.size_bytes
-        )
-        # cachetools is not thread-safe: the lock covers get and put, never a search.
+        self._budget_bytes = budget_bytes
+        self._entries: OrderedDict[Key, tuple[CandidateList, int]] = OrderedDict()
+        self._size_bytes = 0
+        # It covers get and put, never a search.
         self._lock = threading.Lock()
 
     def get(self, key: Key, at_least: int) -> CandidateList | None:
         """The entry, when it holds `at_least` candidates or all there are."""
+        return self.get_all((key,), at_least)[0]
+
+    def get_all(self, keys: Sequence[Key], at_least: int) -> list[CandidateList | None]:
+        """The entry of each key, as `get` has it."""
+        found: list[CandidateList | None] = []
+        entries = self._entries
         with self._lock:
-            entry = self._entries.get(key)
-        if entry is None or (entry.wanted < at_least and not entry.is_whole_pool):
-            return None
-        return entry
+            for key in keys:
+                kept = entries.get(key)
+                if kept is None:
+                    found.append(None)
+                    continue
+                entries.move_to_end(key)
+                candidates = kept[0]
+                holds_enough = candidates.wanted >= at_least or candidates.is_whole_pool
+                found.append(candidates if holds_enough else None)
+        return found
 
     def put(self, key: Key, entry: CandidateList) -> None:
         """Keep the entry unless a wider one is there; one larger than the whole budget is not kept."""
+        size_bytes = entry.size_bytes
         with self._lock:
             present = self._entries.get(key)
-            is_wider = present is None or present.wanted < entry.wanted
-            if is_wider and entry.size_bytes <= self._entries.maxsize:
-                self._entries[key] = entry
+            is_wider = present is None or present[0].wanted < entry.wanted
+            if is_wider and size_bytes <= self._budget_bytes:
+                self._put(key, entry, size_bytes)
+
+    def _put(self, key: Key, entry: CandidateList, size_bytes: int) -> None:
+        _, before = self._entries.pop(key, (None, 0))
+        self._size_bytes += size_bytes - before
+        while self._size_bytes > self._budget_bytes:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self._size_bytes -= freed
+        self._entries[key] = entry, size_bytes
 
     def hottest(self, version: str) -> list[tuple[str, int]]:
         """The medoids of a version that were asked for last, latest first, and how many candidates of each.
@@ -104,24 +147,24 @@ class CandidateCache:
         As many as take half of the budget: the lists of another version have room beside them.
         """
         with self._lock:
-            entries = copy(self._entries)
-        found, room_bytes = [], entries.maxsize / 2
-        for (of_version, pin_id), entry in reversed([entries.popitem() for _ in range(len(entries))]):
-            room_bytes -= entry.size_bytes
+            entries = list(self._entries.items())
+        found, room_bytes = [], self._budget_bytes / 2
+        for (of_version, _), (candidates, taken_bytes) in reversed(entries):
+            room_bytes -= taken_bytes
             if of_version == version and room_bytes >= 0:
-                found.append((pin_id, entry.wanted))
+                found.append((candidates.medoid_pin_id, candidates.wanted))
         return found
 
     def forget(self, version: str) -> None:
         """Drop all lists of a version."""
         with self._lock:
             for key in [key for key in self._entries if key[0] == version]:
-                del self._entries[key]
+                self._size_bytes -= self._entries.pop(key)[1]
 
     @property
     def size_bytes(self) -> int:
         """Real bytes in use."""
-        return int(self._entries.currsize)
+        return self._size_bytes
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from server.errors import CallCancelledError, DeadlineExpiredError
 
+# gRPC says that no deadline is one in centuries: no lock can wait until then.
+_NONE_S = 1e9
+
 
 def _always() -> bool:
     return True
@@ -22,7 +25,10 @@ class Deadline:
     __slots__ = ("_at", "_is_awaited")
 
     def __init__(self, remaining_s: float | None = None, is_awaited: Callable[[], bool] = _always) -> None:
-        self._at = math.inf if remaining_s is None else time.monotonic() + remaining_s
+        if remaining_s is None or remaining_s > _NONE_S:
+            self._at = math.inf
+        else:
+            self._at = time.monotonic() + remaining_s
         self._is_awaited = is_awaited
 
     def remaining_s(self) -> float | None:

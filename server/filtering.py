@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from model.fusing import SPREAD_OVER
 from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
+from server.elements import NO_ELEMENTS
 from server.encoding import encode_list
-from server.merging import Selection
+from server.merging import Selected, Selection
 from server.metrics import Metrics
 from server.metrics_catalogue import FilterMode
 from server.passing import PassingCache, PassingRows
@@ -119,7 +120,7 @@ class FilteredRetrieval:
         return [found[row] for _, row in medoids]
 
     def encoded(
-        self, medoids: Sequence[Medoid], retrieved: Sequence[Retrieved], selection: Selection
+        self, medoids: Sequence[Medoid], retrieved: Sequence[Retrieved], selection: Selected
     ) -> tuple[list[Retrieved], Selection]:
         """Lists of the selected candidates only, serialised, and the selection among them."""
         positions = np.empty(len(selection), np.int64)
@@ -214,14 +215,16 @@ def _passing_part(each: Retrieved, passing: PassingRows, k: int) -> Retrieved | 
 
 
 def _unserialised(
-    rows: NDArray[np.int64], scores: NDArray[np.float32], wanted: int, spread: Spread
+    rows: NDArray[np.integer],
+    scores: NDArray[np.float32],
+    wanted: int,
+    spread: Spread,
 ) -> CandidateList:
     """A list whose few selected candidates will be serialised in the end."""
     return CandidateList(
-        rows=rows,
+        rows=rows.astype(np.int32, copy=False),
         scores=scores,
-        blob=b"",
-        offsets=np.zeros(len(rows) + 1, np.uint32),
+        elements=NO_ELEMENTS,
         wanted=wanted,
         spread=spread,
     )

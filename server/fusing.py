@@ -4,15 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model.fusing import FusePolicy, Spread, contributions, fuse, traced, union
 from model.interests import Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateList
 from server.merging import Filters, Selection
+from server.served_profiles import StoodFor
 from storage.pins.port import Vectors
 from storage.pins.scoring import float32_products
 
@@ -22,14 +20,12 @@ class Fusion:
     """Who answers together, and how.
 
     Attributes:
-        representatives: q of them, heaviest first.
-        rows: int64 [q], their rows.
+        stood_for: q of them, heaviest first.
         embeddings: float16 [n_pins, d], of the artefact.
         policy: How lists become one.
     """
 
-    representatives: Representatives
-    rows: NDArray[np.int64]
+    stood_for: StoodFor
     embeddings: Vectors
     policy: FusePolicy
 
@@ -43,9 +39,9 @@ class Fusion:
         """
         allowed = filters.allowed_in_each(lists)
         rows, places = union([each.rows[at] for each, at in zip(lists, allowed, strict=True)])
-        cosines = float32_products(self.embeddings[self.rows], self.embeddings[rows])
+        cosines = float32_products(self.embeddings[self.stood_for.rows], self.embeddings[rows])
         spread = Spread.of(each.spread for each in lists if each.spread is not None)
-        parts = contributions(cosines, self.representatives.weights, spread)
+        parts = contributions(cosines, self.stood_for.weights, spread)
         answer = fuse(places, parts.sum(axis=0), fused_share=self.policy.fused_share, n=max_candidates)
         came = traced(places, parts[:, answer], answer)
         return Selection.among(allowed, came)

@@ -5,13 +5,15 @@ pins come at any time, and no list has to be fetched again.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import SPREAD_OVER
-from server.candidate_cache import CandidateCache, CandidateList
+from server.candidate_cache import CandidateCache, CandidateList, Key
 from server.deadlines import Deadline
+from server.elements import side_by_side
 from server.encoding import encode_list
 from server.metrics import Metrics
 from server.retrieval import Medoid, Retrieval, Retrieved, tier
@@ -35,6 +37,10 @@ class JoinedRetrieval(Retrieval):
         over_main = OverMain(pins.main, pins.side)
         super().__init__(over_main, cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics)
         self._joined = pins
+
+    def all_cached(self, rows: Sequence[int], *, at_least: int) -> list[Retrieved] | None:  # noqa: ARG002
+        """None, whatever is asked for: what was added is searched at each request."""
+        return None
 
     def fetch(self, medoids: Sequence[Medoid], *, at_least: int, deadline: Deadline) -> list[Retrieved]:
         """The lists of some medoids, in the order given; see server.retrieval."""
@@ -91,14 +97,12 @@ class JoinedRetrieval(Retrieval):
         if joint.wanted < SPREAD_OVER and not joint.is_whole_pool:
             return joint
         spread = self._spreads([("", medoid_row)], joint.rows[np.newaxis], joint.scores[np.newaxis])[0]
-        return CandidateList(
-            rows=joint.rows,
-            scores=joint.scores,
-            blob=joint.blob,
-            offsets=joint.offsets,
-            wanted=joint.wanted,
-            spread=spread,
-        )
+        return replace(joint, spread=spread)
+
+    def _key(self, medoid: Medoid) -> Key:
+        # Rows of added pins change as others are added.
+        pin_id, row = medoid
+        return self._pins.version, (row if row < self._joined.main.n_pins else pin_id)
 
 
 def put_in(candidates: CandidateList, added: CandidateList, wanted: int) -> CandidateList:
@@ -106,17 +110,12 @@ def put_in(candidates: CandidateList, added: CandidateList, wanted: int) -> Cand
     rows = np.concatenate([candidates.rows, added.rows])
     scores = np.concatenate([candidates.scores, added.scores])
     order = np.lexsort((rows, -scores))[:wanted]
-    blob, size = candidates.blob + added.blob, len(candidates.blob)
-    ends = np.concatenate([candidates.offsets[1:], added.offsets[1:].astype(np.int64) + size])[order]
-    begins = np.concatenate([candidates.offsets[:-1], added.offsets[:-1].astype(np.int64) + size])[order]
-    # Few are put in: what stands together goes over in one piece.
-    breaks = np.flatnonzero(begins[1:] != ends[:-1]) + 1
-    firsts, lasts = np.concatenate([[0], breaks]), np.concatenate([breaks, [len(order)]]) - 1
-    runs = zip(begins[firsts].tolist(), ends[lasts].tolist(), strict=True)
     return CandidateList(
         rows=rows[order],
         scores=scores[order],
-        blob=b"".join([blob[begin:end] for begin, end in runs]),
-        offsets=np.concatenate([[0], np.cumsum(ends - begins)]).astype(np.uint32),
+        elements=side_by_side([candidates.elements, added.elements])[order],
         wanted=wanted,
+        medoid=candidates.medoid,
+        # Where an added pin is as near as the medoid itself, it may come first.
+        begins_with_itself=candidates.begins_with_itself and bool(order[0] == 0),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from model.exclusion import not_excluded
 from model.merging import Merged
 from server.budgets import interleave_within
 from server.candidate_cache import CandidateList
+from server.elements import empty_like, joined, side_by_side
 from server.passing import PassingRows
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
+from server.turns import Turns, by_turns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +42,19 @@ class Selection:
         """int64 [n_lists]: how many candidates each list gave."""
         return np.bincount(self.lists, minlength=n_lists)
 
+    def elements(self, lists: Sequence[CandidateList]) -> bytes:
+        """The serialised candidates, in order."""
+        if not len(self):
+            return b""
+        # List by list, however many there are: nothing is copied that is not taken.
+        by_list = np.argsort(self.lists, kind="stable")
+        ends = np.cumsum(self.taken_from(len(lists)))[:-1]
+        positions = np.split(self.positions[by_list], ends)
+        taken = [each.elements[at] for each, at in zip(lists, positions, strict=True) if len(at)]
+        room = empty_like(taken, len(self))
+        room[by_list] = side_by_side(taken)
+        return joined(room)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Filters:
@@ -46,14 +62,15 @@ class Filters:
 
     Attributes:
         representatives: int32 [n_pins], of the artefact.
-        excluded: int64 [x], representative rows: a near-duplicate never returns as its twin.
+        excluded: Integers [x], representative rows: a near-duplicate never returns as its twin. The medoids
+            of all lists are among them.
         min_score: Least cosine, None for no bound.
         blocked: What nobody may be shown.
         passing: The only ones that may come back, None for all.
     """
 
     representatives: NDArray[np.int32]
-    excluded: NDArray[np.int64]
+    excluded: NDArray[np.integer]
     min_score: float | None
     blocked: BlockedRows = NO_ROWS_BLOCKED
     passing: PassingRows | None = None
@@ -61,7 +78,7 @@ class Filters:
     def allowed_in_each(self, lists: Sequence[CandidateList]) -> list[NDArray[np.int64]]:
         """The positions of each list that may come back, in order."""
         rows = np.concatenate([each.rows for each in lists])
-        keep = not_excluded(rows, self.representatives, self.excluded)
+        keep = not_excluded(rows, self.representatives, self.excluded.astype(np.int64))
         if self.blocked.mask is not None:
             keep &= ~self.blocked.mask[rows]
         if self.passing is not None:
@@ -84,7 +101,32 @@ class Filters:
         return self.min_score is None or bool(candidates.scores[-1] >= self.min_score)
 
 
+Selected: TypeAlias = Selection | Turns
+
+
 def merge(
+    lists: Sequence[CandidateList], filters: Filters, *, budgets: Sequence[int], max_candidates: int
+) -> Selected:
+    """Interleave what may come back by rank: by whole slices where that gives the same, see server.turns.
+
+    The arguments are those of `merge_any`.
+    """
+    equal = -(-max_candidates // len(lists))
+    if filters.passing is None and budgets.count(equal) == len(lists):
+        turns = by_turns(
+            lists,
+            filters.excluded,
+            budget=equal,
+            n=max_candidates,
+            min_score=filters.min_score,
+            blocked=filters.blocked.mask,
+        )
+        if turns is not None:
+            return turns
+    return merge_any(lists, filters, budgets=budgets, max_candidates=max_candidates)
+
+
+def merge_any(
     lists: Sequence[CandidateList], filters: Filters, *, budgets: Sequence[int], max_candidates: int
 ) -> Selection:
     """Interleave what may come back by rank, lists in the order given, first occurrence wins.

@@ -32,10 +32,12 @@ REASONS: Mapping["pb.AnswerReason.ValueType", str] = {
     pb.ANSWER_REASON_UNKNOWN_USER: "unknown_user",
     pb.ANSWER_REASON_NO_USABLE_INTERESTS: "no_usable_interests",
     pb.ANSWER_REASON_ALL_FILTERED: "all_filtered",
+    pb.ANSWER_REASON_DAMAGED_PROFILE: "damaged_profile",
 }
 DEGRADATIONS: Mapping["pb.Degradation.ValueType", str] = {
     pb.DEGRADATION_STALE_PROFILE: "stale_profile",
     pb.DEGRADATION_LOWER_EF_SEARCH: "lower_ef_search",
+    pb.DEGRADATION_ONLINE_IGNORED: "online_ignored",
 }
 
 _CALL_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -49,7 +49,7 @@ class PassingRows:
         """The selectivity, 0 to 1."""
         return self.count / max(self.n_indexed, 1)
 
-    def among(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def among(self, rows: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Which of some rows pass: bool [n]. One that is no candidate does not."""
         known = rows < self.n_rows
         places = np.where(known, rows, 0)

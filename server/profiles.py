@@ -14,8 +14,9 @@ from pinnersage.v1 import recommender_pb2 as pb
 from server.metrics import Metrics
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import RecentAction
+from storage.pins.joined import JoinedPins
 from storage.pins.port import NO_ROW, PinView
-from storage.profiles.records import OnlineProfile
+from storage.profiles.records import OnlineProfile, StoredUser
 from storage.profiles.store import BatchDescription, ProfileReader
 
 RowsOf = Callable[[Sequence[str]], NDArray[np.int64]]
@@ -40,6 +41,7 @@ class UserProfile:
         skipped: Batch interests that no pin can stand for.
         seen: int64 [s], representative rows of the pins the user acted on, their medoids among them.
         blocked: What nobody may be shown, at the moment the profile was read.
+        degraded: What was given up to have the profile at all.
     """
 
     interests: Interests
@@ -48,6 +50,7 @@ class UserProfile:
     skipped: Interests
     seen: NDArray[np.int64]
     blocked: BlockedRows
+    degraded: tuple["pb.Degradation.ValueType", ...] = ()
 
 
 class ProfileSource:
@@ -80,9 +83,19 @@ class ProfileSource:
             StoreUnavailableError: The store does not answer.
             DamagedRecordError: What is stored cannot be trusted.
         """
-        user = self._reader.read(user_id)
-        if user.is_unknown:
-            return None
+        user = self.read(user_id)
+        return None if user.is_unknown else self.profile_of(user, now_s)
+
+    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
+        """All that is stored of a user; `held` itself when that has not changed since it was read here.
+
+        Raises:
+            StoreUnavailableError, DamagedRecordError: As `load`.
+        """
+        return self._reader.read(user_id, held)
+
+    def profile_of(self, user: StoredUser, now_s: int) -> UserProfile:
+        """The interests now, of a user of whom something is stored."""
         stored, online = no_interests(now_s) if user.batch is None else user.batch.interests, user.online
         blocked = self._blocked()
         rows_of = self._rows_to_show(blocked)
@@ -100,6 +113,7 @@ class ProfileSource:
             skipped=skipped,
             seen=representative_rows(acted_on, self._pins.representatives),
             blocked=blocked,
+            degraded=(pb.DEGRADATION_ONLINE_IGNORED,) if user.is_online_damaged else (),
         )
 
     def from_recent(self, actions: list[RecentAction], now_s: int) -> tuple[UserProfile, int]:
@@ -150,6 +164,16 @@ class ProfileSource:
     def batch(self) -> BatchDescription:
         """The live batch profiles."""
         return self._batch
+
+    @property
+    def blocked(self) -> BlockedRows:
+        """What nobody may be shown, now."""
+        return self._blocked()
+
+    @property
+    def artefact_version(self) -> str:
+        """Of the pins, without what was added to them: rows keep their meaning as long as it is the same."""
+        return self._pins.main.version if isinstance(self._pins, JoinedPins) else self._pins.version
 
     def _rows_to_show(self, blocked: BlockedRows) -> RowsOf:
         """Finds the rows of the pins that an answer may name; NO_ROW for the unknown and the blocked."""

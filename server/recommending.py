@@ -7,31 +7,38 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
-from model.exclusion import representative_rows
-from model.fusing import SPREAD_OVER
-from model.interests import Representatives
-from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
 from server.budgets import budgets_of
 from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
+from server.describing import FALLBACK, describe_fused, describe_sampled
 from server.encoding import encode_list
 from server.errors import NotFoundError
+from server.filling import Filled, Filling
 from server.filtering import FilteredRetrieval
-from server.fusing import Fusion, medoids_by_interest
-from server.merging import Filters, Selection, merge
+from server.fusing import Fusion
+from server.merging import Filters, Selected, Selection, merge
 from server.metrics import Metrics
-from server.profiles import ProfileSource, UserProfile
-from server.recency import under_decay
-from server.retrieval import TIERS, Medoid, Retrieval, Retrieved, tier
+from server.profile_cache import ServedProfiles
+from server.profiles import ProfileSource
+from server.retrieval import Retrieval
 from server.sampling import Sampler
+from server.served_profiles import ServedProfile
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import Options, RecentAction
+from storage.errors import DamagedRecordError
+from storage.hashes import hash_ids
 from storage.pins.port import NO_ROW, PinView
 
 _NOTHING = Selection(np.empty(0, np.int64), np.empty(0, np.int64))
+_NOBODY = np.empty(0, np.int32)
+
+Degraded = tuple["pb.Degradation.ValueType", ...]
+
+log = structlog.get_logger("server.recommending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,16 +46,18 @@ class Recommendation:
     """An answer before it is encoded.
 
     Attributes:
-        interests: What was sampled, most important first.
-        lists: One per sampled interest.
+        interests: What it was made from, most important first: serialised, see server.describing.
+        lists: One per medoid.
         selection: Which candidates of the lists make the answer.
         reason: Why it is not an ordinary answer, if it is not.
+        degraded: What was given up to answer at all.
     """
 
-    interests: tuple[pb.SampledInterest, ...] = ()
+    interests: tuple[bytes, ...] = ()
     lists: tuple[CandidateList, ...] = ()
-    selection: Selection = field(default=_NOTHING)
+    selection: Selected = field(default=_NOTHING)
     reason: "pb.AnswerReason.ValueType" = pb.ANSWER_REASON_UNSPECIFIED
+    degraded: Degraded = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,9 +67,9 @@ class Recommender:
     Attributes:
         pins: The artefact.
         profiles: Where users come from.
+        users: The same, parsed and kept.
         sampler: Draws interests.
-        retrieval: Fetches candidate lists.
-        filtering: Fetches those of filtered requests.
+        filling: Fetches lists and merges them.
         metrics: Times the stages, counts the answers.
         popular: What users without interests get; None for nothing.
         clock: Unix seconds UTC, now.
@@ -69,20 +78,37 @@ class Recommender:
 
     pins: PinView
     profiles: ProfileSource
+    users: ServedProfiles
     sampler: Sampler
-    retrieval: Retrieval
-    filtering: FilteredRetrieval
+    filling: Filling
     metrics: Metrics
     popular: CandidateList | None
     clock: Callable[[], int]
     blocked: Callable[[], BlockedRows] = no_rows_blocked
 
+    @property
+    def retrieval(self) -> Retrieval:
+        """Fetches candidate lists."""
+        return self.filling.retrieval
+
+    @property
+    def filtering(self) -> FilteredRetrieval:
+        """Fetches those of filtered requests."""
+        return self.filling.filtering
+
     def for_user(self, user_id: str, options: Options, deadline: Deadline) -> Recommendation:
-        """Recommend for a stored user; one without interests gets the fallback and the reason."""
-        return next(self.for_users([(user_id, options)], deadline))
+        """Recommend for a stored user; one without interests gets the fallback and the reason.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+            DamagedRecordError: What is stored of the user cannot be trusted.
+        """
+        return self._for_user(user_id, self._excluded(options), options, deadline)
 
     def for_users(self, asked: Sequence[tuple[str, Options]], deadline: Deadline) -> Iterator[Recommendation]:
         """The same for many users, one after the other, each when it is asked for.
+
+        A user whose record is damaged is told so, and the others are answered all the same.
 
         Args:
             asked: The users, and the options of each; exclusions are the same for all.
@@ -90,15 +116,11 @@ class Recommender:
         """
         excluded = self._excluded(asked[0][1])
         for user_id, options in asked:
-            deadline.check("profile")
-            with self.metrics.stage("profile"):
-                profile = self.profiles.load(user_id, self.clock())
-            if profile is None:
-                answer = self._fall_back(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
-            else:
-                answer = self._recommend(profile, excluded, options, deadline)
-            self.metrics.count_answer(answer.reason, options.variant)
-            yield answer
+            try:
+                yield self._for_user(user_id, excluded, options, deadline)
+            except DamagedRecordError as error:
+                log.error("a user of a batch has a damaged record", error=type(error).__name__)
+                yield self._without_profile(pb.ANSWER_REASON_DAMAGED_PROFILE, excluded, options)
 
     def for_pins(
         self, actions: list[RecentAction], options: Options, deadline: Deadline
@@ -106,7 +128,8 @@ class Recommender:
         """Recommend from recent pins, and how many of them are unknown to the artefact, or blocked."""
         deadline.check("profile")
         with self.metrics.stage("profile"):
-            profile, unknown_pins = self.profiles.from_recent(actions, self.clock())
+            recent, unknown_pins = self.profiles.from_recent(actions, self.clock())
+            profile = self.users.served(recent, options.lambda_per_day)
         answer = self._recommend(profile, self._excluded(options), options, deadline)
         self.metrics.count_answer(answer.reason, options.variant)
         return answer, unknown_pins
@@ -122,155 +145,115 @@ class Recommender:
             raise NotFoundError(f"pin_id: the artefact {self.pins.version} does not hold pin {pin_id!r}")
         if blocked.among(np.array([row])).any():
             raise NotFoundError(f"pin_id: pin {pin_id!r} is blocked")
-        itself = representative_rows(np.array([row]), self.pins.representatives)
-        filters = self._filters(np.union1d(itself, self._excluded(options)), options, blocked)
-        budgets = (options.max_candidates,)
-        retrieved, selection = self._fill([(pin_id, row)], filters, budgets, options, deadline)
-        return _answer((), retrieved, selection), retrieved[0].cache_hit
+        itself = self.pins.representatives[[row]]
+        filters = self._filters(np.concatenate([itself, self._excluded(options)]), options, blocked)
+        n = options.max_candidates
+        filled = self.filling.by_turns([row], filters, (n,), n, deadline)
+        return _answer((), filled), filled.retrieved[0].cache_hit
+
+    def _for_user(
+        self, user_id: str, excluded: NDArray[np.int32], options: Options, deadline: Deadline
+    ) -> Recommendation:
+        deadline.check("profile")
+        with self.metrics.stage("profile"):
+            profile = self.users.get(user_id, self.clock(), options.lambda_per_day)
+        if profile is None:
+            return self._without_profile(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
+        answer = self._recommend(profile, excluded, options, deadline)
+        self.metrics.count_answer(answer.reason, options.variant)
+        for degradation in answer.degraded:
+            self.metrics.count_degraded(degradation)
+        return answer
+
+    def _without_profile(
+        self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int32], options: Options
+    ) -> Recommendation:
+        self.metrics.count_answer(reason, options.variant)
+        return self._fall_back(reason, excluded, options)
 
     def _recommend(
-        self, profile: UserProfile, excluded: NDArray[np.int64], options: Options, deadline: Deadline
+        self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
     ) -> Recommendation:
-        excluded = np.union1d(profile.seen, excluded)
-        if not len(profile.interests):
-            return self._fall_back(pb.ANSWER_REASON_NO_USABLE_INTERESTS, excluded, options)
-        if options.lambda_per_day is not None:
-            in_place_of = self.profiles.batch.parameters.lambda_per_day
-            profile = under_decay(profile, options.lambda_per_day, in_place_of=in_place_of)
+        excluded = np.concatenate((profile.seen, excluded))
+        if not len(profile):
+            return self._fall_back(
+                pb.ANSWER_REASON_NO_USABLE_INTERESTS, excluded, options, degraded=profile.degraded
+            )
         if options.merge_policy == pb.MERGE_POLICY_FUSED:
             return self._fused(profile, excluded, options, deadline)
         return self._interleaved(profile, excluded, options, deadline)
 
     def _interleaved(
-        self, profile: UserProfile, excluded: NDArray[np.int64], options: Options, deadline: Deadline
+        self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
     ) -> Recommendation:
         """From a few interests, sampled, each by its medoid."""
         with self.metrics.stage("sample"):
-            sampled = self.sampler.sample(profile.interests.importances, options.max_interests, options.seed)
-        medoids = [(profile.interests.medoid_pin_ids[at], int(profile.rows[at])) for at in sampled.tolist()]
+            sampled = self.sampler.sample(profile.shares, profile.bounds, options.max_interests, options.seed)
         filters = self._filters(excluded, options, profile.blocked)
-        importances = profile.interests.importances[sampled]
-        budgets = budgets_of(options.budget, options.max_candidates, importances)
-        retrieved, selection = self._fill(medoids, filters, budgets, options, deadline)
-        return _answer(_describe(profile, sampled, retrieved), retrieved, selection)
+        rows = [profile.rows[at] for at in sampled]
+        budgets = budgets_of(options.budget, options.max_candidates, [profile.shares[at] for at in sampled])
+        filled = self.filling.by_turns(rows, filters, budgets, options.max_candidates, deadline)
+        described = describe_sampled(profile, sampled, filled.retrieved, self.clock())
+        return _answer(described, filled, profile.degraded)
 
     def _fused(
-        self, profile: UserProfile, excluded: NDArray[np.int64], options: Options, deadline: Deadline
+        self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
     ) -> Recommendation:
         """From all interests of some importance, by all of their representatives together."""
-        representatives, rows = self.profiles.representatives(profile)
         fusion = Fusion(
-            representatives=representatives,
-            rows=rows,
+            stood_for=profile.stood_for,
             embeddings=self.pins.embeddings,
             policy=self.profiles.batch.parameters.fusing,
         )
-        themselves = representative_rows(rows, self.pins.representatives)
-        filters = self._filters(np.union1d(excluded, themselves), options, profile.blocked)
-        retrieved, selection = self._fill_fused(fusion, filters, options, deadline)
-        return _answer(_describe_fused(profile, representatives, retrieved), retrieved, selection)
+        themselves = self.pins.representatives[profile.stood_for.rows]
+        filters = self._filters(np.concatenate((excluded, themselves)), options, profile.blocked)
+        filled = self.filling.fused(fusion, filters, options.max_candidates, deadline)
+        described = describe_fused(profile, filled.retrieved, self.clock(), self.pins)
+        return _answer(described, filled, profile.degraded)
 
-    def _fill(
-        self,
-        medoids: list[Medoid],
-        filters: Filters,
-        budgets: Sequence[int],
-        options: Options,
-        deadline: Deadline,
-    ) -> tuple[list[Retrieved], Selection]:
-        """Fetch the medoids' lists and merge them; lists that exclusions left short are fetched wider."""
-        retrieved = self._retrieve(medoids, max(budgets), filters, deadline)
-        while True:
-            lists = [each.candidates for each in retrieved]
-            with self.metrics.stage("merge"):
-                selection = merge(lists, filters, budgets=budgets, max_candidates=options.max_candidates)
-            short = _short_lists(lists, selection, filters, budgets, options.max_candidates)
-            if not short:
-                self.metrics.count_candidates(len(selection), options.max_candidates)
-                self.metrics.count_blocked(filters.n_blocked(lists))
-                return self._encoded(medoids, retrieved, selection, filters)
-            at_least = 1 + max(lists[at].wanted for at in short)
-            wider = self._retrieve([medoids[at] for at in short], at_least, filters, deadline)
-            for at, each in zip(short, wider, strict=True):
-                retrieved[at] = _wider(retrieved[at], each)
+    def _excluded(self, options: Options) -> NDArray[np.int32]:
+        """int32 [x]: the caller's exclusions, by representative; those of unknown pins are left out.
 
-    def _fill_fused(
-        self, fusion: Fusion, filters: Filters, options: Options, deadline: Deadline
-    ) -> tuple[list[Retrieved], Selection]:
-        """Fetch all lists and fuse them; when exclusions left the answer short, all are fetched wider.
-
-        Lists are cut to one length, however long those are that the cache happens to hold.
+        Pins are known by their hashes, as seen pins are: of two pins with one hash (one artefact in ten
+        million has any, at a million pins) the first is excluded.
         """
-        medoids = list(zip(fusion.representatives.pin_ids, fusion.rows.tolist(), strict=True))
-        k = tier(options.max_candidates)
-        retrieved = self._retrieve(medoids, max(k, SPREAD_OVER), filters, deadline, with_spread=True)
-        while True:
-            deadline.check("fuse")
-            lists = [each.candidates.first(k) for each in retrieved]
-            with self.metrics.stage("fuse"):
-                selection = fusion.fuse(lists, filters, max_candidates=options.max_candidates)
-            is_full = len(selection) == options.max_candidates
-            if is_full or k == TIERS[-1] or not any(map(filters.may_find_more, lists)):
-                break
-            k = tier(k + 1)
-            if k > SPREAD_OVER:
-                further = self._retrieve(medoids, k, filters, deadline, with_spread=True)
-                retrieved = list(map(_wider, retrieved, further))
-        self.metrics.count_candidates(len(selection), options.max_candidates)
-        self.metrics.count_blocked(filters.n_blocked(lists))
-        return self._encoded(medoids, retrieved, selection, filters)
+        if not options.exclude_pin_ids:
+            return _NOBODY
+        rows = self.pins.rows_of_hashes(hash_ids(options.exclude_pin_ids))
+        excluded: NDArray[np.int32] = self.pins.representatives[rows[rows != NO_ROW]]
+        return excluded
 
-    def _retrieve(
-        self,
-        medoids: list[Medoid],
-        at_least: int,
-        filters: Filters,
-        deadline: Deadline,
-        *,
-        with_spread: bool = False,
-    ) -> list[Retrieved]:
-        with self.metrics.stage("retrieve"):
-            if filters.passing is None:
-                return self.retrieval.fetch(medoids, at_least=at_least, deadline=deadline)
-            return self.filtering.fetch(
-                medoids, filters.passing, at_least=at_least, with_spread=with_spread, deadline=deadline
-            )
-
-    def _encoded(
-        self, medoids: list[Medoid], retrieved: list[Retrieved], selection: Selection, filters: Filters
-    ) -> tuple[list[Retrieved], Selection]:
-        """Lists with the bytes of what was selected: those of filtered requests have none yet."""
-        if filters.passing is None:
-            return retrieved, selection
-        return self.filtering.encoded(medoids, retrieved, selection)
-
-    def _excluded(self, options: Options) -> NDArray[np.int64]:
-        """int64 [x]: the caller's exclusions, by representative."""
-        return representative_rows(self.pins.rows(options.exclude_pin_ids), self.pins.representatives)
-
-    def _filters(self, excluded: NDArray[np.int64], options: Options, blocked: BlockedRows) -> Filters:
+    def _filters(self, excluded: NDArray[np.int32], options: Options, blocked: BlockedRows) -> Filters:
         return Filters(
             representatives=self.pins.representatives,
             excluded=excluded,
             min_score=options.min_score,
             blocked=blocked,
-            passing=self.filtering.passing(options.where),
+            passing=self.filling.filtering.passing(options.where),
         )
 
     def _fall_back(
-        self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int64], options: Options
+        self,
+        reason: "pb.AnswerReason.ValueType",
+        excluded: NDArray[np.int32],
+        options: Options,
+        *,
+        degraded: Degraded = (),
     ) -> Recommendation:
         if not self.popular:
-            return Recommendation(reason=reason)
+            return Recommendation(reason=reason, degraded=degraded)
         self.metrics.count_fallback()
         # A popular pin has no cosine to anything: min_score does not apply.
         filters = self._filters(excluded, replace(options, min_score=None), self.blocked())
         n = options.max_candidates
         selection = merge([self.popular], filters, budgets=(n,), max_candidates=n)
         self.metrics.count_blocked(filters.n_blocked([self.popular]))
-        interest = pb.SampledInterest(probability=1.0, origin=pb.INTEREST_ORIGIN_FALLBACK, cache_hit=True)
         return Recommendation(
-            interests=(interest,), lists=(self.popular,), selection=selection, reason=reason
+            interests=(FALLBACK,),
+            lists=(self.popular,),
+            selection=selection,
+            reason=reason,
+            degraded=degraded,
         )
 
 
@@ -279,71 +262,11 @@ def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
     return encode_list(rows, pins.pin_ids(rows), None, medoid_pin_id="", wanted=len(rows))
 
 
-def _answer(
-    interests: tuple[pb.SampledInterest, ...], retrieved: Sequence[Retrieved], selection: Selection
-) -> Recommendation:
+def _answer(interests: tuple[bytes, ...], filled: Filled, degraded: Degraded = ()) -> Recommendation:
     return Recommendation(
         interests=interests,
-        lists=tuple(each.candidates for each in retrieved),
-        selection=selection,
-        reason=pb.ANSWER_REASON_UNSPECIFIED if len(selection) else pb.ANSWER_REASON_ALL_FILTERED,
+        lists=filled.lists,
+        selection=filled.selection,
+        reason=pb.ANSWER_REASON_UNSPECIFIED if len(filled.selection) else pb.ANSWER_REASON_ALL_FILTERED,
+        degraded=degraded,
     )
-
-
-def _wider(first: Retrieved, wider: Retrieved) -> Retrieved:
-    """The wider list; whether it was in the cache is what the call's first look found."""
-    return Retrieved(wider.candidates, first.cache_hit)
-
-
-def _describe(
-    profile: UserProfile, sampled: NDArray[np.int64], retrieved: Sequence[Retrieved]
-) -> tuple[pb.SampledInterest, ...]:
-    shares = probabilities(profile.interests.importances)
-    return tuple(
-        pb.SampledInterest(
-            medoid_pin_id=profile.interests.medoid_pin_ids[at],
-            importance=profile.interests.importances[at],
-            probability=shares[at],
-            origin=profile.origins[at],
-            cache_hit=each.cache_hit,
-        )
-        for at, each in zip(sampled.tolist(), retrieved, strict=True)
-    )
-
-
-def _describe_fused(
-    profile: UserProfile, representatives: Representatives, retrieved: Sequence[Retrieved]
-) -> tuple[pb.SampledInterest, ...]:
-    """The interests that anybody stands for, most important first."""
-    medoids = medoids_by_interest(representatives)
-    hits = np.array([each.cache_hit for each in retrieved])
-    shares = probabilities(profile.interests.importances)
-    return tuple(
-        pb.SampledInterest(
-            medoid_pin_id=profile.interests.medoid_pin_ids[at],
-            importance=profile.interests.importances[at],
-            probability=shares[at],
-            origin=profile.origins[at],
-            cache_hit=bool(hits[representatives.interests == at].all()),
-            medoids=medoids[at],
-        )
-        for at in sorted(medoids)
-    )
-
-
-def _short_lists(
-    lists: Sequence[CandidateList],
-    selection: Selection,
-    filters: Filters,
-    budgets: Sequence[int],
-    max_candidates: int,
-) -> list[int]:
-    """The lists that gave less than their budget to an answer that is not full, and may hold more."""
-    if len(selection) >= max_candidates:
-        return []
-    taken = selection.taken_from(len(lists)).tolist()
-    return [
-        at
-        for at, each in enumerate(lists)
-        if taken[at] < budgets[at] and each.wanted < TIERS[-1] and filters.may_find_more(each)
-    ]

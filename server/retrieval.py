@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import NOT_COUNTED, SPREAD_OVER, spread_of
-from server.candidate_cache import CandidateCache, CandidateList
+from server.candidate_cache import CandidateCache, CandidateList, Key
 from server.deadlines import Deadline
 from server.encoding import encode_list
 from server.errors import DeadlineExpiredError
@@ -73,6 +73,16 @@ class Retrieval:
         lists = found | (self._fetch_missing(missing, tier(at_least), deadline) if missing else {})
         return [Retrieved(lists[row], row in found) for _, row in medoids]
 
+    def all_cached(self, rows: Sequence[int], *, at_least: int) -> list[Retrieved] | None:
+        """The lists of the medoids of these rows; None when one is missing or shorter than `at_least`."""
+        version = self._pins.version
+        lists = self._cache.get_all([(version, row) for row in rows], at_least)
+        found = [Retrieved(each, True) for each in lists if each is not None]
+        if len(found) < len(lists):
+            return None
+        self._metrics.count_cache(hits=len(found), misses=0)
+        return found
+
     def cached(self, medoids: Sequence[Medoid]) -> dict[int, Retrieved]:
         """The lists that are in the cache, as wide as they are, by the medoid's row; nothing is searched."""
         return {row: Retrieved(entry, True) for row, entry in self._cached(medoids, 0).items()}
@@ -82,8 +92,8 @@ class Retrieval:
         self._compute(list(medoids), k)
 
     def _cached(self, medoids: Sequence[Medoid], at_least: int) -> Lists:
-        entries = {row: self._cache.get(self._key(pin_id), at_least) for pin_id, row in medoids}
-        return {row: entry for row, entry in entries.items() if entry is not None}
+        entries = self._cache.get_all([self._key(medoid) for medoid in medoids], at_least)
+        return {row: entry for (_, row), entry in zip(medoids, entries, strict=True) if entry is not None}
 
     def _fetch_missing(self, missing: list[Medoid], k: int, deadline: Deadline) -> Lists:
         deadline.check("retrieve")
@@ -115,12 +125,12 @@ class Retrieval:
         is_long_enough = k >= SPREAD_OVER or neighbours.shape[1] < k
         spreads = self._spreads(medoids, neighbours, scores) if is_long_enough else [None] * len(medoids)
         return {
-            row: self._keep(pin_id, neighbours[at], scores[at], k, spreads[at])
-            for at, (pin_id, row) in enumerate(medoids)
+            medoid[1]: self._keep(medoid, neighbours[at], scores[at], k, spreads[at])
+            for at, medoid in enumerate(medoids)
         }
 
     def _spreads(
-        self, medoids: list[Medoid], neighbours: NDArray[np.int64], scores: NDArray[np.float32]
+        self, medoids: Sequence[Medoid], neighbours: NDArray[np.integer], scores: NDArray[np.float32]
     ) -> Sequence[tuple[float, float] | None]:
         """Each medoid's T and log Z, over the first of its list but for itself and its near-duplicates."""
         first, cosines = neighbours[:, :SPREAD_OVER], scores[:, :SPREAD_OVER]
@@ -130,22 +140,27 @@ class Retrieval:
 
     def _keep(
         self,
-        medoid_pin_id: str,
+        medoid: Medoid,
         rows: NDArray[np.int64],
         scores: NDArray[np.float32],
         wanted: int,
         spread: tuple[float, float] | None,
     ) -> CandidateList:
-        pin_ids = self._pins.pin_ids(rows)
-        # Copies: views would keep the arrays of the whole search alive, for as long as one list of it is.
+        pin_id, row = medoid
         candidates = encode_list(
-            rows.copy(), pin_ids, scores.copy(), medoid_pin_id=medoid_pin_id, wanted=wanted, spread=spread
+            rows,
+            self._pins.pin_ids(rows),
+            scores,
+            medoid_pin_id=pin_id,
+            wanted=wanted,
+            begins_with_itself=bool(len(rows)) and bool(rows[0] == self._pins.representatives[row]),
+            spread=spread,
         )
-        self._cache.put(self._key(medoid_pin_id), candidates)
+        self._cache.put(self._key(medoid), candidates)
         return candidates
 
-    def _key(self, medoid_pin_id: str) -> tuple[str, str]:
-        return self._pins.version, medoid_pin_id
+    def _key(self, medoid: Medoid) -> Key:
+        return self._pins.version, medoid[1]
 
 
 def _without(found: Lists, medoids: Sequence[Medoid]) -> list[Medoid]:

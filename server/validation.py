@@ -74,6 +74,11 @@ def wire_policy(policy: MergePolicy) -> "pb.MergePolicy.ValueType":
 _WithOptions = pb.RecommendRequest | pb.RecommendForPinsRequest | pb.RecommendBatchRequest
 
 
+# A character takes up to 4 bytes.
+_SHORT_ID = LIMITS.id_bytes // 4
+_POLICIES = frozenset(pb.MergePolicy.values())
+
+
 class _Findings:
     """Collects violations, so that a caller mends them all at once."""
 
@@ -88,6 +93,8 @@ class _Findings:
             self._untold += 1
 
     def check_id(self, field: str, value: str) -> None:
+        if 0 < len(value) <= _SHORT_ID:
+            return
         if not value:
             self.add(field, "must not be empty")
         elif (size := len(value.encode())) > LIMITS.id_bytes:
@@ -95,6 +102,8 @@ class _Findings:
 
     def check_ids(self, field: str, values: Sequence[str], *, at_least: int, at_most: int) -> None:
         self.check_count(field, len(values), at_least=at_least, at_most=at_most)
+        if all(values) and max(map(len, values), default=0) <= _SHORT_ID:
+            return
         for at, value in enumerate(values[: at_most + 1]):
             self.check_id(f"{field}[{at}]", value)
 
@@ -255,7 +264,7 @@ def _under(variant: Variant, options: Options, request: _WithOptions) -> Options
 def _merge_policy(
     request: _WithOptions, default: "pb.MergePolicy.ValueType", findings: _Findings
 ) -> "pb.MergePolicy.ValueType":
-    if request.merge_policy not in pb.MergePolicy.values():
+    if request.merge_policy not in _POLICIES:
         findings.add(
             "merge_policy", f"is {request.merge_policy}; known are {', '.join(pb.MergePolicy.keys())}"
         )

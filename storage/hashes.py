@@ -14,4 +14,5 @@ def hash_id(pin_id: str) -> int:
 
 def hash_ids(pin_ids: Sequence[str]) -> NDArray[np.uint64]:
     """uint64 [n]: `hash_id` of each, in order."""
-    return np.fromiter((hash_id(pin_id) for pin_id in pin_ids), dtype=np.uint64, count=len(pin_ids))
+    digest = xxhash.xxh3_64_intdigest
+    return np.array([digest(pin_id.encode()) for pin_id in pin_ids], np.uint64)

@@ -146,7 +146,7 @@ class _JoinedVectors:
     def __init__(self, main: Vectors, side: NDArray[np.float16], n_main: int) -> None:
         self._main, self._side, self._n_main = main, side, n_main
 
-    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.float16]:
+    def __getitem__(self, rows: NDArray[np.integer], /) -> NDArray[np.float16]:
         is_added = rows >= self._n_main
         if not is_added.any():
             return self._main[rows]

@@ -18,7 +18,7 @@ EF_SEARCH = 320
 class Vectors(Protocol):
     """Unit vectors by row: an array, or several that are read as one."""
 
-    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.float16]:
+    def __getitem__(self, rows: NDArray[np.integer], /) -> NDArray[np.float16]:
         """float16 [r, d]: a copy of the rows."""
         ...
 

@@ -5,7 +5,7 @@ LMDB and disks flip bits silently, so every value carries its own checksum. Equa
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import google_crc32c
@@ -125,19 +125,32 @@ def decode_user(
 ) -> StoredUser:
     """A user's three values as one record; `held` itself when it was made of the same ones.
 
+    Newest actions that are damaged are left out, and said to be: what the batch knows is good all the same.
+
     Raises:
-        DamagedRecordError: A value is damaged, or is another user's.
+        DamagedRecordError: Another value is damaged, or is another user's.
     """
-    # An empty checksum would run into the next one.
-    stamp = b"".join(b"-" if value is None else b"+" + value[: _CRC.size] for value in (batch, online, seen))
+    stamp = b"".join(map(stamp_of, (batch, seen, online)))
     if held is not None and held.stamp == stamp:
         return held
-    return StoredUser(
+    decoded = StoredUser(
         batch=None if batch is None else decode_profile(batch, user_id),
-        online=None if online is None else decode_online(online, user_id),
+        online=None,
         seen=np.empty(0, np.uint64) if seen is None else decode_seen(seen, user_id),
         stamp=stamp,
     )
+    try:
+        return decoded if online is None else replace(decoded, online=decode_online(online, user_id))
+    except DamagedRecordError:
+        return replace(decoded, is_online_damaged=True)
+
+
+def stamp_of(value: bytes | None) -> bytes:
+    """A stored value's part of a user's stamp, 5 bytes: its checksum as it stands there.
+
+    The last part is that of the newest actions, all that changes in a batch that is sealed.
+    """
+    return b"-----" if value is None else (b"+" + value[: _CRC.size]).ljust(5)
 
 
 def is_online_record_of_another(user_id: bytes, value: bytes) -> bool:

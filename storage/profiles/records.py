@@ -62,14 +62,17 @@ class StoredUser:
         online: The newest actions, or None.
         seen: uint64 [n], sorted: xxh3-64 of the user's pins of the window.
         stamp: The checksums of what is stored: the same as long as that is the same.
+        is_online_damaged: There are newest actions, and they cannot be trusted: they are left out.
     """
 
     batch: Profile | None
     online: OnlineProfile | None
     seen: NDArray[np.uint64]
     stamp: bytes
+    is_online_damaged: bool = False
 
     @property
     def is_unknown(self) -> bool:
         """Nothing is stored of this user."""
-        return self.batch is None and self.online is None and not len(self.seen)
+        has_none = self.batch is None and self.online is None and not len(self.seen)
+        return has_none and not self.is_online_damaged

@@ -157,8 +157,8 @@ class ProfileReader(Protocol):
 
         Args:
             user_id: Opaque.
-            held: What an earlier `read` of this user gave. It is given back itself, and nothing is parsed
-                again, when what is stored has not changed.
+            held: What an earlier `read` of this user gave here. It is given back itself, and nothing is
+                parsed again, when what is stored has not changed; its stamp is all that is looked at.
         """
         ...
 

@@ -42,7 +42,7 @@ def test_a_list_can_be_cut_to_what_fewer_would_have_been() -> None:
     """The nearest, and as many asked for; a list of a small pool stays the whole of it where it fits."""
     cut = a_list("a", 400).first(200)
     assert (len(cut), cut.wanted, cut.is_whole_pool) == (200, 200, False)
-    assert len(cut.scores) == len(cut.offsets) - 1 == 200
+    assert len(cut.scores) == len(cut.elements) == 200
 
     whole = a_list("a", 150, wanted=400)
     assert whole.first(200).is_whole_pool

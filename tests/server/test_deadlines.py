@@ -1,6 +1,5 @@
 """The caller's deadline: no stage begins for nobody."""
 
-import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -8,8 +7,10 @@ from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import CallCancelledError, DeadlineExpiredError
+from server.filling import Filling
 from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
+from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
 from server.recommending import Recommender
 from server.retrieval import Retrieval
@@ -35,6 +36,11 @@ def test_no_stage_begins_after_the_deadline() -> None:
     assert deadline.remaining_s() == 0
 
 
+def test_a_deadline_in_centuries_is_none() -> None:
+    """That is what gRPC says of a caller without one, and no lock can be told to wait so long."""
+    assert Deadline(7.4e9).remaining_s() is None
+
+
 def test_no_stage_begins_for_a_caller_who_gave_up() -> None:
     """The same for one who cancelled with time left."""
     with pytest.raises(CallCancelledError, match="the caller gave up before stage 'merge' began"):
@@ -45,12 +51,14 @@ def make_recommender() -> Recommender:
     """The stages over the test world."""
     pins, metrics = make_pins(), Metrics(CollectorRegistry())
     retrieval = Retrieval(pins, CandidateCache(1_000_000), ef_search=64, perplexity=325.0, metrics=metrics)
+    filtering = FilteredRetrieval(pins, retrieval, ef_search=64, metrics=metrics)
+    source = ProfileSource(default_people().store(), pins, metrics)
     return Recommender(
         pins=pins,
-        profiles=ProfileSource(default_people().store(), pins, metrics),
-        sampler=Sampler(np.random.default_rng(1)),
-        retrieval=retrieval,
-        filtering=FilteredRetrieval(pins, retrieval, ef_search=64, metrics=metrics),
+        profiles=source,
+        users=ServedProfiles(source, ProfileCache(1_000_000)),
+        sampler=Sampler(1),
+        filling=Filling(pins=pins, retrieval=retrieval, filtering=filtering, metrics=metrics),
         metrics=metrics,
         popular=None,
         clock=lambda: CUT_S,

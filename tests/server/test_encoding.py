@@ -13,10 +13,8 @@ from server.encoding import (
     RESULTS_TAG,
     SCORE_TAG,
     batch_messages,
-    candidate_pieces,
     encode_list,
     encode_user_result,
-    join_answer,
     varint,
 )
 from server.merging import Selection
@@ -64,7 +62,7 @@ def test_a_joined_answer_is_the_slowly_built_message(
         reason=pb.ANSWER_REASON_UNKNOWN_USER,
     )
 
-    parsed = pb.RecommendResponse.FromString(join_answer(candidate_pieces(encoded, selection), head))
+    parsed = pb.RecommendResponse.FromString(selection.elements(encoded) + head.SerializeToString())
 
     expected = [(world[i][1][j][0], world[i][1][j][1], world[i][0]) for i, j in picked]
     assert parsed == slow_message(expected, head)

@@ -14,11 +14,13 @@ from server.background import Background
 from server.calls import Call
 from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
+from server.filling import Filling
 from server.filter_meter import FilterMeter
 from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
 from server.metrics_catalogue import Dropped
 from server.observing import Observation, Observed, Observer
+from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
 from server.recall_meter import RecallMeter, RecallPolicy
 from server.recommending import Recommender
@@ -60,12 +62,14 @@ def recommender_of(pins: PinView, people: People, *, ef_search: int = 64) -> Rec
     metrics = Metrics(CollectorRegistry())
     cache = CandidateCache(100_000_000)
     retrieval = Retrieval(pins, cache, ef_search=ef_search, perplexity=60.0, metrics=metrics)
+    filtering = FilteredRetrieval(pins, retrieval, ef_search=ef_search, metrics=metrics)
+    source = ProfileSource(people.store(), pins, metrics)
     return Recommender(
         pins=pins,
-        profiles=ProfileSource(people.store(), pins, metrics),
-        sampler=Sampler(np.random.default_rng(1)),
-        retrieval=retrieval,
-        filtering=FilteredRetrieval(pins, retrieval, ef_search=ef_search, metrics=metrics),
+        profiles=source,
+        users=ServedProfiles(source, ProfileCache(1_000_000)),
+        sampler=Sampler(1),
+        filling=Filling(pins=pins, retrieval=retrieval, filtering=filtering, metrics=metrics),
         metrics=metrics,
         popular=None,
         clock=lambda: CUT_S,

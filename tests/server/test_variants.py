@@ -116,7 +116,7 @@ def test_turns_within_budgets_that_differ() -> None:
 )
 def test_budgets_by_importance(importances: list[float], n: int, budgets: tuple[int, ...]) -> None:
     """In proportion, rounded up, and one at least."""
-    assert budgets_of(Budget.BY_IMPORTANCE, n, np.array(importances)) == budgets
+    assert budgets_of(Budget.BY_IMPORTANCE, n, importances) == budgets
 
 
 def profile(shares: dict[str, float], ages_days: dict[str, float]) -> UserProfile:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.profiles.encoding import decode_user
+from storage.profiles.encoding import decode_user, stamp_of
 from storage.profiles.lmdb.batch import BatchProfiles
 from storage.profiles.lmdb.online import OnlineRecords
 from storage.profiles.records import OnlineProfile, Profile, StoredUser
@@ -42,8 +42,12 @@ class LmdbProfiles:
 
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         """Everything of one user; `held` itself when nothing has changed."""
+        online = self._online.value(user_id)
+        # The batch is sealed: what was read of it here is what it holds.
+        if held is not None and held.stamp.endswith(stamp_of(online)):
+            return held
         batch, seen = self._batch.values(user_id)
-        return decode_user(user_id, batch, self._online.value(user_id), seen, held)
+        return decode_user(user_id, batch, online, seen)
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""

@@ -1,0 +1,146 @@
+"""A user as requests need them: small, because many are kept, and read by bisection and a few look-ups.
+
+Rows stand for ids, and importances are those of the moment the profile was parsed: all decay by one factor.
+"""
+
+from array import array
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.importance import decay_factor
+from model.interests import Representatives
+from model.sampling import probabilities
+from pinnersage.v1 import recommender_pb2 as pb
+from server.profiles import UserProfile
+from server.takedown import BlockedRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoodFor:
+    """Who answers for a user with the fused merge, heaviest first; see model.interests.Representatives.
+
+    Attributes:
+        rows: int32 [r].
+        weights: float64 [r]; only their ratios matter.
+        interests: uint16 [r], the interest that each stands for.
+    """
+
+    rows: NDArray[np.int32]
+    weights: NDArray[np.float64]
+    interests: NDArray[np.uint16]
+
+    @classmethod
+    def of(cls, representatives: Representatives, rows: NDArray[np.int64]) -> "StoodFor":
+        """Those that the artefact holds and that may be shown, with their rows."""
+        return cls(
+            rows=rows.astype(np.int32),
+            weights=representatives.weights,
+            interests=representatives.interests.astype(np.uint16),
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_bytes(self) -> int:
+        """Of the arrays."""
+        return self.rows.nbytes + self.weights.nbytes + self.interests.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ServedProfile:
+    """One user with their interests, most important first.
+
+    Attributes:
+        rows: int [c], the rows of the medoids; each is held and may be shown.
+        importances: float [c], at `computed_at_s`.
+        shares: float [c], of each in all importance.
+        bounds: float [c], the shares cumulated.
+        origins: c values of pb.InterestOrigin.
+        stood_for: Who answers with the fused merge.
+        seen: int32 [s], ascending, representative rows of the pins the user acted on, the medoids among them.
+        computed_at_s: Unix seconds UTC.
+        lambda_per_day: How importances decay from then on.
+        blocked: What nobody may be shown, when this was parsed.
+        degraded: What was given up to have the profile at all.
+    """
+
+    rows: "array[int]"
+    importances: "array[float]"
+    shares: "array[float]"
+    bounds: "array[float]"
+    origins: bytes
+    stood_for: StoodFor
+    seen: NDArray[np.int32]
+    computed_at_s: int
+    lambda_per_day: float
+    blocked: BlockedRows
+    degraded: tuple["pb.Degradation.ValueType", ...] = ()
+
+    @classmethod
+    def of(cls, profile: UserProfile, stood_for: StoodFor, lambda_per_day: float) -> "ServedProfile":
+        """From all that is known of the user.
+
+        Args:
+            profile: With importances now.
+            stood_for: Who answers with the fused merge.
+            lambda_per_day: How the importances decay from now on.
+        """
+        interests = profile.interests
+        shares = probabilities(interests.importances)
+        return cls(
+            rows=array("i", profile.rows.tolist()),
+            importances=array("d", interests.importances.tobytes()),
+            shares=array("d", shares.tobytes()),
+            bounds=array("d", np.cumsum(shares).tobytes()),
+            origins=bytes(profile.origins),
+            stood_for=stood_for,
+            seen=profile.seen.astype(np.int32),
+            computed_at_s=interests.computed_at_s,
+            lambda_per_day=lambda_per_day,
+            blocked=profile.blocked,
+            degraded=profile.degraded,
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def decay(self, now_s: int) -> float:
+        """What every importance is to be multiplied with now; 1 where a clock is off."""
+        if now_s <= self.computed_at_s:
+            return 1.0
+        return decay_factor(self.computed_at_s, now_s, self.lambda_per_day)
+
+    def flagged(self, degradation: "pb.Degradation.ValueType") -> "ServedProfile":
+        """The same, said to be worse than it should be."""
+        return replace(self, degraded=(*self.degraded, degradation))
+
+    def without_blocked(self, blocked: BlockedRows) -> "ServedProfile":
+        """The same under another takedown list: interests whose pin is on it go."""
+        rows = np.array(self.rows, np.int64)
+        kept = np.flatnonzero(~blocked.among(rows))
+        shares = probabilities(np.array(self.importances)[kept])
+        of_stood_for = np.flatnonzero(
+            ~blocked.among(self.stood_for.rows.astype(np.int64)) & np.isin(self.stood_for.interests, kept)
+        )
+        return replace(
+            self,
+            rows=array("i", rows[kept].tolist()),
+            importances=array("d", np.array(self.importances)[kept].tolist()),
+            shares=array("d", shares.tolist()),
+            bounds=array("d", np.cumsum(shares).tolist()),
+            origins=bytes(self.origins[at] for at in kept),
+            stood_for=StoodFor(
+                rows=self.stood_for.rows[of_stood_for],
+                weights=self.stood_for.weights[of_stood_for],
+                interests=np.searchsorted(kept, self.stood_for.interests[of_stood_for]).astype(np.uint16),
+            ),
+            blocked=blocked,
+        )
+
+    @property
+    def n_bytes(self) -> int:
+        """What it costs in memory, beside the entry's overhead."""
+        return (5 * 8 - 4) * len(self) + len(self) + self.seen.nbytes + self.stood_for.n_bytes

@@ -1,0 +1,127 @@
+"""The merge of lists that take turns, by whole slices: what the general merge gives, where that is simple.
+
+A list's first candidates are nearly always all in the answer: nobody excluded them, and no other list holds
+them. One sort shows whether that is so. `None` sends whoever asks to the general merge (server.merging).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.candidate_cache import CandidateList
+from server.elements import empty_like, joined, put
+
+Places = slice | NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """A selection in which lists take turns, each giving as many as the others, until n are taken.
+
+    Attributes:
+        places: Of each list, the positions it gives.
+        n: How many candidates, at most all of those.
+    """
+
+    places: tuple[Places, ...]
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    @cached_property
+    def lists(self) -> NDArray[np.int64]:
+        """int64 [n], the list each candidate comes from."""
+        return np.arange(self.n) % len(self.places)
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64]:
+        """int64 [n], its position in that list."""
+        each = [np.arange(of.start, of.stop) if isinstance(of, slice) else of for of in self.places]
+        return np.stack(each, axis=1).ravel()[: self.n]
+
+    def taken_from(self, n_lists: int) -> NDArray[np.int64]:
+        """int64 [n_lists]: how many candidates each list gave."""
+        return np.bincount(self.lists, minlength=n_lists)
+
+    def elements(self, lists: Sequence[CandidateList]) -> bytes:
+        """The serialised candidates, in order."""
+        width = len(self.places)
+        all_elements = [each.elements for each in lists]
+        room = empty_like(all_elements, width * -(-self.n // width))
+        for at, (elements, places) in enumerate(zip(all_elements, self.places, strict=True)):
+            put(room, slice(at, None, width), elements[places])
+        return joined(room[: self.n])
+
+
+def by_turns(
+    lists: Sequence[CandidateList],
+    excluded: NDArray[np.integer],
+    *,
+    budget: int,
+    n: int,
+    min_score: float | None,
+    blocked: NDArray[np.bool_] | None,
+) -> Turns | None:
+    """The merge, or None where it takes more than slices.
+
+    Args:
+        lists: In order of importance; candidates stand for themselves.
+        excluded: Integers [x], representative rows.
+        budget: Of each list: the lists' budgets together are n, or the next multiple of their number.
+        n: How many candidates are wanted.
+        min_score: Least cosine, None for no bound.
+        blocked: bool [n_pins], None where nobody is.
+    """
+    begins = [int(each.begins_with_itself) for each in lists]
+    if any(len(each) < begin + budget for each, begin in zip(lists, begins, strict=True)):
+        return None
+    slices = tuple(slice(begin, begin + budget) for begin in begins)
+    first = [each.rows[places] for each, places in zip(lists, slices, strict=True)]
+    if blocked is None and not _meet([*first, excluded]):
+        return _unless_too_far(lists, Turns(slices, n), min_score)
+    places = _without(lists, excluded, budget, blocked)
+    if places is None or _meet([each.rows[of] for each, of in zip(lists, places, strict=True)]):
+        return None
+    return _unless_too_far(lists, Turns(places, n), min_score)
+
+
+def _meet(rows: Sequence[NDArray[np.integer]]) -> bool:
+    """Whether a row stands in several places."""
+    together = np.concatenate(rows)
+    together.sort()
+    return bool(np.count_nonzero(together[1:] == together[:-1]))
+
+
+def _without(
+    lists: Sequence[CandidateList],
+    excluded: NDArray[np.integer],
+    budget: int,
+    blocked: NDArray[np.bool_] | None,
+) -> tuple[Places, ...] | None:
+    """The first `budget` places of each list that are not excluded; None where one has fewer."""
+    rows = np.concatenate([each.rows for each in lists])
+    ascending = np.sort(excluded)
+    stays = ascending.take(ascending.searchsorted(rows), mode="clip") != rows if len(ascending) else rows >= 0
+    if blocked is not None:
+        stays &= ~blocked[rows]
+    places, begin = [], 0
+    for each in lists:
+        end = begin + len(each)
+        of_list = stays[begin:end].nonzero()[0][:budget]
+        if len(of_list) < budget:
+            return None
+        places.append(of_list)
+        begin = end
+    return tuple(places)
+
+
+def _unless_too_far(lists: Sequence[CandidateList], turns: Turns, min_score: float | None) -> Turns | None:
+    """The selection, unless its furthest candidates are too far from their medoids."""
+    if min_score is None:
+        return turns
+    last = [each.scores[of][-1] for each, of in zip(lists, turns.places, strict=True)]
+    return turns if min(last) >= min_score else None
