@@ -89,7 +89,7 @@ check-stubs: $(STUBS_VENV)/.installed ## Fail when the committed stubs are not t
 	@protos/check.sh $(STUBS_VENV)/bin
 
 .PHONY: tools
-tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) ## Build grpcurl and ghz into build/tools (needs Go)
+tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) examples ## Build grpcurl, ghz and the examples in other languages
 
 build/tools/.grpcurl-$(GRPCURL): GO_PACKAGE := github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL)
 build/tools/.ghz-$(GHZ): GO_PACKAGE := github.com/bojand/ghz/cmd/ghz@$(GHZ)
@@ -98,6 +98,23 @@ build/tools/.%:
 	@if command -v go >/dev/null; then \
 	  echo "Building $(GO_PACKAGE) ..." && mkdir -p $(@D)/bin && GOBIN=$(CURDIR)/$(@D)/bin go install $(GO_PACKAGE) && touch $@; \
 	else echo "Skipping $(GO_PACKAGE): it is built with Go, and there is no Go here."; fi
+
+.PHONY: examples
+examples: build/examples/.go build/examples/.java ## Build the Go and the Java client in examples/ from the published protos
+
+PUBLISHED_PROTOS := $(wildcard protos/pinnersage/v1/*.proto)
+build/examples/.go: $(wildcard examples/go/*) $(PUBLISHED_PROTOS) | $(STUBS_VENV)/.installed
+	@$(call build_example,go,PROTOC="$(CURDIR)/$(STUBS_VENV)/bin/python -m grpc_tools.protoc" examples/go/build.sh build/examples/go build/examples/recommend-go)
+
+build/examples/.java: examples/java/pom.xml $(wildcard examples/java/src/main/java/*/*) $(PUBLISHED_PROTOS)
+	@$(call build_example,mvn,mvn --batch-mode --quiet --file examples/java/pom.xml package)
+
+# Without its tool, or a registry to fetch from, an example stays unbuilt: its tests skip, and say so.
+define build_example
+mkdir -p $(@D); if ! command -v $(1) >/dev/null; then echo "Skipping examples/$(patsubst .%,%,$(@F)): there is no $(1) here."; \
+elif echo "Building examples/$(patsubst .%,%,$(@F)) ..." && $(2) >$@.log 2>&1; then touch $@; \
+else echo "Skipping examples/$(patsubst .%,%,$(@F)): it cannot be built, see $@.log."; fi
+endef
 
 .PHONY: lock
 lock: ## Resolve the dependencies anew (needs uv)
