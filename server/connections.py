@@ -42,6 +42,8 @@ class Connections:
             ("grpc.max_metadata_size", LIMITS.metadata_bytes),
             ("grpc.absolute_max_metadata_size", LIMITS.metadata_bytes),
             ("grpc.max_concurrent_streams", self.streams),
+            # It counts calls until they are freed: callers who keep to the limit would be refused.
+            ("grpc.http.overload_protection", 0),
             ("grpc.max_connection_age_ms", _ms(self.max_age_s)),
             ("grpc.max_connection_age_grace_ms", _ms(self.age_grace_s)),
             ("grpc.keepalive_time_ms", _ms(self.keepalive_s)),

@@ -8,230 +8,23 @@ One worker needs none of this: then the process is the worker itself, which spar
 of a second one, and whoever runs it (systemd, Kubernetes) starts it again. The code that serves is the same.
 """
 
-import multiprocessing
-import os
-import signal
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import structlog
 from prometheus_client import CollectorRegistry
 
 from server.bootstrap import POLL_JITTER, build_supervisor_metrics, build_vouching
 from server.ending import Ending
-from server.errors import StartError
 from server.metrics_files import prepare
 from server.serving import serve_metrics
 from server.settings import ServerSettings
 from server.side_threads import Ticker
-from server.vouching import Versions, Vouching
-from server.worker import Task, work
-
-# How late a signal is noticed, at worst.
-_LOOK_S = 0.1
-# What a worker may take beyond its drain and its grace.
-_SPARE_S = 5.0
-
-log = structlog.get_logger("server.supervisor")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restarts:
-    """When a worker that died is replaced: at once if it had served, later and later if it had not.
-
-    Attributes:
-        first_s: The pause after one that had served, and the first after one that had not.
-        factor: What each further pause is longer by.
-        longest_s: The longest.
-    """
-
-    first_s: float = 0.1
-    factor: float = 2.0
-    longest_s: float = 30.0
-
-    def pause_s(self, n_failures: int) -> float:
-        """The pause after so many starts in a row that came to nothing."""
-        return min(self.longest_s, self.first_s * self.factor ** min(n_failures, 64))
-
-
-RESTARTS = Restarts()
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A worker's process, and our end of the line to it."""
-
-    process: BaseProcess
-    line: Connection
-
-
-class Worker:
-    """One place among the workers, whoever fills it at the moment.
-
-    Args:
-        task: What it does; the versions are told anew at each start.
-        restarts: The policy.
-    """
-
-    def __init__(self, task: Task, restarts: Restarts = RESTARTS) -> None:
-        self._task, self._restarts = task, restarts
-        self._running: _Running | None = None
-        self._told: Versions | None = None
-        self._n_failures = 0
-        self._due_s = 0.0
-        self.is_ready = False
-
-    @property
-    def waited_for(self) -> list[Connection | int]:
-        """What becomes readable when the worker is ready, or gone."""
-        if self._running is None:
-            return []
-        sentinel = self._running.process.sentinel
-        return [sentinel] if self.is_ready else [sentinel, self._running.line]
-
-    def start(self, versions: Versions) -> None:
-        """Spawn a process, unless there is one or it is not time yet."""
-        if self._running is not None or time.monotonic() < self._due_s:
-            return
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        task = replace(self._task, versions=versions)
-        process = context.Process(target=work, args=(task, theirs), name=f"worker {task.name}")
-        with _without_interrupts():
-            process.start()
-        # The worker's end is open in the worker alone: so each notices when the other is gone.
-        theirs.close()
-        self._running, self._told = _Running(process, ours), versions
-
-    def look(self) -> bool:
-        """Notice that the worker is ready, or gone; says whether it died before it was ready."""
-        if self._running is None:
-            return False
-        if not self.is_ready and _has_spoken(self._running.line):
-            self.is_ready, self._n_failures = True, 0
-        return not self._running.process.is_alive() and self._bury(self._running)
-
-    def tell(self, versions: Versions, *, again: bool) -> None:
-        """Have these served, by a worker that is ready.
-
-        Args:
-            versions: What to serve.
-            again: Also a worker that was told before: it may not have been able to.
-        """
-        if self._running is None or not self.is_ready or (versions == self._told and not again):
-            return
-        # One that has just died is noticed at the next look.
-        with suppress(OSError):
-            self._running.line.send(versions)
-        self._told = versions
-
-    def signal(self, number: int) -> None:
-        """Pass a signal on."""
-        if self._running is not None and self._running.process.pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._running.process.pid, number)
-
-    def end(self, by_s: float) -> None:
-        """Wait until the process has ended; at a moment of the monotonic clock it is killed."""
-        if self._running is None:
-            return
-        process = self._running.process
-        process.join(max(0.0, by_s - time.monotonic()))
-        if process.is_alive():
-            log.error("worker killed: it did not end", worker=self._task.name)
-            process.kill()
-            process.join()
-        self._running.line.close()
-
-    def _bury(self, gone: _Running) -> bool:
-        had_served = self.is_ready
-        pause_s = self._restarts.pause_s(self._n_failures)
-        log.error(
-            "worker died",
-            worker=self._task.name,
-            status=gone.process.exitcode,
-            had_served=had_served,
-            starts_again_in_s=pause_s,
-        )
-        gone.process.join()
-        gone.line.close()
-        self._running, self.is_ready = None, False
-        self._n_failures += not had_served
-        self._due_s = time.monotonic() + pause_s
-        return not had_served
-
-
-class Team:
-    """All workers.
-
-    Args:
-        workers: Them.
-        versions: What they begin with.
-    """
-
-    def __init__(self, workers: list[Worker], versions: Versions) -> None:
-        self._workers = workers
-        self.versions = versions
-        self._is_new = threading.Event()
-
-    def serve(self, versions: Versions) -> None:
-        """Have these served by every worker; from any thread."""
-        self.versions = versions
-        self._is_new.set()
-
-    def run(self, ending: Ending) -> None:
-        """Keep all workers running until told to end.
-
-        Raises:
-            StartError: A worker died before all of them were ready for the first time.
-        """
-        have_served = False
-        while not ending.is_told:
-            has_failed = self._look()
-            if has_failed and not have_served:
-                raise StartError("a worker ended before it could serve: it has said why")
-            if not have_served and all(worker.is_ready for worker in self._workers):
-                have_served = True
-                log.info("all workers serve", workers=len(self._workers))
-            self._tell()
-
-    def _look(self) -> bool:
-        """Start who is missing, wait for what happens; says whether a worker died that never served."""
-        for worker in self._workers:
-            worker.start(self.versions)
-        wait([each for worker in self._workers for each in worker.waited_for], _LOOK_S)
-        # Each of them is looked at, whatever the others did.
-        have_failed = [worker.look() for worker in self._workers]
-        return any(have_failed)
-
-    def _tell(self) -> None:
-        again = self._is_new.is_set()
-        self._is_new.clear()
-        for worker in self._workers:
-            worker.tell(self.versions, again=again)
-
-    def end(self, ending: Ending, drain_s: float, grace_s: float) -> None:
-        """End all workers: drained, unless told otherwise, also while they drain."""
-        for worker in self._workers:
-            worker.signal(signal.SIGINT if ending.is_at_once else signal.SIGTERM)
-        if not ending.is_at_once:
-            self._drain(ending, drain_s)
-        by_s = time.monotonic() + grace_s + _SPARE_S
-        for worker in self._workers:
-            worker.end(by_s)
-
-    def _drain(self, ending: Ending, drain_s: float) -> None:
-        ending.wait_for_drain(drain_s)
-        if ending.is_at_once:
-            for worker in self._workers:
-                worker.signal(signal.SIGINT)
+from server.team import Team, Worker
+from server.vouching import Vouching
+from server.worker import Task
 
 
 def supervise(settings: ServerSettings, port: int, ending: Ending) -> None:
@@ -286,21 +79,3 @@ def _following(team: Team, vouching: Vouching, every_s: float) -> Iterator[None]
         yield
     finally:
         ticker.stop()
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """A child inherits what is held back: Ctrl-C reaches a worker once it can answer it in order."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _has_spoken(line: Connection) -> bool:
-    """Whether the worker said that it is ready; all it ever says."""
-    try:
-        return line.poll() and bool(line.recv())
-    except (EOFError, OSError):
-        return False

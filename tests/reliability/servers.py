@@ -104,9 +104,8 @@ def wait_until_gone(pids: Sequence[int]) -> None:
 
 @contextmanager
 def channel_to(address: str) -> Iterator[grpc.Channel]:
-    """A connection of its own, without retries."""
-    options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
-    with grpc.insecure_channel(address, options=options) as channel:
+    """A connection of its own. Tried again is only what no server has seen, as every gRPC client does."""
+    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
         yield channel
 
 
@@ -117,10 +116,12 @@ class Load:
     Attributes:
         answered: By artefact version.
         failed: By status.
+        told: What the failed ones were told.
     """
 
     answered: Counter[str] = field(default_factory=Counter)
     failed: Counter[grpc.StatusCode] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -135,6 +136,7 @@ class Load:
         except grpc.RpcError as error:
             with self.lock:
                 self.failed[error.code()] += 1
+                self.told[str(error.details())] += 1
         else:
             assert answer.candidates
             with self.lock:

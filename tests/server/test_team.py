@@ -6,7 +6,7 @@ import pytest
 
 from server.ending import Ending
 from server.errors import StartError
-from server.supervisor import RESTARTS, Restarts, Team, Worker
+from server.team import RESTARTS, Restarts, Team, Worker
 from server.vouching import Versions
 
 OLD, NEW = Versions("pins-1", "profiles-1"), Versions("pins-2", "profiles-1")
@@ -82,7 +82,7 @@ def test_later_a_worker_that_cannot_start_costs_nobody_else() -> None:
 def test_every_worker_is_told_of_new_versions() -> None:
     """And again at every look at what is published: one may not have been able to take them."""
     workers = [FakeWorker("ready", ""), FakeWorker("ready", "")]
-    team = Team(workers, OLD)  # type: ignore[arg-type]
+    team = Team(workers, OLD)
     team.serve(NEW)
     run(team, OfTest(), *workers)
     assert [worker.told for worker in workers] == [[NEW], [NEW]]
