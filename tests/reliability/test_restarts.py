@@ -1,0 +1,133 @@
+"""RELIABILITY 4: a rolling restart loses no call of those who leave a server that drains."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from tests.reliability.served_world import publish_pins, publish_profiles
+from tests.reliability.servers import HANG_S, Load, Server, channel_to, serving
+from tests.reliability.shares import seeds
+
+pytestmark = pytest.mark.reliability
+
+_CALLERS = 4
+_LOOK_S = 0.05
+# Twenty looks at health, and as many new connections, before a server that drains ends.
+_FLAGS = ("--port", "0", "--connection-age-s", "1", "--drain-s", "2", "--grace-s", "10", "--workers", "2")
+
+
+class Balancer:
+    """Sends each call to one of the servers whose health said SERVING when it was last asked.
+
+    Args:
+        servers: Now; a test replaces them one by one.
+    """
+
+    def __init__(self, servers: list[Server]) -> None:
+        self._channels: dict[str, tuple[ExitStack, grpc.Channel]] = {}
+        self._serving: list[str] = []
+        self._lock = threading.Lock()
+        self.addresses = [server.address for server in servers]
+        self.look()
+
+    def look(self) -> None:
+        """Ask everybody's health."""
+        for address in self.addresses:
+            if address not in self._channels:
+                stack = ExitStack()
+                self._channels[address] = stack, stack.enter_context(channel_to(address))
+        serving = [address for address in self.addresses if self._is_serving(address)]
+        with self._lock:
+            self._serving = serving
+
+    def stub(self, at: int) -> RecommenderStub:
+        """For one call."""
+        with self._lock:
+            address = self._serving[at % len(self._serving)]
+        return RecommenderStub(self._channels[address][1])
+
+    def close(self) -> None:
+        """Hang up."""
+        for stack, _ in self._channels.values():
+            stack.close()
+
+    def _is_serving(self, address: str) -> bool:
+        stub = health_pb2_grpc.HealthStub(self._channels[address][1])
+        try:
+            status = stub.Check(health_pb2.HealthCheckRequest(), timeout=HANG_S).status
+        except grpc.RpcError:
+            return False
+        return bool(status == health_pb2.HealthCheckResponse.SERVING)
+
+
+@contextmanager
+def balanced_load(balancer: Balancer) -> Iterator[Load]:
+    """Calls through the balancer, and the balancer's own looks, as long as the block lasts."""
+    load, done = Load(), threading.Event()
+
+    def go_on(at: int) -> None:
+        while not done.is_set():
+            load.call(balancer.stub(at), at)
+            at += 1
+
+    def look() -> None:
+        while not done.wait(_LOOK_S):
+            balancer.look()
+
+    threads = [threading.Thread(target=go_on, args=(at,)) for at in range(_CALLERS)]
+    threads.append(threading.Thread(target=look))
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join(HANG_S)
+
+
+def test_a_rolling_restart_loses_nothing(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
+    """One of two servers drains and ends, another takes its place: over and over, and no call fails."""
+    publish_pins(tmp_path / "pins", "first")
+    publish_profiles(tmp_path / "profiles", "first")
+    with ExitStack() as running:
+        servers = [running.enter_context(serving(tmp_path, *_FLAGS)) for _ in range(2)]
+        for server in servers:
+            server.wait_for("all workers serve")
+        balancer = Balancer(servers)
+        running.callback(balancer.close)
+        with balanced_load(balancer) as load:
+            for seed in seeds(20):
+                load.wait_for(50)
+                old = servers.pop(0)
+                assert old.end() == 0, f"seed {seed}"
+                servers.append(running.enter_context(serving(tmp_path, *_FLAGS)))
+                servers[-1].wait_for("all workers serve")
+                balancer.addresses = [server.address for server in servers]
+                load.wait_for(50)
+                assert load.failed == {}, f"seed {seed}: {load.told}"
+                tally["restarted", ""] += 1
+        assert load.failed == {}, load.told
+
+
+def test_connections_that_grow_old_lose_nothing(tmp_path: Path) -> None:
+    """Connections end every second, under load: no call fails."""
+    publish_pins(tmp_path / "pins", "first")
+    publish_profiles(tmp_path / "profiles", "first")
+    with serving(tmp_path, *_FLAGS) as server:
+        server.wait_for("all workers serve")
+        balancer = Balancer([server])
+        with balanced_load(balancer) as load:
+            ends_s = time.monotonic() + 5
+            while time.monotonic() < ends_s:
+                load.wait_for(20)
+        balancer.close()
+        assert load.failed == {}, load.told
