@@ -74,7 +74,7 @@ def test_metadata_is_bounded(n_bytes: int, code: grpc.StatusCode | None) -> None
     """Larger metadata is refused before the call is anybody's."""
     with serving() as (server, channel):
         call = RecommenderStub(channel).Recommend.future(
-            BEN, metadata=[("x-large", "x" * n_bytes)], timeout=30
+            BEN, metadata=(("x-large", "x" * n_bytes),), timeout=30
         )
         error = call.exception()
         assert error is None or isinstance(error, grpc.RpcError)
