@@ -316,6 +316,23 @@ class TestFailure:
         assert is_announced[0]
         assert not (tmp_path / ".arriving").exists()
 
+    def test_a_version_never_shown_is_collected_in_one_step(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody finds half of it under its name, even where the system does not let it be removed."""
+        folder = VersionedFolder(tmp_path)
+        old, unshown = folder.publish(writing("old")).version, folder.publish(writing("unshown")).version
+        (tmp_path / "CURRENT").write_text(old)
+        (tmp_path / ".arriving").write_text(unshown)
+
+        def refusing(_: Path) -> None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        monkeypatch.setattr(shutil, "rmtree", refusing)
+        with pytest.raises(PublishError, match="Operation not permitted"):
+            folder.publish(writing("newer"))
+        assert versions(tmp_path) == [old]
+
     def test_a_version_never_shown_can_be_made_live_and_then_stays(self, tmp_path: Path) -> None:
         """Its publisher died when it was whole: a person may want it."""
         folder = VersionedFolder(tmp_path)
