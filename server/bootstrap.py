@@ -109,6 +109,7 @@ def wire(
     users = ProfileCache(settings.cache_mb * MEGABYTE // PROFILES_PART)
     cache = CandidateCache(settings.cache_mb * MEGABYTE - users.budget_bytes)
     metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
+    metrics.watch_profile_cache(lambda: users.size_bytes, lambda: len(users))
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
     metrics.watch_takedown(takedown)
     stages = _Stages(cache=cache, users=users, metrics=metrics, takedown=takedown, settings=settings)

@@ -66,9 +66,9 @@ def _verdicts(
     """What each filter would keep of all candidates: bool [n]."""
     recommender, options = item.recommender, item.options
     pins = recommender.pins
-    profile = recommender.profiles.load(item.user_id, recommender.clock())
+    profile = recommender.users.get(item.user_id, recommender.clock(), options.lambda_per_day)
     if profile is not None:
-        yield Dropped.SEEN, not_excluded(rows, pins.representatives, profile.seen)
+        yield Dropped.SEEN, not_excluded(rows, pins.representatives, profile.seen.astype(np.int64))
     excluded = representative_rows(pins.rows(options.exclude_pin_ids), pins.representatives)
     yield Dropped.EXCLUDED, not_excluded(rows, pins.representatives, excluded)
     yield Dropped.BLOCKED, ~recommender.blocked().among(rows)

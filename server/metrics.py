@@ -23,6 +23,7 @@ from server.metrics_catalogue import (
     Artefact,
     Dropped,
     FilterMode,
+    ProfileUse,
     Sampled,
     go_name,
     layout,
@@ -157,6 +158,7 @@ class Metrics:
         self.stages = self._measures("pinnersage_stage_seconds", STAGES)
         lookups = self._counts("pinnersage_candidate_cache_lookups", ("hit", "miss"))
         self._hits, self._misses = lookups["hit"], lookups["miss"]
+        self._profiles = self._counts("pinnersage_profile_lookups", ProfileUse)
         self._joins = Count(self.rows, "pinnersage_single_flight_joins")
         reasons = self._counts("pinnersage_answers", REASONS.values())
         self._answers = {reason: reasons[name] for reason, name in REASONS.items()}
@@ -240,6 +242,11 @@ class Metrics:
         self.watch("pinnersage_candidate_cache_bytes", size_bytes)
         self.watch("pinnersage_candidate_cache_entries", entries)
 
+    def watch_profile_cache(self, size_bytes: Callable[[], int], entries: Callable[[], int]) -> None:
+        """Expose the size of the profile cache."""
+        self.watch("pinnersage_profile_cache_bytes", size_bytes)
+        self.watch("pinnersage_profile_cache_entries", entries)
+
     def watch_admission(self, admissions: Sequence[Admission]) -> None:
         """Expose how many calls there are at this moment."""
         self.watch("pinnersage_calls_in_flight", lambda: sum(each.in_flight for each in admissions))
@@ -258,6 +265,10 @@ class Metrics:
         """Count look-ups in the candidate cache."""
         self._hits.add(hits)
         self._misses.add(misses)
+
+    def count_profile(self, use: ProfileUse) -> None:
+        """Count a user's profile by where it came from."""
+        self._profiles[use].add()
 
     def count_joins(self, joins: int) -> None:
         """Count misses that waited for another call's search."""

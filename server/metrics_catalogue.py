@@ -54,6 +54,16 @@ class FilterMode(StrEnum):
     EXACT = "exact"
 
 
+class ProfileUse(StrEnum):
+    """Where a user's profile came from."""
+
+    FRESH = "fresh"
+    UNCHANGED = "unchanged"
+    PARSED = "parsed"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+
+
 class Dropped(StrEnum):
     """Why a candidate of a list is not in the answer. Of several reasons the first counts."""
 
@@ -232,6 +242,18 @@ def _caches() -> Sequence[Family]:
             meaning="Lists in the candidate cache.",
             across=Across.SUM,
         ),
+        Counter(
+            name="pinnersage_profile_lookups",
+            meaning="Users' profiles asked for, by where they came from.",
+            labels=("result",),
+            series=_each(*ProfileUse),
+        ),
+        Gauge(
+            name="pinnersage_profile_cache_bytes",
+            meaning="Bytes of the parsed profiles kept.",
+            across=Across.SUM,
+        ),
+        Gauge(name="pinnersage_profile_cache_entries", meaning="Parsed profiles kept.", across=Across.SUM),
     )
 
 

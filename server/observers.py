@@ -58,8 +58,8 @@ def _request_log(folder: Path, settings: ServerSettings, metrics: Metrics) -> Re
         shown = user_hash(settings.log_salt)
     else:
         raise StartError(
-            "a request log shows users by a hash, which needs a secret: set --log-salt (PINNERSAGE_LOG_SALT), "
-            "or have their ids in it: --request-log-users raw (PINNERSAGE_REQUEST_LOG_USERS=raw)."
+            "a request log shows users by a hash, which needs a secret: set --log-salt (PINNERSAGE_LOG_SALT),"
+            " or have their ids in it: --request-log-users raw (PINNERSAGE_REQUEST_LOG_USERS=raw)."
         )
     try:
         return RequestLog(folder, metrics, shown=shown)

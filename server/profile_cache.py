@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnersage.v1 import recommender_pb2 as pb
+from server.metrics_catalogue import ProfileUse
 from server.profiles import ProfileSource, UserProfile
 from server.recency import under_decay
 from server.served_profiles import ServedProfile, StoodFor
@@ -117,6 +118,7 @@ class ServedProfiles:
         self, source: ProfileSource, cache: ProfileCache, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._source = source
+        self._count = source.metrics.count_profile
         self._over = object()
         self._cache = cache
         self._clock = clock
@@ -138,6 +140,7 @@ class ServedProfiles:
         held = None
         if entry is not None and entry.parsed_over is self._over and entry.profile.blocked is blocked:
             if now - entry.checked_s < FRESH_S:
+                self._count(ProfileUse.FRESH)
                 return entry.profile
             held = entry.held
         try:
@@ -145,9 +148,11 @@ class ServedProfiles:
         except StoreUnavailableError:
             if entry is None or not self._may_be_used_late(entry, now):
                 raise
+            self._count(ProfileUse.STALE)
             return _late(entry.profile, blocked)
         if entry is not None and stored is held:
             entry.checked_s = now
+            self._count(ProfileUse.UNCHANGED)
             return entry.profile
         return self._parsed(key, stored, now_s, now)
 
@@ -162,7 +167,9 @@ class ServedProfiles:
     def _parsed(self, key: Key, stored: StoredUser, now_s: int, now: float) -> ServedProfile | None:
         if stored.is_unknown:
             self._cache.remove(key)
+            self._count(ProfileUse.UNKNOWN)
             return None
+        self._count(ProfileUse.PARSED)
         profile = self.served(self._source.profile_of(stored, now_s), key[1])
         held = StoredUser(batch=None, online=None, seen=_NOTHING_SEEN, stamp=stored.stamp)
         self._cache.put(key, _Entry(profile, held, self._over, self._source.artefact_version, now))

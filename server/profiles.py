@@ -72,7 +72,7 @@ class ProfileSource:
     ) -> None:
         self._reader = reader
         self._pins = pins
-        self._metrics = metrics
+        self.metrics = metrics
         self._blocked = blocked
         self._batch: BatchDescription = reader.describe()
 
@@ -100,7 +100,7 @@ class ProfileSource:
         blocked = self._blocked()
         rows_of = self._rows_to_show(blocked)
         usable, rows, skipped = _split(interests_at(stored, now_s, self._batch.parameters), rows_of)
-        self._metrics.count_skipped(len(skipped))
+        self.metrics.count_skipped(len(skipped))
         origins = (Origin.BATCH,) * len(usable)
         if online is not None:
             usable, rows, origins = self._with_online(usable, rows, online, rows_of, now_s)

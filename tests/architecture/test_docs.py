@@ -15,13 +15,17 @@ DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "docs/attribution.md",
     "docs/data-format.md",
     "docs/evaluation.md",
     "docs/filters.md",
     "docs/merging.md",
+    "docs/observability.md",
     "docs/operations.md",
     "docs/reliability.md",
     "docs/serving.md",
+    "docs/variants.md",
+    "examples/README.md",
 )
 
 _FENCE = re.compile(r"(?ms)^```(?P<kind>sh|console)\n(?P<lines>.*?)^```$")
