@@ -34,7 +34,7 @@ class RedisAddress:
         password: Theirs.
         prefix: What all keys begin with, so that several may share a store.
         timeout_s: The longest that a read or a write of a user may take to answer.
-        connections: At most so many, in each process.
+        connections: So many at most are kept open for the next callers, in each process.
         online_ttl_s: An online record lives so long after it was last written.
     """
 

