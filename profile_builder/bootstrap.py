@@ -3,6 +3,7 @@
 import os
 from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 
 from process.progress import Reporter
 from profile_builder.batch import BatchParts, BatchPolicy, run_batch
@@ -21,8 +22,11 @@ from profile_builder.summary import batch_table, describe_batch, describe_calibr
 from profile_builder.times import parse_time
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
-from storage.profiles.opening import open_batch_publisher, profiles_folder
+from storage.profiles.opening import open_batch_publisher, profiles_folder, shown
+from storage.profiles.redis.address import is_redis
 from storage.rejects import Rejects
+
+_REJECTS = "batch-rejects.jsonl"
 
 
 def calibrate(settings: CalibrateSettings) -> None:
@@ -57,7 +61,7 @@ def batch(settings: BatchSettings) -> None:
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
     """
-    profiles, model_file = profiles_folder(settings.profiles), read_model_file(settings.model)
+    publisher, model_file = open_batch_publisher(settings.profiles), read_model_file(settings.model)
     policy = BatchPolicy(
         read=_read_policy(settings, model_file.parameters.window_days),
         max_actions=settings.max_actions,
@@ -70,21 +74,21 @@ def batch(settings: BatchSettings) -> None:
             model_file.embedding_space, ours="the pin artefact", theirs=f"the model file {settings.model}"
         )
         source = open_input(settings.data, settings.actions, pins.embedding_space)
-        rejects = open_things.enter_context(Rejects(settings.rejects or profiles / "batch-rejects.jsonl"))
+        rejects = open_things.enter_context(Rejects(_rejects_path(settings)))
         parts = BatchParts(
             source=source,
             pins=pins,
             # This process has just compared the checksums.
             open_pins=partial(PinArtefact.open, settings.pins, pins.version, checksums=False),
             model_file=model_file,
-            publisher=open_batch_publisher(settings.profiles),
+            publisher=publisher,
             rejects=rejects,
             reporter=Reporter(),
         )
         result = run_batch(parts, policy)
     print("\n".join(describe_batch(result, model_file, settings.max_actions, rejects)))
     if settings.keep is not None:
-        print(describe_pruned(open_batch_publisher(settings.profiles).prune(settings.keep)))
+        print(describe_pruned(publisher.prune(settings.keep)))
 
 
 def list_batches(settings: ListSettings) -> None:
@@ -107,7 +111,7 @@ def rollback(settings: RollbackSettings) -> None:
         version = publisher.roll_back()
     else:
         publisher.make_current(version)
-    print(f"{version} is live in {settings.profiles}.")
+    print(f"{version} is live in {shown(settings.profiles)}.")
 
 
 def prune(settings: PruneSettings) -> None:
@@ -117,6 +121,13 @@ def prune(settings: PruneSettings) -> None:
         StorageError: There is none, or they cannot be removed.
     """
     print(describe_pruned(open_batch_publisher(settings.profiles).prune(settings.keep)))
+
+
+def _rejects_path(settings: BatchSettings) -> Path:
+    """Beside the profiles; in the working folder where those are in no folder."""
+    if settings.rejects is not None:
+        return settings.rejects
+    return (Path() if is_redis(settings.profiles) else profiles_folder(settings.profiles)) / _REJECTS
 
 
 def _read_policy(settings: CalibrateSettings | BatchSettings, window_days: int) -> ReadPolicy:

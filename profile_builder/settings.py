@@ -31,7 +31,7 @@ _LATENESS = setting(
 _MAX_ACTIONS = setting(
     "The newest so many of a user's actions make their interests.", env="MAX_ACTIONS", low=1, high=8_000
 )
-_PROFILES = setting("Profile store: a folder.", env="PROFILES", metavar="URL")
+_PROFILES = setting("Profile store: a folder, or redis://HOST:PORT/DB.", env="PROFILES", metavar="URL")
 _MAX_REJECT_SHARE = setting(
     "Stop when more than this share of the rows is bad; unknown pins do not count.",
     env="MAX_REJECT_SHARE",
@@ -99,7 +99,9 @@ class BatchSettings:
     rejects: Annotated[
         Path | None,
         setting(
-            "Lists the bad rows; default: batch-rejects.jsonl in --profiles.", env="REJECTS", metavar="FILE"
+            "Lists the bad rows; default: batch-rejects.jsonl in --profiles, or here if that is no folder.",
+            env="REJECTS",
+            metavar="FILE",
         ),
     ] = None
     keep: Annotated[

@@ -181,12 +181,12 @@ def test_what_cannot_be_served_is_said(job: Job, tmp_path: Path) -> None:
     """Without artefact or profiles the server says what is missing and what to run, without a traceback."""
     no_pins = run("server", "--pins", tmp_path, "--profiles", job.profiles)
     no_profiles = run("server", "--pins", job.pins, "--profiles", tmp_path)
-    redis = run("server", "--pins", job.pins, "--profiles", "redis://127.0.0.1/0")
+    redis = run("server", "--pins", job.pins, "--profiles", "redis://127.0.0.1:1/0")
 
     assert [ran.returncode for ran in (no_pins, no_profiles, redis)] == [1, 1, 1]
     assert "index_builder build" in no_pins.stderr
     assert "profile_builder batch" in no_profiles.stderr
-    assert "embedded store only" in redis.stderr
+    assert "redis://127.0.0.1:1/0 cannot be used" in redis.stderr
     for ran in (no_pins, no_profiles, redis):
         assert ran.stderr.startswith("server: ")
         assert "Traceback" not in ran.stderr

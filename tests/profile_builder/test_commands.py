@@ -220,8 +220,8 @@ def test_one_impossible_time_empties_no_window(run: Terminal, shop: Shop) -> Non
             "nowhere.toml does not exist. Make one with: python -m profile_builder calibrate",
         ),
         (
-            ("--profiles", "redis://me:secret@host"),
-            "profiles at redis://: this version has the embedded store only",
+            ("--profiles", "memcached://me:secret@host"),
+            "profiles at memcached://: there is no such store",
         ),
     ],
 )
@@ -273,7 +273,7 @@ def test_rolling_back_to_nowhere_names_what_is_there(
     ("profiles", "message"),
     [
         ("nowhere", "nowhere/batch is not a folder that exists. Run: python -m profile_builder batch"),
-        ("redis://host", "profiles at redis://: this version has the embedded store only"),
+        ("memcached://host", "profiles at memcached://: there is no such store"),
     ],
 )
 def test_a_list_of_nothing_says_why(run: Terminal, profiles: str, message: str) -> None:

@@ -23,12 +23,17 @@ _CONTENT = "content"
 
 
 class RedisBatchPublisher:
-    """Publishes batches into a Redis (a BatchPublisher). Any number may, each its own batch."""
+    """Publishes batches into a Redis (a BatchPublisher). Any number may, each its own batch.
+
+    Raises:
+        StoreUnavailableError: It cannot be reached: better now than after a night's work.
+    """
 
     def __init__(self, address: RedisAddress) -> None:
         self._link = Link(address, timeout_s=TIMEOUT_S)
         self._keys = Keys(address.prefix)
         self._versions = Versions(self._link)
+        self._link.ask(("PING",))
 
     def publish(
         self, users: Iterable[EncodedUser], popular: Sequence[str], manifest: Callable[[], BatchManifest]
