@@ -6,7 +6,9 @@ nor, by more than the policy's rate, the page cache.
 """
 
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,12 +33,14 @@ class RecallPolicy:
         window: The gauge is over the last so many lists.
         block_rows: Read at a time.
         bytes_per_s: Of vectors, read at most.
+        oldest_s: An answer that waited for longer is dropped: it may keep a version that was replaced.
     """
 
     k: int = 200
     window: int = 1_000
     block_rows: int = 2_048
     bytes_per_s: float = 64e6
+    oldest_s: float = 30.0
 
 
 class RecallMeter:
@@ -45,11 +49,19 @@ class RecallMeter:
     Args:
         metrics: Has the gauges.
         policy: How.
+        clock: Unix seconds.
     """
 
-    def __init__(self, metrics: Metrics, policy: RecallPolicy = RecallPolicy()) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        policy: RecallPolicy = RecallPolicy(),
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._metrics = metrics
         self._policy = policy
+        self._clock = clock
         self._measured: deque[tuple[int, int]] = deque(maxlen=policy.window)
         self._found = self._true = 0
         metrics.watch("pinnersage_recall_samples", lambda: len(self._measured))
@@ -58,6 +70,9 @@ class RecallMeter:
 
     def do(self, item: Observed, stopping: threading.Event) -> None:
         """Measure every list of an answer that is still in the cache."""
+        if self._clock() - item.time_s > self._policy.oldest_s:
+            self.dropped()
+            return
         scores, queries = self._served(item)
         least = self._least(item.recommender.pins, queries, stopping) if len(queries) else None
         if least is None:
@@ -92,11 +107,12 @@ class RecallMeter:
         self, pins: PinView, queries: NDArray[np.float16], stopping: threading.Event
     ) -> NDArray[np.float32] | None:
         """float32 [nq]: the cosine of each query's k-th nearest candidate; None when it is time to stop."""
-        candidates = np.flatnonzero(pins.representatives == np.arange(pins.n_pins))
-        k, wide = min(self._policy.k, len(candidates)), widened(queries)
+        k, wide = min(self._policy.k, pins.n_indexed), widened(queries)
         nearest = np.full((len(queries), k), -np.inf, np.float32)
-        for start in range(0, len(candidates), self._policy.block_rows):
-            block = pins.embeddings[candidates[start : start + self._policy.block_rows]]
+        for start in range(0, pins.n_pins, self._policy.block_rows):
+            of_block = pins.representatives[start : start + self._policy.block_rows]
+            rows = np.arange(start, start + len(of_block))
+            block = pins.embeddings[rows[of_block == rows]]
             # Not a matrix product: BLAS would take threads of its own, of ordinary priority.
             cosines = np.einsum("qd,nd->qn", wide, widened(block))
             both = np.concatenate([nearest, cosines], axis=1)

@@ -126,7 +126,7 @@ def true_recall(pins: RoughlySearched, medoids: list[int], ef_search: int) -> fl
 
 def measured(pins: PinView, people: People, ef_search: int, **options: Any) -> tuple[Metrics, RecallMeter]:
     recommender = recommender_of(pins, people, ef_search=ef_search)
-    meter = RecallMeter(recommender.metrics, AT_ONCE)
+    meter = RecallMeter(recommender.metrics, AT_ONCE, clock=lambda: 6.0)
     meter.do(observed(recommender, pb.RecommendRequest(user_id="ann", **options)), NOT_STOPPING)
     return recommender.metrics, meter
 
@@ -162,7 +162,7 @@ def test_the_gauge_forgets() -> None:
     """Old lists leave the window, so that the gauge shows what is served now."""
     people = People(shares={"ann": {"pin-0": 1.0}})
     recommender = recommender_of(RoughlySearched(3_000, 24), people, ef_search=200)
-    meter = RecallMeter(recommender.metrics, replace(AT_ONCE, window=4))
+    meter = RecallMeter(recommender.metrics, replace(AT_ONCE, window=4), clock=lambda: 6.0)
     item = observed(recommender, pb.RecommendRequest(user_id="ann"))
     for _ in range(4):
         meter.do(item, NOT_STOPPING)
@@ -179,7 +179,7 @@ def test_the_gauge_forgets() -> None:
 def test_what_is_not_in_the_cache_is_not_measured() -> None:
     """A list that is gone, and an answer without one, count as dropped; there is no recall to show."""
     recommender = recommender_of(make_pins(), default_people())
-    meter = RecallMeter(recommender.metrics, AT_ONCE)
+    meter = RecallMeter(recommender.metrics, AT_ONCE, clock=lambda: 6.0)
     item = observed(recommender, pb.RecommendRequest(user_id="ann"))
     elsewhere = recommender_of(make_pins(), default_people())
     meter.do(replace(item, recommender=elsewhere), NOT_STOPPING)
@@ -189,10 +189,19 @@ def test_what_is_not_in_the_cache_is_not_measured() -> None:
     assert sample(recommender.metrics, "pinnersage_recall") is None
 
 
+def test_an_answer_that_waited_for_long_is_dropped() -> None:
+    """A version that was replaced is not held for a measurement that comes late."""
+    recommender = recommender_of(make_pins(), default_people())
+    meter = RecallMeter(recommender.metrics, AT_ONCE, clock=lambda: 5.0 + AT_ONCE.oldest_s + 1)
+    meter.do(observed(recommender, pb.RecommendRequest(user_id="ann")), NOT_STOPPING)
+
+    assert sample(recommender.metrics, "pinnersage_recall_measurements_total", result="dropped") == 1
+
+
 def test_a_measurement_gives_way_to_the_end() -> None:
     """A server that stops does not wait until the whole pool is read."""
     recommender = recommender_of(make_pins(), default_people())
-    meter = RecallMeter(recommender.metrics, RecallPolicy(bytes_per_s=1e-3))
+    meter = RecallMeter(recommender.metrics, RecallPolicy(bytes_per_s=1e-3), clock=lambda: 6.0)
     stopping = threading.Event()
     stopping.set()
     meter.do(observed(recommender, pb.RecommendRequest(user_id="ann")), stopping)
