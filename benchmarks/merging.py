@@ -140,7 +140,11 @@ def _fused_lists(
     if profile is None:
         raise LookupError(f"the benchmark's own user {USER!r} is missing")
     medoids, rows = recommender.profiles.representatives(profile)
-    filters = Filters(representatives=recommender.pins.representatives, excluded=profile.seen, min_score=None)
+    filters = Filters(
+        representatives=recommender.pins.representatives,
+        excluded=profile.seen.astype(np.int32),
+        min_score=None,
+    )
     fetched = recommender.retrieval.fetch(
         list(zip(medoids.pin_ids, rows.tolist(), strict=True)), at_least=SPREAD_OVER, deadline=Deadline()
     )

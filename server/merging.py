@@ -62,7 +62,7 @@ class Filters:
 
     Attributes:
         representatives: int32 [n_pins], of the artefact.
-        excluded: Integers [x], representative rows: a near-duplicate never returns as its twin. The medoids
+        excluded: int32 [x], representative rows: a near-duplicate never returns as its twin. The medoids
             of all lists are among them.
         min_score: Least cosine, None for no bound.
         blocked: What nobody may be shown.
@@ -70,7 +70,7 @@ class Filters:
     """
 
     representatives: NDArray[np.int32]
-    excluded: NDArray[np.integer]
+    excluded: NDArray[np.int32]
     min_score: float | None
     blocked: BlockedRows = NO_ROWS_BLOCKED
     passing: PassingRows | None = None

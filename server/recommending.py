@@ -220,7 +220,7 @@ class Recommender:
         if not options.exclude_pin_ids:
             return _NOBODY
         rows = self.pins.rows_of_hashes(hash_ids(options.exclude_pin_ids))
-        excluded: NDArray[np.int32] = self.pins.representatives[rows[rows != NO_ROW]]
+        excluded: NDArray[np.int32] = self.pins.representatives.take(rows[rows != NO_ROW])
         return excluded
 
     def _filters(self, excluded: NDArray[np.int32], options: Options, blocked: BlockedRows) -> Filters:

@@ -7,12 +7,16 @@ them. One sort shows whether that is so. `None` sends whoever asks to the genera
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.candidate_cache import CandidateList
 from server.elements import empty_like, joined, put
+
+# With more than so many in the way, the general merge is the faster one.
+_MOST_SHARED = 100
 
 Places = slice | NDArray[np.int64]
 
@@ -59,7 +63,7 @@ class Turns:
 
 def by_turns(
     lists: Sequence[CandidateList],
-    excluded: NDArray[np.integer],
+    excluded: NDArray[np.int32],
     *,
     budget: int,
     n: int,
@@ -70,53 +74,75 @@ def by_turns(
 
     Args:
         lists: In order of importance; candidates stand for themselves.
-        excluded: Integers [x], representative rows.
+        excluded: int32 [x], representative rows.
         budget: Of each list: the lists' budgets together are n, or the next multiple of their number.
         n: How many candidates are wanted.
         min_score: Least cosine, None for no bound.
         blocked: bool [n_pins], None where nobody is.
     """
+    # Nobody is shown the medoid itself.
     begins = [int(each.begins_with_itself) for each in lists]
     if any(len(each) < begin + budget for each, begin in zip(lists, begins, strict=True)):
         return None
-    slices = tuple(slice(begin, begin + budget) for begin in begins)
+    slices = tuple([slice(begin, begin + budget) for begin in begins])
     first = [each.rows[places] for each, places in zip(lists, slices, strict=True)]
-    if blocked is None and not _meet([*first, excluded]):
+    if blocked is None and not len(_shared([*first, excluded])):
         return _unless_too_far(lists, Turns(slices, n), min_score)
     places = _without(lists, excluded, budget, blocked)
-    if places is None or _meet([each.rows[of] for each, of in zip(lists, places, strict=True)]):
-        return None
-    return _unless_too_far(lists, Turns(places, n), min_score)
+    return None if places is None else _unless_too_far(lists, Turns(places, n), min_score)
 
 
-def _meet(rows: Sequence[NDArray[np.integer]]) -> bool:
-    """Whether a row stands in several places."""
+def _shared(rows: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """The rows that stand in several places."""
     together = np.concatenate(rows)
     together.sort()
-    return bool(np.count_nonzero(together[1:] == together[:-1]))
+    shared: NDArray[np.int32] = together[1:][together[1:] == together[:-1]]
+    return shared
 
 
 def _without(
     lists: Sequence[CandidateList],
-    excluded: NDArray[np.integer],
+    excluded: NDArray[np.int32],
     budget: int,
     blocked: NDArray[np.bool_] | None,
 ) -> tuple[Places, ...] | None:
-    """The first `budget` places of each list that are not excluded; None where one has fewer."""
-    rows = np.concatenate([each.rows for each in lists])
-    ascending = np.sort(excluded)
-    stays = ascending.take(ascending.searchsorted(rows), mode="clip") != rows if len(ascending) else rows >= 0
+    """The first `budget` places of each list that are not excluded; None where one has fewer, or two meet."""
+    each = [of_list.rows for of_list in lists]
+    shared = _shared([*each, excluded])
+    if len(shared) > _MOST_SHARED:
+        return None
+    rows, column = np.concatenate(each), shared[:, np.newaxis]
+    is_excluded = (excluded == column).any(axis=1)
+    is_at = rows == column
+    goes = is_at[is_excluded].any(axis=0)
     if blocked is not None:
-        stays &= ~blocked[rows]
+        goes |= blocked[rows]
+    places = _first_that_stay(goes, list(map(len, lists)), budget)
+    if places is None or is_excluded.all():
+        return places
+    taken = np.zeros(len(rows), np.bool_)
+    for begin, of_list in zip(_begins(lists), places, strict=True):
+        taken[begin + of_list] = True
+    is_met = (is_at[~is_excluded] & taken).sum(axis=1) > 1
+    return None if is_met.any() else places
+
+
+def _first_that_stay(
+    goes: NDArray[np.bool_], lengths: Sequence[int], budget: int
+) -> tuple[NDArray[np.int64], ...] | None:
+    """The first `budget` positions of each list, of those one after the other, that do not go."""
     places, begin = [], 0
-    for each in lists:
-        end = begin + len(each)
-        of_list = stays[begin:end].nonzero()[0][:budget]
+    for length in lengths:
+        of_list = (~goes[begin : begin + length]).nonzero()[0][:budget]
         if len(of_list) < budget:
             return None
         places.append(of_list)
-        begin = end
+        begin += length
     return tuple(places)
+
+
+def _begins(lists: Sequence[CandidateList]) -> list[int]:
+    return [0, *accumulate(map(len, lists[:-1]))]
 
 
 def _unless_too_far(lists: Sequence[CandidateList], turns: Turns, min_score: float | None) -> Turns | None:

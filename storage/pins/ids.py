@@ -50,9 +50,11 @@ class IdLookup:
 
     def rows_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """int64 [n]: the first row of each hash, NO_ROW for unknown ones."""
-        places = np.searchsorted(self._hashes, hashes)
-        places[places == len(self._hashes)] = 0
-        return np.where(self._hashes[places] == hashes, self._rows[places].astype(np.int64), NO_ROW)
+        # Beyond the last hash is the last one: not the one that was looked for.
+        places = self._hashes.searchsorted(hashes)
+        rows: NDArray[np.int64] = self._rows.take(places, mode="clip").astype(np.int64)
+        rows[self._hashes.take(places, mode="clip") != hashes] = NO_ROW
+        return rows
 
     def _row_among_equal_hashes(self, pin_id: str, key: np.uint64) -> int:
         first, last = np.searchsorted(self._hashes, key, "left"), np.searchsorted(self._hashes, key, "right")
