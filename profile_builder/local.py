@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from profile_builder.actions import ActionTable
+from profile_builder.blas import for_workers
 from profile_builder.errors import WorkerError
 from profile_builder.users import BuiltUser, Rules, build_together
 from storage.pins.port import Pins
@@ -24,9 +25,6 @@ _PARTS_IN_FLIGHT = 3
 
 # The largest that glibc lets its thresholds rise to is 32 MiB.
 _LARGE_BLOCK_BYTES = 32 * 1024 * 1024 - 65_536
-
-# numpy's threads would only fight over the cores that the processes share.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +85,7 @@ def _build_in_pool(
     # Spawned, not forked: a fork would copy locks that FAISS and Arrow hold.
     context = multiprocessing.get_context("spawn")
     with (
-        _one_thread_each(),
+        for_workers(),
         ProcessPoolExecutor(processes, context, _start_worker, (open_pins, rules)) as pool,
     ):
         waiting: deque[Future[list[BuiltUser]]] = deque()
@@ -106,21 +104,6 @@ def _build_in_pool(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Have processes spawned meanwhile keep numpy to one thread."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextmanager
