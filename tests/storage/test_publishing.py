@@ -520,6 +520,20 @@ class TestManifest:
         assert '\n  "name": "naïve",\n' in text
         assert json.loads(text) == read_manifest(folder)
 
+    def test_a_version_under_another_name_is_noticed(self, folder: Path) -> None:
+        """Names are what versions are: a folder that was renamed is another's, whole as it is."""
+        renamed = folder.rename(folder.with_name("000001-00000000"))
+        with pytest.raises(DamagedArtefactError, match="is another version's, or its folder was renamed"):
+            read_manifest(renamed)
+
+    @pytest.mark.parametrize("name", ["../data.txt", "/etc/passwd", "..", ".", "", "a/b"])
+    def test_a_file_outside_the_folder_is_nobodys(self, tmp_path: Path, name: str) -> None:
+        """Whoever sealed the manifest: nothing but the folder's own files is ever looked at."""
+        files = {name: {"bytes": 1, "sha256": "0" * 64}}
+        (tmp_path / "manifest.json").write_bytes(encode_manifest({"format": 1, "files": files}))
+        with pytest.raises(DamagedArtefactError, match="does not say which files belong to the version"):
+            read_manifest(tmp_path)
+
     def test_every_changed_byte_is_noticed(self, folder: Path) -> None:
         """One flipped bit anywhere in it, even one that leaves valid JSON."""
         path = folder / "manifest.json"

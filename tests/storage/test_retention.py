@@ -281,6 +281,25 @@ class TestFailure:
         VersionedFolder(tmp_path).prune(1)
         assert everything(tmp_path) == {*versions[3:], "CURRENT", ".lock"}
 
+    def test_a_version_is_gone_for_good_before_it_is_removed(
+        self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The move is on the disk first: after a loss of power nobody finds half of it under its name."""
+        events: list[str] = []
+        remove = shutil.rmtree
+
+        def spy_sync(descriptor: int) -> None:
+            events.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+        def spy_remove(folder: Path) -> None:
+            events.append("remove")
+            remove(folder)
+
+        monkeypatch.setattr(os, "fsync", spy_sync)
+        monkeypatch.setattr(shutil, "rmtree", spy_remove)
+        VersionedFolder(tmp_path).prune(4)
+        assert events == [str(tmp_path), "remove"]
+
     def test_what_the_system_refuses_is_told(
         self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
