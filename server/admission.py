@@ -69,13 +69,13 @@ class Admission:
         """Make room: no thread is at work on the call any more."""
         with self._changed:
             self._in_flight -= 1
+            self._tell()
 
     def end(self) -> None:
         """The call's answer is sent, or nobody waits for it."""
         with self._changed:
             self._open -= 1
-            if self._is_awaited:
-                self._changed.notify_all()
+            self._tell()
 
     @property
     def in_flight(self) -> int:
@@ -98,7 +98,11 @@ class Admission:
         return self._in_flight - self.bounds.threads > self.bounds.queued // 2
 
     def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait until no call is open; whether that came within the time."""
+        """Wait until no call is open and no thread at work; whether that came within the time."""
         with self._changed:
             self._is_awaited = True
-            return self._changed.wait_for(lambda: self._open == 0, timeout_s)
+            return self._changed.wait_for(lambda: self._open == self._in_flight == 0, timeout_s)
+
+    def _tell(self) -> None:
+        if self._is_awaited:
+            self._changed.notify_all()
