@@ -2,6 +2,7 @@
 
 StorageError
 ├── DataError                    input data that cannot be read as our format
+│   ├── InvalidEventError        something in, or for, the event stream that is no record
 │   └── TooManyRejectsError      more bad rows than the settable share
 ├── ArtefactError                a published version cannot be used
 │   ├── NoVersionError           nothing was published there, or not that version
@@ -11,6 +12,10 @@ StorageError
 ├── PublishError                 a version could not be written
 │   └── PublishLockedError       another process is publishing into the same folder
 ├── TakedownError                the list of blocked pins cannot be read or written
+├── EventStreamError             the event stream cannot be used
+│   ├── StreamUnavailableError   it does not answer, refuses us, or cannot be read or written
+│   ├── StreamFullError          no room is left
+│   └── PartitionLostError       another consumer reads the partition now: nothing was committed
 └── ProfileStoreError            the profile store cannot be used
     ├── StoreUnavailableError    it does not answer: locked, unreachable
     ├── StoreReadOnlyError       it cannot be written to
@@ -27,6 +32,10 @@ class StorageError(Exception):
 
 class DataError(StorageError):
     """Input data that cannot be read as our format."""
+
+
+class InvalidEventError(DataError):
+    """No record of the event stream; the message is a reason to count by."""
 
 
 class TooManyRejectsError(DataError):
@@ -63,6 +72,22 @@ class PublishLockedError(PublishError):
 
 class TakedownError(StorageError):
     """The list of blocked pins cannot be read or written."""
+
+
+class EventStreamError(StorageError):
+    """The event stream cannot be used."""
+
+
+class StreamUnavailableError(EventStreamError):
+    """The stream does not answer, refuses us, or cannot be read or written."""
+
+
+class StreamFullError(EventStreamError):
+    """The stream has no room left."""
+
+
+class PartitionLostError(EventStreamError):
+    """Another consumer reads the partition now: nothing of it was committed."""
 
 
 class ProfileStoreError(StorageError):

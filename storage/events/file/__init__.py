@@ -1,0 +1,1 @@
+"""The embedded event stream: a file of newline-JSON that is appended to, and may be rotated as logs are."""

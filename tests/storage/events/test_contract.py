@@ -1,0 +1,268 @@
+"""What every event stream promises: one suite for the file, a real Valkey, a Kafka and the fake."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from storage.errors import InvalidEventError, PartitionLostError
+from storage.events.decoding import EventLimits
+from storage.events.records import Event, Forget, Record
+from storage.events.stream import EventConsumer
+from tests.storage.events.streams import (
+    NOW_S,
+    REAL_KAFKA_VARIABLE,
+    Stream,
+    entries,
+    event,
+    in_file,
+    in_kafka,
+    in_memory,
+    in_redis,
+    read_all,
+    real_kafka,
+    records,
+)
+
+USERS = ("ann", "bob", "名前", "85123A")
+
+
+@pytest.fixture(params=["memory", "file", "redis", "mock-kafka", "real-kafka"])
+def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stream]:
+    if request.param == "memory":
+        opened = in_memory()
+    elif request.param == "file":
+        opened = in_file(tmp_path / "events.jsonl")
+    elif request.param == "redis":
+        opened = in_redis(request.getfixturevalue("valkey_port"))
+    elif request.param == "mock-kafka":
+        opened = in_kafka(request.getfixturevalue("mock_kafka"))
+    else:
+        opened = in_kafka(_required_kafka())
+    with opened as stream:
+        yield stream
+
+
+def _required_kafka() -> str:
+    brokers = real_kafka()
+    if brokers is None:
+        pytest.skip(f"needs a Kafka that makes topics when asked: {REAL_KAFKA_VARIABLE}=HOST:PORT names one")
+    return brokers
+
+
+def all_of(stream: Stream, consumer: EventConsumer, n: int) -> list[Record]:
+    batches = read_all(consumer, n, patience_s=stream.patience_s)
+    for batch in batches:
+        consumer.commit(batch.positions)
+    return records(batches)
+
+
+def test_records_come_back_as_they_were_appended(stream: Stream) -> None:
+    """Ids in any script, with an event id or without, and tombstones: every field is the same."""
+    written: list[Record] = [
+        Event("名前", "85123A", 0, "save"),
+        Event("名前", "ü" * 64, NOW_S, 'sa"ve\n', "id-1"),
+        Forget("名前", NOW_S - 1),
+    ]
+    stream.appender.append(written)
+    consumer = stream.consume()
+
+    assert all_of(stream, consumer, 3) == written
+    assert consumer.read(10, 0.1).is_empty
+    consumer.close()
+
+
+def test_a_users_records_stay_in_order(stream: Stream) -> None:
+    """However users are spread over partitions and records over appends, each user's come as appended."""
+    for number in range(0, 30, 3):
+        stream.appender.append(
+            [event(user, number + step) for step in range(3) for user in USERS],
+        )
+    consumer = stream.consume()
+    read = [each for each in all_of(stream, consumer, 120) if isinstance(each, Event)]
+
+    for user in USERS:
+        assert [each for each in read if each.user_id == user] == [
+            event(user, number) for number in range(30)
+        ]
+    consumer.close()
+
+
+def test_what_was_not_committed_is_read_again_by_the_next(stream: Stream) -> None:
+    """A consumer that ends between reading and committing loses nothing: another reads exactly the rest."""
+    stream.appender.append([event("ann", number) for number in range(6)])
+    first = stream.consume()
+    committed, not_committed = (
+        read_all(first, 2, patience_s=stream.patience_s, max_records=2)[0],
+        read_all(first, 2, patience_s=stream.patience_s, max_records=2)[0],
+    )
+    assert not_committed.records == (event("ann", 2), event("ann", 3))
+    first.commit(committed.positions)
+    first.close()
+    second = stream.consume()
+
+    assert all_of(stream, second, 4) == [event("ann", number) for number in range(2, 6)]
+    second.close()
+
+
+def test_what_was_committed_is_not_read_again(stream: Stream) -> None:
+    """Positions survive: a consumer that starts again finds only what came meanwhile."""
+    stream.appender.append([event("ann", 0), event("ann", 1)])
+    first = stream.consume()
+    all_of(stream, first, 2)
+    first.close()
+    stream.appender.append([event("ann", 2)])
+    second = stream.consume()
+
+    assert all_of(stream, second, 1) == [event("ann", 2)]
+    second.close()
+
+
+def test_the_readers_own_position_beats_the_committed_one(stream: Stream) -> None:
+    """Whoever keeps positions with its state goes on from there: further than committed, or less far."""
+    stream.appender.append([event("ann", number) for number in range(4)])
+    first = stream.consume()
+    batches = [read_all(first, 1, patience_s=stream.patience_s, max_records=1)[0] for _ in range(3)]
+    first.commit(batches[1].positions)
+    first.close()
+
+    further = stream.consume(resume=batches[2].positions.get)
+    assert all_of(stream, further, 1) == [event("ann", 3)]
+    further.close()
+    back = stream.consume(resume=batches[0].positions.get)
+    assert all_of(stream, back, 3) == [event("ann", number) for number in (1, 2, 3)]
+    assert back.read(10, 0.1).is_empty
+    back.close()
+
+
+def test_only_one_of_a_group_reads_a_partition(stream: Stream) -> None:
+    """While one reads, another is given none of a user's records; when it ends, the other goes on."""
+    stream.appender.append([event("ann", 0)])
+    first = stream.consume()
+    all_of(stream, first, 1)
+    second = stream.consume()
+    if second.read(10, 0.3).records:
+        pytest.fail("two consumers read one partition")
+    first.close()
+    stream.appender.append([event("ann", 1)])
+
+    assert all_of(stream, second, 1) == [event("ann", 1)]
+    second.close()
+
+
+def test_who_no_longer_reads_a_partition_cannot_commit_it(stream: Stream) -> None:
+    """A position of another's reading is refused: it would hide records that nobody keeps."""
+    stream.appender.append([event("ann", number) for number in range(2)])
+    first = stream.consume()
+    positions = read_all(first, 2, patience_s=stream.patience_s)[-1].positions
+    second = stream.consume()
+
+    with pytest.raises(PartitionLostError, match="read"):
+        second.commit(positions)
+    first.close()
+    assert all_of(stream, second, 2) == [event("ann", 0), event("ann", 1)]
+    second.close()
+
+
+NOT_SECONDS = "time is not a whole number of seconds"
+NOT_A_TEXT = "event id is not a text"
+BAD = {
+    b"": "not JSON",
+    b'{"user_id": "ann", "pin': "not JSON",
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": NaN, "action": "save"}': "not JSON",
+    b"[" * 10_000: "not JSON",
+    b"\xff\xfe": "not UTF-8",
+    b"[1, 2]": "not a JSON object",
+    b'{"pin_id": "p", "timestamp": 1, "action": "save"}': "no user id",
+    b'{"user_id": 7, "pin_id": "p", "timestamp": 1, "action": "save"}': "user id is not a text",
+    b'{"user_id": "\\ud800", "pin_id": "p", "timestamp": 1, "action": "save"}': "user id is not UTF-8",
+    b'{"user_id": "ann", "pin_id": "", "timestamp": 1, "action": "save"}': "no pin id",
+    b'{"user_id": "ann", "pin_id": "'
+    + b"p" * 129
+    + b'", "timestamp": 1, "action": "a"}': "pin id over 128 bytes",
+    b'{"user_id": "ann", "pin_id": "p", "action": "save"}': "no time",
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": "1", "action": "save"}': NOT_SECONDS,
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": true, "action": "save"}': NOT_SECONDS,
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": -1, "action": "save"}': "impossible time",
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": 1800000000000, "action": "save"}': "impossible time",
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": 1700003601, "action": "save"}': "time in the future",
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": 1}': "no action",
+    b'{"user_id": "ann", "pin_id": "p", "timestamp": 1, "action": "a", "event_id": 5}': NOT_A_TEXT,
+    b'{"user_id": "ann", "timestamp": 1, "forget": "yes"}': "forget is not true",
+    b'{"user_id": "ann", "note": "' + b"x" * 20_000 + b'"}': "over 16,384 bytes",
+}
+
+
+def test_what_is_no_record_is_rejected_by_reason_and_stops_nobody(stream: Stream) -> None:
+    """Whatever stands in a stream, what is good before, between and after it is read, in order."""
+    for number, line in enumerate(BAD):
+        stream.appender.append([event("ann", number)])
+        stream.append_line("ann", line)
+    stream.appender.append([event("ann", len(BAD))])
+    consumer = stream.consume()
+    batches = read_all(consumer, 2 * len(BAD) + 1, patience_s=stream.patience_s, max_records=7)
+
+    assert records(batches) == [event("ann", number) for number in range(len(BAD) + 1)]
+    rejected = [each for batch in batches for each in batch.rejected]
+    assert [each.reason for each in rejected] == list(BAD.values())
+    assert max(len(each.value) for each in rejected) == 200
+    consumer.commit(batches[-1].positions)
+    consumer.close()
+
+
+def test_a_time_a_little_ahead_is_taken(stream: Stream) -> None:
+    """Clocks differ: an hour ahead is a record; fields that nobody knows are passed over."""
+    content = {"user_id": "ann", "pin_id": "p", "timestamp": NOW_S + 3_600, "action": "save", "shop": 7}
+    stream.append_line("ann", json.dumps(content).encode())
+    consumer = stream.consume()
+
+    assert all_of(stream, consumer, 1) == [Event("ann", "p", NOW_S + 3_600, "save")]
+    consumer.close()
+
+
+def test_a_bad_record_is_refused_before_any_is_appended(stream: Stream) -> None:
+    """The writer hears of it, in the words that a reader would reject it with."""
+    with pytest.raises(InvalidEventError, match="pin id over 128 bytes"):
+        stream.appender.append([event("ann", 0), Event("ann", "p" * 129, NOW_S, "save")])
+    stream.appender.append([event("ann", 1)])
+    stream.appender.append([])
+    consumer = stream.consume()
+
+    assert all_of(stream, consumer, 1) == [event("ann", 1)]
+    consumer.close()
+
+
+def test_a_backlog_is_read_a_batch_at_a_time(stream: Stream) -> None:
+    """However much there is, no batch is larger than asked for; together they are everything, once."""
+    written = [event(f"user-{number % 7}", number) for number in range(1_000)]
+    stream.appender.append(written)
+    consumer = stream.consume(limits=EventLimits(max_bytes=1_000))
+    batches = read_all(consumer, 1_000, patience_s=stream.patience_s, max_records=64)
+
+    assert max(entries([batch]) for batch in batches) <= 64
+    assert sorted(map(str, records(batches))) == sorted(map(str, written))
+    consumer.close()
+
+
+def test_the_lag_is_what_is_not_committed(stream: Stream) -> None:
+    """It falls with each commit, and is nothing at the end."""
+    stream.appender.append([event("ann", number) for number in range(10)])
+    consumer = stream.consume()
+    lags = []
+    for batch in read_all(consumer, 10, patience_s=stream.patience_s, max_records=5):
+        lags.append(behind(consumer))
+        consumer.commit(batch.positions)
+    lags.append(behind(consumer))
+
+    assert all(before > after for before, after in pairwise(lags))
+    assert lags[-1] == 0
+    consumer.close()
+
+
+def behind(consumer: EventConsumer) -> int:
+    lag = consumer.lag()
+    amount = lag.n_bytes if lag.n_records is None else lag.n_records
+    assert amount is not None
+    return amount
