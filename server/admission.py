@@ -92,11 +92,6 @@ class Admission:
         """Whether the next call would be turned away."""
         return self._in_flight >= self.bounds.calls
 
-    @property
-    def is_pressed(self) -> bool:
-        """Whether half of the places to wait are taken: the moment to answer more cheaply."""
-        return self._in_flight - self.bounds.threads > self.bounds.queued // 2
-
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no call is open and no thread at work; whether that came within the time."""
         with self._changed:
