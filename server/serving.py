@@ -94,19 +94,25 @@ class RunningServer:
         self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         log.info("draining")
 
-    def stop(self, grace_s: float) -> None:
-        """Take no new calls, let those under way finish within `grace_s`, then end."""
+    def stop(self, grace_s: float) -> bool:
+        """Take no new calls, let those under way finish within `grace_s`, then end.
+
+        Says whether they did: otherwise threads may still be at work.
+        """
         self._health.enter_graceful_shutdown()
         ended, give_up_s = self._server.stop(grace_s), time.monotonic() + grace_s
-        for admission in (self.calls, self.batches):
+        are_idle = [
             admission.wait_until_idle(max(0.0, give_up_s - time.monotonic()))
+            for admission in (self.calls, self.batches)
+        ]
         # What is left now waits for nothing of ours: who watches health, a tool with reflection open.
         self._server.stop(None)
         ended.wait()
         for beside in self._watching:
             beside.stop()
         self._let_go()
-        log.info("stopped")
+        log.info("stopped", in_order=all(are_idle))
+        return all(are_idle)
 
     def _threads(self, admission: Admission, name: str) -> RequestFirstPool:
         return RequestFirstPool(admission, name=name, count_shed=self._count_shed)

@@ -89,7 +89,9 @@ def _until_told(server: RunningServer, settings: ServerSettings, ending: Ending)
     ending.wait()
     server.drain()
     ending.wait_for_drain(settings.draining_s)
-    server.stop(settings.grace_s)
+    if not server.stop(settings.grace_s):
+        # Python would wait for a thread that waits for a store, for as long as that takes.
+        os._exit(0)
 
 
 class _Link:

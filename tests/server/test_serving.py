@@ -127,6 +127,23 @@ def test_stop_lets_calls_in_flight_finish() -> None:
     assert not stopping.is_alive()
 
 
+def test_stop_says_whether_all_calls_were_answered() -> None:
+    """A call that takes longer than the grace is cut, and its thread is still at work."""
+    store = HeldStore()
+    server = wire_server(make_pins(), store, settings())
+    port = start(server)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = ask_for_ben(channel)
+        assert store.begun.wait(10)
+        assert not server.stop(grace_s=0.1)
+        assert isinstance(call.exception(10), grpc.RpcError)
+        store.let_go.set()
+
+    idle = build()
+    start(idle)
+    assert idle.stop(grace_s=10)
+
+
 def test_health_answers_while_every_thread_is_busy() -> None:
     """A server with all its threads at work is alive and says so at once."""
     store = HeldStore()
