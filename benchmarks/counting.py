@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from pinnersage.v1 import recommender_pb2 as pb
 from process.commands import Program, setting
-from server.metrics import MethodMetrics, Metrics
+from server.metrics import Metrics
+from server.metrics_calls import MethodMetrics
 from server.request_ids import request_id_of
 
 STAGES_OF_A_CALL = ("profile", "sample", "retrieve", "merge", "encode")

@@ -22,7 +22,7 @@ from server.errors import (
     Violation,
     status_of,
 )
-from server.metrics import MethodMetrics
+from server.metrics_calls import MethodMetrics
 from server.request_ids import REQUEST_ID_KEY, request_id_of
 
 RequestT = TypeVar("RequestT", bound=Message)

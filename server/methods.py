@@ -4,7 +4,8 @@ import grpc
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.calls import answer_streaming, answer_unary
-from server.metrics import MethodMetrics, Metrics
+from server.metrics import Metrics
+from server.metrics_calls import MethodMetrics
 from server.metrics_catalogue import SERVICE
 from server.servicer import Servicer
 from server.side_threads import Threads, in_threads

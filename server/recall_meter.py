@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from server.metrics import Metrics
 from server.metrics_catalogue import Sampled
 from server.observing import Observed
+from server.recommending import Recommender
 from storage.pins.port import NO_ROW, PinView
 from storage.pins.scoring import widened
 
@@ -69,11 +70,14 @@ class RecallMeter:
         metrics.watch("pinnersage_recall_true", lambda: self._true)
 
     def do(self, item: Observed, stopping: threading.Event) -> None:
-        """Measure every list of an answer that is still in the cache."""
+        """Measure every list of an answer that is still in the cache; of one without lists there is none."""
+        pin_ids = item.medoids()
+        if not pin_ids:
+            return
         if self._clock() - item.time_s > self._policy.oldest_s:
             self.dropped()
             return
-        scores, queries = self._served(item)
+        scores, queries = self._served(item.recommender, pin_ids)
         least = self._least(item.recommender.pins, queries, stopping) if len(queries) else None
         if least is None:
             self.dropped()
@@ -93,10 +97,10 @@ class RecallMeter:
         """Count an answer that was not measured."""
         self._metrics.count_measured(Sampled.DROPPED)
 
-    def _served(self, item: Observed) -> tuple[list[NDArray[np.float32]], NDArray[np.float16]]:
+    def _served(
+        self, recommender: Recommender, pin_ids: list[str]
+    ) -> tuple[list[NDArray[np.float32]], NDArray[np.float16]]:
         """The cosines of the first k of each list, and float16 [nq, d], the medoids they were searched by."""
-        recommender = item.recommender
-        pin_ids = item.medoids()
         medoids = list(zip(pin_ids, recommender.pins.rows(pin_ids).tolist(), strict=True))
         held = [medoid for medoid in medoids if medoid[1] != NO_ROW]
         cached = recommender.retrieval.cached(held)

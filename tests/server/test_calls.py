@@ -13,7 +13,8 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.calls import Call, answer_streaming, answer_unary
 from server.errors import STATUS_BY_ERROR, StartError, status_of
-from server.metrics import MethodMetrics, Metrics
+from server.metrics import Metrics
+from server.metrics_calls import MethodMetrics
 from server.ports import Ports
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import (

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pinnersage.v1 import recommender_pb2 as pb
-from server.metrics import MethodMetrics, Metrics
+from server.metrics import Metrics
+from server.metrics_calls import MethodMetrics
 from server.metrics_catalogue import SERVICE, layout
 from server.metrics_exposition import expose_processes
 from server.metrics_files import SUPERVISOR, Counting, prepare
