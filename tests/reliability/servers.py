@@ -132,7 +132,10 @@ class Load:
     def call(self, stub: RecommenderStub, at: int) -> None:
         """One call; counts what came of it."""
         try:
-            answer = stub.Recommend(pb.RecommendRequest(user_id=USERS[at % len(USERS)]), timeout=HANG_S)
+            # Without waiting, every call would fail for as long as gRPC pauses between two connections.
+            answer = stub.Recommend(
+                pb.RecommendRequest(user_id=USERS[at % len(USERS)]), timeout=HANG_S, wait_for_ready=True
+            )
         except grpc.RpcError as error:
             with self.lock:
                 self.failed[error.code()] += 1
