@@ -37,7 +37,7 @@ RULES = {
     "evaluation": May(rooms=BELOW_PROGRAMS),
     "server": May(rooms=BELOW_PROGRAMS, the_client=True),
     # What a request and a build do is measured by their stages, without gRPC or commands around them.
-    "benchmarks": May(rooms=BELOW_PROGRAMS | {"server", "index_builder"}, the_client=True),
+    "benchmarks": May(rooms=BELOW_PROGRAMS | {"server", "index_builder", "profile_builder"}, the_client=True),
     "demo": May(rooms=BELOW_PROGRAMS, the_client=True),
     "client": May(packages=frozenset({"grpc", "google.protobuf"}), the_client=True),
     "tests": May(rooms=frozenset(ROOMS), the_client=True),
