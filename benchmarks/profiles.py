@@ -25,7 +25,7 @@ from benchmarks.profile_world import NOW_S, PARAMETERS, actions_of, pins_of, rul
 from model.interests import Actions
 from model.profile import build_many
 from process.commands import Program, setting
-from profile_builder.blas import worker_environment
+from profile_builder.blas import ONE_THREAD
 from profile_builder.local import LocalPolicy, build_users, keep_freed_memory
 
 SIZES = (20, 50, 100, 200, 500, 1_000, 2_000)
@@ -217,17 +217,16 @@ def _write(
     settings.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
 
-def _as_a_worker() -> None:
-    """Begin again in a worker's environment, one thread among it: the BLAS looks when numpy loads it."""
-    environment = worker_environment()
-    if any(os.environ.get(name) != value for name, value in environment.items()):
+def _in_one_thread() -> None:
+    """Begin again with one thread: the BLAS looks when numpy loads it."""
+    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
         arguments = [sys.executable, "-m", "benchmarks.profiles", *sys.argv[1:]]
-        os.execve(sys.executable, arguments, os.environ | environment)  # noqa: S606 - itself
+        os.execve(sys.executable, arguments, os.environ | ONE_THREAD)  # noqa: S606 - itself
 
 
 def main() -> int:
     """Run the program and return its exit status."""
-    _as_a_worker()
+    _in_one_thread()
     program = Program("benchmarks.profiles", expected=(OSError,))
     program.command("profiles", ProfilesSettings, measure)
     return program.run()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from profile_builder.actions import ActionTable
-from profile_builder.blas import for_workers
+from profile_builder.blas import one_thread_each
 from profile_builder.errors import WorkerError
 from profile_builder.users import BuiltUser, Rules, build_together
 from storage.pins.port import Pins
@@ -85,7 +85,7 @@ def _build_in_pool(
     # Spawned, not forked: a fork would copy locks that FAISS and Arrow hold.
     context = multiprocessing.get_context("spawn")
     with (
-        for_workers(),
+        one_thread_each(),
         ProcessPoolExecutor(processes, context, _start_worker, (open_pins, rules)) as pool,
     ):
         waiting: deque[Future[list[BuiltUser]]] = deque()
