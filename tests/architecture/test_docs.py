@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/attribution.md",
     "docs/data-format.md",
     "docs/evaluation.md",
+    "docs/events.md",
     "docs/filters.md",
     "docs/merging.md",
     "docs/observability.md",
