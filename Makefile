@@ -66,12 +66,13 @@ coverage: setup ## Run the tests with branch coverage of model/ and storage/
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal --cov --cov-report=term-missing $(ARGS)
 
 .PHONY: check
-check: setup check-stubs ## Format, lint, types, stubs drift, architecture
+check: setup check-stubs ## Format, lint, types, stubs drift, frozen contract, architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/buf lint
 	@$(BIN)/buf format --diff --exit-code
+	@$(BIN)/buf breaking --against protos/baseline.binpb
 	@$(BIN)/python -m pytest --quiet tests/architecture
 
 .PHONY: format
@@ -87,6 +88,10 @@ stubs: $(STUBS_VENV)/.installed ## Generate the gRPC stubs from protos/
 .PHONY: check-stubs
 check-stubs: $(STUBS_VENV)/.installed ## Fail when the committed stubs are not those of protos/
 	@protos/check.sh $(STUBS_VENV)/bin
+
+.PHONY: bench
+bench: setup ## What serving costs beside the least that gRPC takes; JSON under build/bench
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 .PHONY: tools
 tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) examples ## Build grpcurl, ghz and the examples in other languages

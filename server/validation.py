@@ -220,13 +220,15 @@ def _options(
     request: _WithOptions, defaults: Defaults, kinds: Kinds, findings: _Findings
 ) -> tuple[Options, Variant | None]:
     """What the request says, and the variant that it names; None where it names none."""
-    findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
+    # Once: each look into the message makes every text anew.
+    excluded = tuple(request.exclude_pin_ids)
+    findings.check_ids("exclude_pin_ids", excluded, at_least=0, at_most=LIMITS.exclude_pin_ids)
     merge_policy = _merge_policy(request, defaults.merge_policy, findings)
     max_interests = _max_interests(request, merge_policy, findings)
     options = Options(
         max_candidates=_max_candidates(request, findings),
         max_interests=max_interests,
-        exclude_pin_ids=request.exclude_pin_ids,
+        exclude_pin_ids=excluded,
         seed=request.seed if request.HasField("seed") else None,
         min_score=_min_score(request, findings),
         merge_policy=merge_policy,

@@ -23,7 +23,8 @@ Ranked = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 def cosines(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArray[np.float32]:
     """float32 [..., n]: inner products of unit vectors [..., d] with unit vectors [n, d], within [-1, 1]."""
-    products = queries.astype(np.float64) @ vectors.astype(np.float64).T
+    # By way of float32: from float16 alone numpy converts one by one.
+    products = widened(queries).astype(np.float64) @ widened(vectors).astype(np.float64).T
     return np.clip(products, -1.0, 1.0).astype(np.float32)
 
 
