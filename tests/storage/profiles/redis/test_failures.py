@@ -1,13 +1,16 @@
 """A Redis that is killed, paused or cut off is an error of the store's, and never another user's answer."""
 
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 import pytest
+from redis.connection import Connection
 
 from storage.errors import StoreReadOnlyError, StoreUnavailableError
 from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader
@@ -121,6 +124,29 @@ def test_a_command_that_was_given_up_drops_its_connection(reader: ProfileReader)
     for round_, moment in enumerate(moments):
         read_until(moment, reader)
         assert patiently(lambda round_=round_: has_own_answer(reader, NAMES[round_ % len(NAMES)]))
+
+
+def test_what_was_sent_and_not_awaited_is_answered_to_nobody(
+    own: Valkey, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given up after the command left, before its answer came: the next caller reads an answer of their own."""
+
+    def give_up(*_: object, **__: object) -> None:
+        raise GivenUpError
+
+    reader = open_reader(url.replace("timeout_ms=100", "timeout_ms=20000"))
+    assert has_own_answer(reader, NAMES[0])
+    with ThreadPoolExecutor(1) as pool:
+        with own.paused():
+            with monkeypatch.context() as at_the_worst_moment:
+                at_the_worst_moment.setattr(Connection, "read_response", give_up)
+                with pytest.raises(GivenUpError):
+                    reader.batch(NAMES[0])
+            answer = pool.submit(reader.read, NAMES[1])
+            # Its command is to wait behind the other.
+            time.sleep(0.2)
+        assert same(answer.result().batch, profile(NAMES[1], f"pin-of-{NAMES[1]}"))
+    reader.close()
 
 
 def test_acknowledged_online_records_survive_a_kill(own: Valkey, url: str) -> None:
