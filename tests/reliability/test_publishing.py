@@ -22,7 +22,7 @@ from tests.reliability.faults import (
     PRUNE_STEPS,
     PUBLISH_STEPS,
 )
-from tests.reliability.shares import seeds
+from tests.reliability.shares import cells, seeds
 from tests.reliability.zygote import Zygote
 
 pytestmark = pytest.mark.reliability
@@ -62,9 +62,7 @@ def left_overs(kind: str, root: Path) -> set[str]:
     return {path.name for path in folder.root.iterdir()} - expected
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("step", PUBLISH_STEPS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "step", "fault"), cells(KINDS, PUBLISH_STEPS, FAULTS))
 def test_a_fault_at_any_step_of_a_publish_harms_nobody(
     tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
 ) -> None:
@@ -90,9 +88,7 @@ def test_a_fault_at_any_step_of_a_publish_harms_nobody(
     tally[kind, "all", "none", "whole versions read meanwhile"] += met.total()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("step", GO_TO_STEPS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "step", "fault"), cells(KINDS, GO_TO_STEPS, FAULTS))
 def test_a_fault_at_any_step_of_a_rollback_harms_nobody(
     tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
 ) -> None:
@@ -115,9 +111,7 @@ def test_a_fault_at_any_step_of_a_rollback_harms_nobody(
     tally[kind, "all", "none", "whole versions read meanwhile"] += met.total()
 
 
-@pytest.mark.parametrize("fault", _PRUNE_FAULTS)
-@pytest.mark.parametrize("step", PRUNE_STEPS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "step", "fault"), cells(KINDS, PRUNE_STEPS, _PRUNE_FAULTS))
 def test_a_fault_at_any_step_of_collecting_harms_nobody(
     tmp_path: Path, zygote: Zygote, tally: Counter[tuple[str, ...]], *, kind: str, step: str, fault: str
 ) -> None:
