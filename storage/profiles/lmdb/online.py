@@ -83,8 +83,11 @@ class OnlineRecords:
 
     def _try_to_open(self) -> Hold | None:
         """Open the file once there is one: a first writer is noticed without a restart."""
+        # Where there is none, this is all that a read does: without a lock.
+        if not _exists(self._path):
+            return None
         with self._opening:
-            if self._hold is None and _exists(self._path):
+            if self._hold is None:
                 self._hold = self._opened()
             return self._hold
 
@@ -154,7 +157,8 @@ class LmdbOnlineWriter:
 def _exists(path: Path) -> bool:
     """Whether a writer has made the file; it is empty for an instant."""
     try:
-        return path.stat().st_size > 0
+        # Path.stat takes several times as long, and this is asked at every read.
+        return os.stat(path).st_size > 0
     except FileNotFoundError:
         return False
 
