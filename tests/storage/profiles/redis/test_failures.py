@@ -129,7 +129,7 @@ def test_a_command_that_was_given_up_drops_its_connection(reader: ProfileReader)
 def test_what_was_sent_and_not_awaited_is_answered_to_nobody(
     own: Valkey, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given up after the command left, before its answer came: the next caller reads an answer of their own."""
+    """Given up after the command left, before its answer came: the next caller reads their own."""
 
     def give_up(*_: object, **__: object) -> None:
         raise GivenUpError
