@@ -120,7 +120,7 @@ def _encoded(pins: Pins, users: Users) -> Iterator[EncodedUser]:
     hashes = hash_ids(pins.pin_ids(np.arange(pins.n_indexed)))
     for number in range(users.n):
         c = int(generator.integers(users.fewest, users.most + 1))
-        own = _distinct_by_popularity(generator, bounds, min(c, len(medoids)))
+        own = distinct_by_popularity(generator, bounds, min(c, len(medoids)))
         seen = generator.integers(0, pins.n_indexed, users.seen)
         seen[: len(own)] = medoids[own][: users.seen]
         yield EncodedUser(
@@ -130,7 +130,7 @@ def _encoded(pins: Pins, users: Users) -> Iterator[EncodedUser]:
         )
 
 
-def _distinct_by_popularity(
+def distinct_by_popularity(
     generator: np.random.Generator, bounds: NDArray[np.float64], n: int
 ) -> NDArray[np.int64]:
     """int64 [n]: distinct places, drawn in proportion to the steps of `bounds`, in the order drawn."""
