@@ -117,11 +117,13 @@ class Load:
         answered: By artefact version.
         failed: By status.
         told: What the failed ones were told.
+        is_patient: Calls wait for a connection.
     """
 
     answered: Counter[str] = field(default_factory=Counter)
     failed: Counter[grpc.StatusCode] = field(default_factory=Counter)
     told: Counter[str] = field(default_factory=Counter)
+    is_patient: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -132,9 +134,11 @@ class Load:
     def call(self, stub: RecommenderStub, at: int) -> None:
         """One call; counts what came of it."""
         try:
-            # Without waiting, every call would fail for as long as gRPC pauses between two connections.
+            # Impatient calls all fail for as long as gRPC pauses between two connections.
             answer = stub.Recommend(
-                pb.RecommendRequest(user_id=USERS[at % len(USERS)]), timeout=HANG_S, wait_for_ready=True
+                pb.RecommendRequest(user_id=USERS[at % len(USERS)]),
+                timeout=HANG_S,
+                wait_for_ready=self.is_patient,
             )
         except grpc.RpcError as error:
             with self.lock:
@@ -154,9 +158,9 @@ class Load:
 
 
 @contextmanager
-def under_load(address: str, callers: int = 4) -> Iterator[Load]:
+def under_load(address: str, callers: int = 4, *, is_patient: bool = True) -> Iterator[Load]:
     """Calls from several callers, each on a connection of its own, as long as the block lasts."""
-    load, done = Load(), threading.Event()
+    load, done = Load(is_patient=is_patient), threading.Event()
 
     def go_on(caller: int) -> None:
         with channel_to(address) as channel:

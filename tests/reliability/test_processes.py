@@ -67,7 +67,7 @@ def test_no_process_is_left_behind(world: Path, tally: Counter[tuple[str, ...]],
 
 def _end_while_serving(server: Server, how: str) -> None:
     server.wait_for("all workers serve")
-    with under_load(server.address, _CALLERS) as load:
+    with under_load(server.address, _CALLERS, is_patient=False) as load:
         load.wait_for(10)
         family = children_of(server.process.pid)
         assert server.end(getattr(signal, how)) == (-9 if how == "SIGKILL" else 0)
