@@ -6,7 +6,7 @@ near 1, distances near 4. The result is therefore the same whatever the order of
 blocks, the BLAS or the machine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ MAX_SQUARED_NORM = 1.02
 """Unit vectors rounded to float16 stay below 1.002; the exactness here and in model.medoid needs a bound."""
 
 _BLOCK_ROWS = 128
+_MATRIX_ROWS = 1_024
+"""8 MB; above that the condensed form is all that is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,14 +83,8 @@ def squared_distances(points: NDArray[np.float16], *, block_rows: int = _BLOCK_R
 
 def condensed_distances(points: Widened, *, block_rows: int = _BLOCK_ROWS) -> NDArray[np.float64]:
     """`squared_distances` of vectors that are widened already."""
-    m = len(points)
-    # Pages below the diagonal's blocks are never touched, so they take no memory.
-    D = np.empty((m, m))
-    for first in range(0, m, block_rows):
-        rows = points.span(first, first + block_rows)
-        _distances(rows, points.span(first, m), out=D[first : first + block_rows, first:])
-    condensed: NDArray[np.float64] = squareform(D, "tovector", checks=False)
-    return condensed
+    blocks = _upper_blocks(points, block_rows)
+    return _by_matrix(len(points), blocks) if len(points) <= _MATRIX_ROWS else _by_rows(len(points), blocks)
 
 
 def squared_distances_between(
@@ -120,6 +116,34 @@ def squared_norms(points: NDArray[np.float16]) -> NDArray[np.float64]:
         InvalidInputError: Not a float16 matrix, or a row that is not a unit vector: too long, NaN, infinite.
     """
     return widen(points).norms
+
+
+def _upper_blocks(points: Widened, block_rows: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """The first row of each block, and the distances of its rows to themselves and to all later points."""
+    for first in range(0, len(points), block_rows):
+        rows, later = points.span(first, first + block_rows), points.span(first, len(points))
+        D = np.empty((len(rows), len(later)))
+        _distances(rows, later, out=D)
+        yield first, D
+
+
+def _by_matrix(m: int, blocks: Iterable[tuple[int, NDArray[np.float64]]]) -> NDArray[np.float64]:
+    """The condensed form through a matrix, whose upper triangle C copies row by row."""
+    whole = np.empty((m, m))
+    for first, D in blocks:
+        whole[first : first + len(D), first:] = D
+    condensed: NDArray[np.float64] = squareform(whole, "tovector", checks=False)
+    return condensed
+
+
+def _by_rows(m: int, blocks: Iterable[tuple[int, NDArray[np.float64]]]) -> NDArray[np.float64]:
+    """The same without a matrix: of many points it would be large, and a row is worth a step of its own."""
+    condensed, end = np.empty(m * (m - 1) // 2), 0
+    for _, D in blocks:
+        for i, row in enumerate(D):
+            start, end = end, end + len(row) - i - 1
+            condensed[start:end] = row[i + 1 :]
+    return condensed
 
 
 def _distances(Q: Widened, X: Widened, out: NDArray[np.float64]) -> None:

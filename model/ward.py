@@ -35,8 +35,8 @@ class Dendrogram:
 def ward_dendrogram(points: NDArray[np.float16]) -> Dendrogram:
     """Merge the closest two clusters until one is left (Algorithm 1 up to its last loop; eq. 1).
 
-    Takes O(m^2) time and 8 m^2 bytes of memory, 200 MB for 5,000 points: half a matrix of distances, and
-    their condensed form, which fastcluster works in.
+    Takes O(m^2) time and 8 m^2 bytes of memory, 200 MB for 5,000 points: the condensed distances, which
+    fastcluster copies once.
 
     Args:
         points: float16 [m, d], unit vectors. The order decides between tied distances.
