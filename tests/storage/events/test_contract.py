@@ -13,7 +13,6 @@ from storage.events.records import Event, Forget, Record
 from storage.events.stream import EventConsumer
 from tests.storage.events.streams import (
     NOW_S,
-    REAL_KAFKA_VARIABLE,
     Stream,
     entries,
     event,
@@ -29,7 +28,10 @@ from tests.storage.events.streams import (
 USERS = ("ann", "bob", "名前", "85123A")
 
 
-@pytest.fixture(params=["memory", "file", "redis", "mock-kafka", "real-kafka"])
+_REAL_KAFKA = real_kafka()
+
+
+@pytest.fixture(params=["memory", "file", "redis", "mock-kafka", *(["real-kafka"] if _REAL_KAFKA else [])])
 def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stream]:
     if request.param == "memory":
         opened = in_memory()
@@ -40,16 +42,10 @@ def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stream]:
     elif request.param == "mock-kafka":
         opened = in_kafka(request.getfixturevalue("mock_kafka"))
     else:
-        opened = in_kafka(_required_kafka())
+        assert _REAL_KAFKA
+        opened = in_kafka(_REAL_KAFKA)
     with opened as stream:
         yield stream
-
-
-def _required_kafka() -> str:
-    brokers = real_kafka()
-    if brokers is None:
-        pytest.skip(f"needs a Kafka that makes topics when asked: {REAL_KAFKA_VARIABLE}=HOST:PORT names one")
-    return brokers
 
 
 def all_of(stream: Stream, consumer: EventConsumer, n: int) -> list[Record]:
