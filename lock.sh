@@ -9,5 +9,6 @@ compile pyproject.toml --constraint requirements-dev.lock --output-file requirem
 compile pyproject.toml --group demo --constraint requirements-dev.lock --output-file requirements-demo.lock
 compile pyproject.toml --group evaluation --constraint requirements-dev.lock --output-file requirements-evaluation.lock
 compile pyproject.toml --group kafka --constraint requirements-dev.lock --output-file requirements-kafka.lock
+compile pyproject.toml --group tracing --constraint requirements-dev.lock --output-file requirements-tracing.lock
 compile pyproject.toml --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 compile --group stubs --output-file requirements-stubs.lock
