@@ -39,7 +39,7 @@ def test_a_lock_pins_everything_and_names_no_address(lock: str) -> None:
 
 
 def test_there_is_a_lock_for_every_environment() -> None:
-    """Each of service, Kafka, tracing, demo, evaluation, benchmarks, development and stubs installs from its own."""
+    """Whoever needs a part installs from a lock of its own."""
     assert LOCKS == [
         "requirements-bench.lock",
         "requirements-demo.lock",
