@@ -108,7 +108,11 @@ def test_neighbours_survive_the_wire(
 ) -> None:
     """A neighbour always has a score."""
     value = SimilarPins(
-        pins=tuple(pins), cache_hit=True, artefact_version=artefact_version, request_id=request_id
+        pins=tuple(pins),
+        cache_hit=True,
+        artefact_version=artefact_version,
+        request_id=request_id,
+        degraded=(Degradation.LOWER_EF_SEARCH,),
     )
     assert decoding.similar_pins(encoding.similar_pins(pin_id, value)) == value
 

@@ -53,6 +53,7 @@ def similar_pins(message: pb.SimilarPinsResponse) -> SimilarPins:
         cache_hit=message.cache_hit,
         artefact_version=message.artefact_version,
         request_id=message.request_id,
+        degraded=tuple(map(Degradation, message.degraded)),
     )
 
 

@@ -230,12 +230,14 @@ class SimilarPins:
         cache_hit: They came from the server's cache.
         artefact_version: The version of the pins they come from.
         request_id: What to look for in the server's log.
+        degraded: What was given up to answer in time; empty for a full answer.
     """
 
     pins: tuple[SimilarPin, ...] = ()
     cache_hit: bool = False
     artefact_version: str = ""
     request_id: str = ""
+    degraded: tuple[Degradation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -611,6 +611,7 @@ class SimilarPinsResponse(_message.Message):
     CACHE_HIT_FIELD_NUMBER: _builtins.int
     ARTEFACT_VERSION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEGRADED_FIELD_NUMBER: _builtins.int
     cache_hit: _builtins.bool
     """The list came from the cache."""
     artefact_version: _builtins.str
@@ -619,6 +620,10 @@ class SimilarPinsResponse(_message.Message):
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """Nearest first, without the pin itself and its near-duplicates."""
 
+    @_builtins.property
+    def degraded(self) -> _containers.RepeatedScalarFieldContainer[Global___Degradation.ValueType]:
+        """Not empty when something was given up to answer in time."""
+
     def __init__(
         self,
         *,
@@ -626,10 +631,11 @@ class SimilarPinsResponse(_message.Message):
         cache_hit: _builtins.bool = ...,
         artefact_version: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        degraded: _abc.Iterable[Global___Degradation.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "cache_hit", b"cache_hit", "candidates", b"candidates", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact_version", b"artefact_version", "cache_hit", b"cache_hit", "candidates", b"candidates", "degraded", b"degraded", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,6 +51,7 @@ def similar_pins(pin_id: str, answer: SimilarPins, titles: Titles) -> Document:
         "pin_id": pin_id,
         "title": titles.get(pin_id),
         "cache_hit": answer.cache_hit,
+        "degraded": [_word(degradation) for degradation in answer.degraded],
         "pins": [
             {"pin_id": pin.pin_id, "title": titles.get(pin.pin_id), "score": _score(pin.score)}
             for pin in answer.pins

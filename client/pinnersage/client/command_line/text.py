@@ -38,7 +38,8 @@ def similar_pins(pin_id: str, answer: SimilarPins, titles: Titles) -> list[str]:
     """The neighbours, nearest first."""
     count = _count(len(answer.pins), "pin")
     head = f"{count} near {_named(pin_id, titles)}, artefact {printable(answer.artefact_version)}"
-    return [head, "", *_scored(((pin.score, pin.pin_id) for pin in answer.pins), titles)]
+    shown = _scored(((pin.score, pin.pin_id) for pin in answer.pins), titles)
+    return [head, *_degraded(answer.degraded), "", *shown]
 
 
 def profile(answer: Profile) -> list[str]:

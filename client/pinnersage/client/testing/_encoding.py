@@ -51,6 +51,7 @@ def similar_pins(pin_id: str, value: SimilarPins) -> pb.SimilarPinsResponse:
         cache_hit=value.cache_hit,
         artefact_version=value.artefact_version,
         request_id=value.request_id,
+        degraded=(pb.Degradation.ValueType(item.value) for item in value.degraded),
     )
 
 
