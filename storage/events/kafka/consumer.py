@@ -12,6 +12,8 @@ from storage.events.kafka.client import as_stream_error, configuration, plainly,
 from storage.events.stream import Batch, Lag, Resume, as_committed
 
 _QUEUED_KB = 16_384
+# Heard of at least three times a session, as Kafka advises; the library's own interval where that is shorter.
+_HEARTBEATS, _HEARTBEAT_S = 3, 3.0
 
 _LOST = (
     KafkaError.ILLEGAL_GENERATION,
@@ -61,6 +63,9 @@ class KafkaConsumer:
                     "auto.offset.reset": "earliest",
                     "isolation.level": "read_committed",
                     "session.timeout.ms": round(address.session_s * 1_000),
+                    "heartbeat.interval.ms": round(
+                        1_000 * min(_HEARTBEAT_S, address.session_s / _HEARTBEATS)
+                    ),
                     "queued.max.messages.kbytes": _QUEUED_KB,
                     "error_cb": self._note,
                 }

@@ -99,7 +99,8 @@ def in_redis(port: int) -> Iterator[Stream]:
 
 
 @contextmanager
-def in_kafka(brokers: str) -> Iterator[Stream]:
+def in_kafka(brokers: str, *, session_s: float = 2) -> Iterator[Stream]:
+    """Brokers give a group's partitions out anew a session after one has left it."""
     topic = f"events-{secrets.token_hex(4)}"
     producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random"})
 
@@ -110,7 +111,7 @@ def in_kafka(brokers: str) -> Iterator[Stream]:
     # Makes the topic, where brokers make what they are asked for.
     make_topic(producer, topic)
     with _opened(
-        f"kafka://{brokers}/{topic}?session_s=6&group={topic}", append_line, patience_s=40
+        f"kafka://{brokers}/{topic}?session_s={session_s}&group={topic}", append_line, patience_s=40
     ) as stream:
         yield stream
 

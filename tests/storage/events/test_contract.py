@@ -43,7 +43,8 @@ def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stream]:
         opened = in_kafka(request.getfixturevalue("mock_kafka"))
     else:
         assert _REAL_KAFKA
-        opened = in_kafka(_REAL_KAFKA)
+        # The shortest that brokers allow as they come.
+        opened = in_kafka(_REAL_KAFKA, session_s=6)
     with opened as stream:
         yield stream
 
