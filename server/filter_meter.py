@@ -14,6 +14,7 @@ from model.exclusion import not_excluded, representative_rows
 from server.metrics import Metrics
 from server.metrics_catalogue import Dropped
 from server.observing import Observed
+from server.served_profiles import ServedProfile
 from storage.pins.port import NO_ROW
 
 
@@ -28,13 +29,14 @@ class FilterMeter:
         self._metrics = metrics
 
     def do(self, item: Observed, stopping: threading.Event) -> None:  # noqa: ARG002 - takes no time
-        """Count for one answer, if it is one for a user."""
-        if not item.user_id:
-            return
+        """Count for one answer, if it is one for a user, from what the caches still hold of it."""
+        profile = item.recommender.users.kept(item.user_id, item.options.lambda_per_day)
         rows, scores = _candidates(item)
+        if profile is None or not len(rows):
+            return
         left = np.ones(len(rows), np.bool_)
         dropped: dict[Dropped, int] = {}
-        for reason, keeps in _verdicts(item, rows, scores):
+        for reason, keeps in _verdicts(item, profile, rows, scores):
             dropped[reason] = int(np.count_nonzero(left & ~keeps))
             left &= keeps
         self._metrics.count_filters(len(rows), dropped)
@@ -61,14 +63,12 @@ def _candidates(item: Observed) -> tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 def _verdicts(
-    item: Observed, rows: NDArray[np.int64], scores: NDArray[np.float32]
+    item: Observed, profile: ServedProfile, rows: NDArray[np.int64], scores: NDArray[np.float32]
 ) -> Iterator[tuple[Dropped, NDArray[np.bool_]]]:
     """What each filter would keep of all candidates: bool [n]."""
     recommender, options = item.recommender, item.options
     pins = recommender.pins
-    profile = recommender.users.get(item.user_id, recommender.clock(), options.lambda_per_day)
-    if profile is not None:
-        yield Dropped.SEEN, not_excluded(rows, pins.representatives, profile.seen.astype(np.int64))
+    yield Dropped.SEEN, not_excluded(rows, pins.representatives, profile.seen.astype(np.int64))
     excluded = representative_rows(pins.rows(options.exclude_pin_ids), pins.representatives)
     yield Dropped.EXCLUDED, not_excluded(rows, pins.representatives, excluded)
     yield Dropped.BLOCKED, ~recommender.blocked().among(rows)

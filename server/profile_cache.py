@@ -156,6 +156,11 @@ class ServedProfiles:
             return entry.profile
         return self._parsed(key, stored, now_s, now)
 
+    def kept(self, user_id: str, lambda_per_day: float | None = None) -> ServedProfile | None:
+        """The user as the last answer had them, if that is kept; asks no store, and counts nothing."""
+        entry = self._cache.get((user_id, lambda_per_day))
+        return None if entry is None or entry.parsed_over is not self._over else entry.profile
+
     def served(self, profile: UserProfile, lambda_per_day: float | None = None) -> ServedProfile:
         """The small form of a profile, with another decay of importance where one is given."""
         model = self._source.batch.parameters.lambda_per_day

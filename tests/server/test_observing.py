@@ -18,7 +18,7 @@ from server.filling import Filling
 from server.filter_meter import FilterMeter
 from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
-from server.metrics_catalogue import Dropped
+from server.metrics_catalogue import Dropped, ProfileUse
 from server.observing import Observation, Observed, Observer
 from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
@@ -241,6 +241,20 @@ def test_an_answer_without_a_user_is_not_counted() -> None:
     FilterMeter(recommender.metrics).do(replace(item, user_id=""), NOT_STOPPING)
 
     assert sample(recommender.metrics, "pinnersage_observed_candidates_before_total") == 0
+
+
+def test_looking_again_is_no_look_up_of_a_call() -> None:
+    """What is counted of profiles is what calls asked for: meters would blur the share of the cache."""
+    recommender = recommender_of(make_pins(), default_people())
+    known = observed(recommender, pb.RecommendRequest(user_id="ann"))
+    unknown = observed(recommender, pb.RecommendRequest(user_id="nobody"))
+    meter = FilterMeter(recommender.metrics)
+    for item in (known, unknown):
+        meter.do(item, NOT_STOPPING)
+
+    lookups = "pinnersage_profile_lookups_total"
+    counts = {use: sample(recommender.metrics, lookups, result=use) for use in ProfileUse}
+    assert {use: n for use, n in counts.items() if n} == {ProfileUse.PARSED: 1, ProfileUse.UNKNOWN: 1}
 
 
 def test_each_observer_has_its_share() -> None:
