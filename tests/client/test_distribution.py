@@ -22,12 +22,17 @@ NO_REGISTRY = re.compile(r"(NewConnection|ConnectTimeout|ReadTimeout|Proxy)Error
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(build, cwd=CLIENT, check=True, capture_output=True)
     (path,) = folder.glob("*.whl")
-    with zipfile.ZipFile(path) as opened:
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(built) as opened:
         yield opened
 
 
@@ -60,12 +65,12 @@ def test_the_oldest_protobuf_allowed_can_load_the_stubs() -> None:
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a fresh virtual environment with `pip install ./client` and nothing more."""
+def fresh(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a fresh virtual environment with `pip install` of the wheel and nothing more."""
     folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     python = folder / "bin" / "python"
-    problem = _install(python)
+    problem = _install(built, python)
     offline = NO_REGISTRY.search(problem)
     if offline:
         pytest.skip(f"the package registry cannot be reached: {offline[0]}")
@@ -73,10 +78,14 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def _install(python: Path) -> str:
+def _pip(python: Path) -> list[str]:
+    """Our own pip, at work in another environment."""
+    return [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+
+
+def _install(wheel: Path, python: Path) -> str:
     """What pip says against it; nothing when all is well."""
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--retries", "1"]
-    install = [*pip, "install", "--quiet", str(CLIENT)]
+    install = [*_pip(python), "--retries", "1", "install", "--quiet", str(wheel)]
     try:
         done = subprocess.run(install, capture_output=True, text=True, timeout=100, check=False)
     except subprocess.TimeoutExpired as error:
@@ -87,8 +96,8 @@ def _install(python: Path) -> str:
 @pytest.mark.tool
 def test_installing_the_client_brings_grpcio_and_protobuf_only(fresh: Path) -> None:
     """No numpy, no faiss; the client imports, the command runs, and the fake server answers it."""
-    listed = subprocess.check_output([fresh, "-m", "pip", "list", "--format", "json"], text=True)
-    installed = {package["name"] for package in json.loads(listed)} - {"pip", "setuptools"}
+    listed = subprocess.check_output([*_pip(fresh), "list", "--format", "json"], text=True)
+    installed = {package["name"] for package in json.loads(listed)}
     assert installed == {"pinnersage-client", "grpcio", "protobuf", "typing_extensions"}
     shown = subprocess.check_output([fresh.with_name("pinnersage"), "--help"], text=True)
     assert "recommend" in shown

@@ -92,10 +92,10 @@ def _was_python_itself(server: Server) -> bool:
 
 
 def test_a_second_server_on_the_port_fails_loudly(world: Path) -> None:
-    """Of whichever number of workers, while the first one serves and while it still starts."""
-    for workers in ("1", "2"):
-        with serving(world, *_SHARED) as first:
-            port = first.address.rpartition(":")[2]
+    """Of whichever number of workers; the first time the other workers of the first one still start."""
+    with serving(world, *_SHARED) as first:
+        port = first.address.rpartition(":")[2]
+        for workers in ("1", "2"):
             second = Server(world, "--workers", workers, "--port", port)
             assert second.process.wait(120) == 1
             assert f"cannot listen on 127.0.0.1:{port}" in second.log.read_text()

@@ -13,6 +13,7 @@ import pytest
 
 from storage.errors import StoreUnavailableError
 from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader
+from storage.profiles.redis import reader as redis_reader
 from tests.storage.profiles.people import encoded, manifest, online, profile, same
 from tests.storage.profiles.valkeys import Valkey
 
@@ -176,7 +177,11 @@ def test_a_store_that_nobody_vouches_for_is_not_spoken_to(valkey: Valkey, front:
         open_reader(behind(front, valkey.url()))
 
 
-def test_plain_text_is_not_taken_for_tls(valkey: Valkey, certificates: Certificates) -> None:
+def test_plain_text_is_not_taken_for_tls(
+    valkey: Valkey, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """rediss:// to a store without TLS fails instead of falling back."""
+    # Each waits for the other to begin: as long as somebody who opens a store waits.
+    monkeypatch.setattr(redis_reader, "TIMEOUT_S", 0.5)
     with pytest.raises(StoreUnavailableError, match="cannot be used"):
         open_reader(f"rediss://127.0.0.1:{valkey.port}/0?ca={certificates.ca}&timeout_ms=500")
