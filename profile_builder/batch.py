@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from process.progress import Reporter
-from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, read_window
+from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, WindowRows, read_window
 from profile_builder.local import LocalPolicy, OpenPins, build_users
 from profile_builder.popular import popular_pins
 from profile_builder.users import BuiltUser, Rules
@@ -87,6 +87,12 @@ class Tally:
             self.n_without += 1
         self.n_capped += user.is_capped
 
+    def add(self, other: "Tally") -> None:
+        """Count what another one did."""
+        self.n_interests.update(other.n_interests)
+        self.n_without += other.n_without
+        self.n_capped += other.n_capped
+
     def quantiles(self) -> dict[str, int]:
         """Interests a user: the least number that so many users stay within."""
         each = np.fromiter(self.n_interests.elements(), np.int64)
@@ -99,7 +105,7 @@ class BatchResult:
     """What a batch did, for its summary."""
 
     published: PublishedBatch
-    actions: WindowActions
+    rows: WindowRows
     tally: Tally
 
 
@@ -119,9 +125,9 @@ def run_batch(parts: BatchParts, policy: BatchPolicy) -> BatchResult:
     published = parts.publisher.publish(
         _built(parts, policy, actions, tally),
         popular_pins(actions.selected.actions, parts.pins, policy.n_popular),
-        lambda: _manifest(parts, policy, actions, tally),
+        lambda: manifest_of(parts, policy, actions.rows, tally),
     )
-    return BatchResult(published=published, actions=actions, tally=tally)
+    return BatchResult(published=published, rows=actions.rows, tally=tally)
 
 
 def _built(
@@ -131,21 +137,31 @@ def _built(
     users = build_users(
         actions.selected.actions,
         parts.pins,
-        _rules(parts, policy, actions.window),
+        rules_of(parts, policy, actions.window),
         open_pins=parts.open_pins,
         policy=policy.local,
     )
     for user in parts.reporter.each("Build profiles", users, len(actions.selected.actions)):
         tally.count(user)
         yield user.encoded
+    require_users(tally, parts.rejects)
+
+
+def require_users(tally: Tally, rejects: Rejects) -> None:
+    """Refuse a batch without any profile.
+
+    Raises:
+        DataError: It is one.
+    """
     if not tally.n_users:
         raise DataError(
             "no user has a usable action: every action in the window has weight 0 or less, or is on a pin "
-            f"that the artefact does not hold. Rejected rows are listed in {parts.rejects.path}"
+            f"that the artefact does not hold. Rejected rows are listed in {rejects.path}"
         )
 
 
-def _rules(parts: BatchParts, policy: BatchPolicy, window: Window) -> Rules:
+def rules_of(parts: BatchParts, policy: BatchPolicy, window: Window) -> Rules:
+    """What is the same for all users."""
     return Rules(
         embedding_space=parts.pins.embedding_space,
         parameters=parts.model_file.parameters,
@@ -156,8 +172,9 @@ def _rules(parts: BatchParts, policy: BatchPolicy, window: Window) -> Rules:
     )
 
 
-def _manifest(parts: BatchParts, policy: BatchPolicy, actions: WindowActions, tally: Tally) -> BatchManifest:
-    window = actions.window
+def manifest_of(parts: BatchParts, policy: BatchPolicy, rows: WindowRows, tally: Tally) -> BatchManifest:
+    """What the batch says of itself, whatever engine built it."""
+    window = rows.window
     description = BatchDescription(
         version="",
         embedding_space=parts.pins.embedding_space,
@@ -171,7 +188,7 @@ def _manifest(parts: BatchParts, policy: BatchPolicy, actions: WindowActions, ta
         "pins_version": parts.pins.version,
         "window": {"after_s": window.after_s, "until_s": window.watermark_s},
         "max_actions": policy.max_actions,
-        "rows": asdict(actions.selected.counts),
+        "rows": asdict(rows.counts),
         "rejected": dict(sorted(parts.rejects.counts.items())),
         "users": {"with_profile": tally.n_users, "without": tally.n_without, "capped": tally.n_capped},
         "interests_a_user": tally.quantiles(),

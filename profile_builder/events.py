@@ -66,6 +66,10 @@ class Names:
         numbers = [self._number_of.setdefault(text, len(self._number_of)) for text in distinct]
         return np.array(numbers, np.int64)[which]
 
+    def texts(self) -> tuple[str, ...]:
+        """All texts, each at its number."""
+        return tuple(self._number_of)
+
     def ascending(self) -> tuple[str, ...]:
         """All texts in ascending order."""
         return tuple(sorted(self._number_of))

@@ -7,8 +7,8 @@ from pathlib import Path
 from process.progress import Reporter, Step
 from profile_builder.errors import UsageError
 from profile_builder.reading import ACTION, ActionBatch, find_action_files, read_batches
-from profile_builder.selecting import TEXTS, Selected, select
-from profile_builder.survey import survey
+from profile_builder.selecting import TEXTS, RowCounts, Selected, select
+from profile_builder.survey import Survey, survey
 from profile_builder.timeline import Strays
 from profile_builder.window import Window, choose_window, empty_window
 from storage.dataset import read_dataset
@@ -55,6 +55,21 @@ class ReadPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRows:
+    """The window, and where the input's rows went.
+
+    Attributes:
+        window: Its times.
+        counts: The rows.
+        strays: The newest actions, where the window ends before them because they cannot be believed.
+    """
+
+    window: Window
+    counts: RowCounts
+    strays: Strays | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WindowActions:
     """The window, and what lies in it.
 
@@ -67,6 +82,11 @@ class WindowActions:
     window: Window
     selected: Selected
     strays: Strays | None
+
+    @property
+    def rows(self) -> WindowRows:
+        """Where the rows went."""
+        return WindowRows(window=self.window, counts=self.selected.counts, strays=self.strays)
 
 
 def open_input(data: Path | None, actions: Path | None, space: EmbeddingSpace) -> ActionInput:
@@ -107,12 +127,7 @@ def read_window(
     """
     with reporter.step("Look at times", source.n_rows) as step:
         seen = survey(_watched(read_batches(source.files, [ACTION]), step), source.weights)
-    window = choose_window(
-        seen,
-        now_s=policy.now_s,
-        days=policy.window_days,
-        allowed_lateness_s=policy.allowed_lateness_s,
-    )
+    window = window_of(seen, policy)
     with reporter.step("Read actions", source.n_rows) as step:
         selected = select(
             _watched(read_batches(source.files, TEXTS), step),
@@ -125,8 +140,23 @@ def read_window(
         )
     if not len(selected.actions):
         raise empty_window(seen, window)
-    strays = seen.strays if policy.now_s is None else None
-    return WindowActions(window=window, selected=selected, strays=strays)
+    return WindowActions(window=window, selected=selected, strays=strays_left_out(seen, policy))
+
+
+def window_of(seen: Survey, policy: ReadPolicy) -> Window:
+    """The window that the policy asks for.
+
+    Raises:
+        DataError: It is empty.
+    """
+    return choose_window(
+        seen, now_s=policy.now_s, days=policy.window_days, allowed_lateness_s=policy.allowed_lateness_s
+    )
+
+
+def strays_left_out(seen: Survey, policy: ReadPolicy) -> Strays | None:
+    """The newest actions, where the window ends before them because they cannot be believed."""
+    return seen.strays if policy.now_s is None else None
 
 
 def _watched(batches: Iterable[ActionBatch], step: Step) -> Iterator[ActionBatch]:

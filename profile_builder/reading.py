@@ -73,6 +73,42 @@ def find_action_files(path: Path) -> tuple[InputFile, ...]:
     return parquet_files.find_files(path, _COLUMNS, what="action")
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row groups of one file that lie together: what one task reads."""
+
+    file: InputFile
+    groups: range
+
+    @property
+    def n_rows(self) -> int:
+        """All rows."""
+        return sum(self.file.group_rows[at] for at in self.groups)
+
+
+def splits_of(files: Sequence[InputFile], n_rows: int) -> list[Split]:
+    """All rows of all files in order, in splits of about `n_rows`, or of one row group that has more."""
+    return [split for file in files for split in _splits_of_one(file, n_rows)]
+
+
+def read_split(split: Split, texts: Sequence[str]) -> Iterator[ActionBatch]:
+    """The rows of a split in order, as `read_batches` those of all files.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    file, columns = split.file, [TIME, *texts]
+    for first_row, batch in parquet_files.read_batches(
+        file, columns, n_rows=_BATCH_ROWS, groups=split.groups
+    ):
+        yield ActionBatch(
+            file.path,
+            np.arange(first_row, first_row + len(batch)),
+            times_of(batch[TIME]),
+            {name: Texts.of(batch[name]) for name in texts if name in batch.schema.names},
+        )
+
+
 def read_batches(files: Sequence[InputFile], texts: Sequence[str]) -> Iterator[ActionBatch]:
     """The rows of all files in order, some thousands at a time.
 
@@ -84,10 +120,15 @@ def read_batches(files: Sequence[InputFile], texts: Sequence[str]) -> Iterator[A
         DataError: A file is damaged.
     """
     for file in files:
-        for first_row, batch in parquet_files.read_batches(file, [TIME, *texts], n_rows=_BATCH_ROWS):
-            yield ActionBatch(
-                file.path,
-                np.arange(first_row, first_row + len(batch)),
-                times_of(batch[TIME]),
-                {name: Texts.of(batch[name]) for name in texts if name in batch.schema.names},
-            )
+        yield from read_split(Split(file, range(len(file.group_rows))), texts)
+
+
+def _splits_of_one(file: InputFile, n_rows: int) -> Iterator[Split]:
+    first, rows = 0, 0
+    for at, more in enumerate(file.group_rows):
+        if rows and rows + more > n_rows:
+            yield Split(file, range(first, at))
+            first, rows = at, 0
+        rows += more
+    if rows:
+        yield Split(file, range(first, len(file.group_rows)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ MAX_ID_BYTES = 128
 UNKNOWN_PIN = "unknown pin"
 """Counted and written out like a bad row, but ordinary: pins leave the artefact every day."""
 
-_DUPLICATE = "duplicate event"
+DUPLICATE = "duplicate event"
 TEXTS = (USER, PIN, ACTION, EVENT)
 """The columns of texts that are looked at."""
 
@@ -74,7 +75,7 @@ def select(
         TooManyRejectsError: More than that share is bad.
         DataError: A file is damaged.
     """
-    selector = _Selector(files, pins, window, weights, rejects)
+    selector = Selector(files, pins, window, weights, rejects)
     for batch in batches:
         selector.add(batch)
     selected = selector.selected()
@@ -83,14 +84,39 @@ def select(
     return selected
 
 
-class _Selector:
+class RejectedRows(Protocol):
+    """Where bad rows go."""
+
+    def add(
+        self, *, file: str, row: int, reason: str, pin_id: str | None = None, value: str | float | None = None
+    ) -> None:
+        """Take one; see storage.rejects."""
+        ...
+
+
+class Selector:
+    """Takes what counts from rows, some at a time.
+
+    Args:
+        files: All files, in order, also those of which no row comes.
+        pins: The artefact that pins must be in.
+        window: Which times count.
+        weights: Weight of each action that is read; None reads all and weighs them 1.
+        rejects: Where bad rows go.
+
+    Attributes:
+        counts: Where the rows went.
+        users: The users of all rows in the window, also of those on unknown pins.
+        actions: The actions of the events.
+    """
+
     def __init__(
         self,
         files: Sequence[InputFile],
         pins: Pins,
         window: Window,
         weights: Mapping[str, float] | None,
-        rejects: Rejects,
+        rejects: RejectedRows,
     ) -> None:
         self._files = files
         self._file_starts = np.cumsum([0, *(file.n_rows for file in files)])
@@ -101,30 +127,34 @@ class _Selector:
         self._window = window
         self._weights = weights
         self._rejects = rejects
-        self._counts = RowCounts()
-        self._users, self._actions = Names(), Names()
+        self.counts = RowCounts()
+        self.users, self.actions = Names(), Names()
         self._parts: list[Events] = []
 
     def add(self, batch: ActionBatch) -> None:
         """Take what counts from some rows."""
-        self._counts.read += len(batch)
+        self.counts.read += len(batch)
         batch = self._listed(batch)
         batch = self._without_faults(batch)
         batch = self._in_window(batch)
         self._parts.append(self._on_known_pins(batch))
 
+    def events(self) -> Events:
+        """Those of all the rows added, numbered by `users` and `actions`; some may be there twice."""
+        return Events.joined(self._parts)
+
     def selected(self) -> Selected:
         """The actions of all the rows added."""
-        events = renumbered(Events.joined(self._parts), self._users, self._actions)
+        events = renumbered(self.events(), self.users, self.actions)
         again = np.sort(duplicates(events))
         self._reject_duplicates(events.take(again))
         events = events.take(np.delete(np.arange(len(events)), again))
-        self._counts.used = len(events)
-        return Selected(by_user(events, self._users.ascending()), self._counts)
+        self.counts.used = len(events)
+        return Selected(by_user(events, self.users.ascending()), self.counts)
 
     def _listed(self, batch: ActionBatch) -> ActionBatch:
         listed = is_listed(batch.texts[ACTION], self._weights)
-        self._counts.not_listed += int(np.count_nonzero(~listed))
+        self.counts.not_listed += int(np.count_nonzero(~listed))
         return batch.where(listed)
 
     def _without_faults(self, batch: ActionBatch) -> ActionBatch:
@@ -134,13 +164,13 @@ class _Selector:
 
     def _in_window(self, batch: ActionBatch) -> ActionBatch:
         too_old, too_new = batch.times_s <= self._window.after_s, batch.times_s > self._window.watermark_s
-        self._counts.before_window += int(np.count_nonzero(too_old))
-        self._counts.after_watermark += int(np.count_nonzero(too_new))
+        self.counts.before_window += int(np.count_nonzero(too_old))
+        self.counts.after_watermark += int(np.count_nonzero(too_new))
         return batch.where(~(too_old | too_new))
 
     def _on_known_pins(self, batch: ActionBatch) -> Events:
         # A user of unknown pins only is still a user: one without a usable action.
-        self._users.numbers(batch.texts[USER])
+        self.users.numbers(batch.texts[USER])
         pin_ids, which = batch.texts[PIN].distinct()
         rows = self._pins.rows(pin_ids)[which]
         known = rows != NO_ROW
@@ -149,10 +179,10 @@ class _Selector:
     def _events(self, batch: ActionBatch, rows: NDArray[np.int64]) -> Events:
         event_hashes, has_event_id = _event_hashes(batch)
         return Events(
-            users=self._users.numbers(batch.texts[USER]),
+            users=self.users.numbers(batch.texts[USER]),
             rows=rows,
             times_s=batch.times_s,
-            actions=self._actions.numbers(batch.texts[ACTION]),
+            actions=self.actions.numbers(batch.texts[ACTION]),
             weights=self._weights_of(batch.texts[ACTION]),
             event_hashes=event_hashes,
             has_event_id=has_event_id,
@@ -184,7 +214,7 @@ class _Selector:
         rows = events.sources - self._file_starts[files]
         for file, row, pin_id in zip(files, rows, self._pins.pin_ids(events.rows), strict=True):
             path = str(self._files[file].path)
-            self._rejects.add(file=path, row=int(row), reason=_DUPLICATE, pin_id=pin_id)
+            self._rejects.add(file=path, row=int(row), reason=DUPLICATE, pin_id=pin_id)
 
 
 def _event_hashes(batch: ActionBatch) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:

@@ -14,7 +14,7 @@ from model.calibration import (
 from process.showing import Column, fact_lines, freed, shown_version, table_of_versions
 from profile_builder.batch import BatchResult
 from profile_builder.calibrating import CalibrateResult
-from profile_builder.inputs import WindowActions
+from profile_builder.inputs import WindowRows
 from profile_builder.times import show_time
 from storage.model_file import ModelFile
 from storage.profiles.store import BatchVersion
@@ -40,13 +40,13 @@ def describe_batch(
         "interests a user": f"median {of['p50']}, p90 {of['p90']}, p99 {of['p99']}, most {of['max']}",
         "no usable action": f"{tally.n_without:,} users",
         "capped": f"{tally.n_capped:,} users, at their newest {max_actions:,} actions",
-        "window": _describe_window(result.actions),
-        "rows left out": _left_out(result.actions, rejects),
+        "window": _describe_window(result.rows),
+        "rows left out": _left_out(result.rows, rejects),
         "model": f"{model_file.version}, alpha {model_file.parameters.alpha:.4g}",
         "version": shown_version(published.version, already_live=published.already_live),
         "in": published.place,
     }
-    return [*fact_lines(facts.items()), *_of_strays(result.actions)]
+    return [*fact_lines(facts.items()), *_of_strays(result.rows)]
 
 
 def describe_pruned(pruned: Pruned) -> str:
@@ -66,9 +66,9 @@ def describe_calibration(result: CalibrateResult, out: Path, rejects: Rejects) -
         _of_the_heaviest(calibration),
         *_warnings(calibration),
         f"Written to {out} as version {model_file.version}.",
-        f"Window {_describe_window(result.actions)}.",
-        f"Rows left out: {_left_out(result.actions, rejects)}.",
-        *_of_strays(result.actions),
+        f"Window {_describe_window(result.actions.rows)}.",
+        f"Rows left out: {_left_out(result.actions.rows, rejects)}.",
+        *_of_strays(result.actions.rows),
     ]
 
 
@@ -121,13 +121,12 @@ def _warnings(calibration: Calibration) -> list[str]:
     return lines
 
 
-def _describe_window(actions: WindowActions) -> str:
-    counts = actions.selected.counts
-    return f"{actions.window}: {counts.used:,} actions of {counts.read:,} rows"
+def _describe_window(rows: WindowRows) -> str:
+    return f"{rows.window}: {rows.counts.used:,} actions of {rows.counts.read:,} rows"
 
 
-def _of_strays(actions: WindowActions) -> Iterator[str]:
-    if (strays := actions.strays) is not None:
+def _of_strays(rows: WindowRows) -> Iterator[str]:
+    if (strays := rows.strays) is not None:
         yield (
             f"Warning: the window ends before {strays.n_actions:,} of the actions, too far ahead of all "
             f"others to be believed; the newest is of {show_time(strays.newest_s)} ({strays.newest_place}). "
@@ -135,9 +134,9 @@ def _of_strays(actions: WindowActions) -> Iterator[str]:
         )
 
 
-def _left_out(actions: WindowActions, rejects: Rejects) -> str:
+def _left_out(rows: WindowRows, rejects: Rejects) -> str:
     """The rows that were not used, by why: only what there was, bad rows last."""
-    counts = actions.selected.counts
+    counts = rows.counts
     left_out = {
         "of actions not listed": counts.not_listed,
         "before the window": counts.before_window,

@@ -46,7 +46,7 @@ def survey(batches: Iterable[ActionBatch], weights: Mapping[str, float] | None) 
     Raises:
         DataError: The times are not in seconds, none is possible, or no action is listed.
     """
-    look = _Look(weights)
+    look = Look(weights)
     for batch in batches:
         look.at(batch)
     return look.result()
@@ -60,7 +60,9 @@ def is_listed(actions: Texts, weights: Mapping[str, float] | None) -> NDArray[np
     return is_missing | actions.is_among(list(weights))
 
 
-class _Look:
+class Look:
+    """What was seen of some rows, small however many they are."""
+
     def __init__(self, weights: Mapping[str, float] | None) -> None:
         self._weights = weights
         self._n_of_unit = Counter(dict.fromkeys(UNITS, 0))
@@ -77,8 +79,21 @@ class _Look:
         self._timeline.add(batch, np.flatnonzero(listed & is_possible(batch.times_s)))
         self._unlisted.update(batch.texts[ACTION].where(~listed).distinct()[0])
 
+    def merge(self, later: "Look") -> "Look":
+        """Take over what another saw of rows further on; returns itself."""
+        self._n_of_unit.update(later._n_of_unit)
+        self._example_of_unit = later._example_of_unit | self._example_of_unit
+        self._timeline.merge(later._timeline)
+        self._n_listed += later._n_listed
+        self._unlisted |= later._unlisted
+        return self
+
     def result(self) -> Survey:
-        """What all the rows come to."""
+        """What all the rows come to.
+
+        Raises:
+            DataError: As `survey`.
+        """
         self._require_seconds()
         if not self._n_listed:
             raise DataError(

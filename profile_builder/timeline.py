@@ -66,6 +66,14 @@ class Timeline:
             self.newest_s = int(times_s.max())
             self._newest_place = batch.describe(int(places[times_s.argmax()]))
 
+    def merge(self, later: "Timeline") -> None:
+        """Count what another one did, of rows further on."""
+        self._n_of_day += later._n_of_day
+        np.maximum(self._newest_of_day_s, later._newest_of_day_s, out=self._newest_of_day_s)
+        self.oldest_s = min(self.oldest_s, later.oldest_s)
+        if later.newest_s > self.newest_s:
+            self.newest_s, self._newest_place = later.newest_s, later._newest_place
+
     def strays(self) -> Strays | None:
         """The newest actions that stand apart; None when all can be believed."""
         n_actions = int(self._n_of_day.sum())

@@ -41,11 +41,13 @@ class InputFile:
         n_rows: As its footer says.
         types: Those of the columns asked for that it has. Of an optional one the type may be null: what a
             data frame writes when nobody filled it in.
+        group_rows: The rows of each row group: what can be read apart.
     """
 
     path: Path
     n_rows: int
     types: Mapping[str, pa.DataType]
+    group_rows: tuple[int, ...]
 
 
 def find_files(path: Path, columns: Sequence[Column], *, what: str) -> tuple[InputFile, ...]:
@@ -68,7 +70,7 @@ def find_files(path: Path, columns: Sequence[Column], *, what: str) -> tuple[Inp
 
 
 def read_batches(
-    file: InputFile, columns: Sequence[str], *, n_rows: int
+    file: InputFile, columns: Sequence[str], *, n_rows: int, groups: range | None = None
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The rows of a file in order, at most `n_rows` at a time, each batch with its first row's number.
 
@@ -76,14 +78,16 @@ def read_batches(
         file: As found.
         columns: Which to read; those that the file does not have are passed over.
         n_rows: Of one batch.
+        groups: Only these row groups, which lie together; default all.
 
     Raises:
         DataError: The file is damaged, or a text is not UTF-8.
     """
-    first_row = 0
+    groups = range(len(file.group_rows)) if groups is None else groups
+    first_row = sum(file.group_rows[: groups.start])
     # Buffering ahead, Arrow's default, would hold the whole file in memory by its end.
     with readable(file.path), pq.ParquetFile(file.path, pre_buffer=False) as parquet:
-        for batch in parquet.iter_batches(batch_size=n_rows, columns=list(columns)):
+        for batch in parquet.iter_batches(n_rows, list(groups), list(columns)):
             for name in batch.schema.names:
                 _require_valid(batch[name], f"{file.path}: column {name!r}", first_row)
             yield first_row, batch
@@ -128,7 +132,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 def _checked(path: Path, columns: Sequence[Column], what: str) -> InputFile:
     with readable(path), pq.ParquetFile(path) as parquet:
-        schema, n_rows = parquet.schema_arrow, parquet.metadata.num_rows
+        schema, metadata = parquet.schema_arrow, parquet.metadata
+        group_rows = tuple(metadata.row_group(at).num_rows for at in range(metadata.num_row_groups))
     types = {column.name: _type(column, schema, path) for column in columns if column.name in schema.names}
     for column in columns:
         if column.required and column.name not in types:
@@ -136,7 +141,7 @@ def _checked(path: Path, columns: Sequence[Column], what: str) -> InputFile:
                 f"{path} has no column {column.name!r}. {_needed(columns, what)}; "
                 f"it has: {', '.join(schema.names) or 'none'}"
             )
-    return InputFile(path, n_rows, types)
+    return InputFile(path, metadata.num_rows, types, group_rows)
 
 
 def _type(column: Column, schema: pa.Schema, path: Path) -> pa.DataType:

@@ -147,7 +147,7 @@ def test_a_later_now_gives_a_later_watermark(tmp_path: Path) -> None:
     result = run(tmp_path, policy=replace(POLICY, read=replace(POLICY.read, now_s=now_s)))
     reader = open_reader(str(tmp_path / "profiles"))
 
-    assert result.actions.selected.counts.after_watermark == 1
+    assert result.rows.counts.after_watermark == 1
     assert reader.describe().computed_at_s == now_s
     assert reader.describe().actions_until_s == now_s - 3_600
     ann = reader.batch("ann")
