@@ -68,8 +68,9 @@ class Program:
             return run(settings(**values))
 
         # Typer reads a command from its signature: give it the record's.
-        call.__signature__ = inspect.signature(settings, eval_str=True)  # type: ignore[attr-defined]
-        call.__annotations__ = inspect.get_annotations(settings, eval_str=True)
+        signature = inspect.signature(settings, eval_str=True)
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        call.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
         call.__doc__ = settings.__doc__
         self._app.command(name)(call)
 

@@ -325,4 +325,5 @@ def _sampled() -> Sequence[Family]:
             labels=("result",),
             series=outcomes,
         ),
+        Gauge(name="pinnersage_request_log_bytes", meaning="Of all files of the request log together."),
     )

@@ -11,9 +11,11 @@ from server.filter_meter import FilterMeter
 from server.metrics import Metrics
 from server.observing import Observation, Observed, Observer
 from server.recall_meter import RecallMeter
-from server.request_log import RequestLog
-from server.settings import ServerSettings, ShownUsers
+from server.request_log import RequestLog, RotationPolicy
+from server.settings import ServerSettings
+from server.settings_observing import ShownUsers
 
+MEGABYTE = 1_000_000
 # What waits costs memory, and what waits long is no longer in the cache.
 _RECALL_WAITING, _FILTERS_WAITING, _LOG_WAITING = 16, 64, 1_000
 
@@ -62,7 +64,8 @@ def _request_log(folder: Path, settings: ServerSettings, metrics: Metrics) -> Re
             " or have their ids in it: --request-log-users raw (PINNERSAGE_REQUEST_LOG_USERS=raw)."
         )
     try:
-        return RequestLog(folder, metrics, shown=shown)
+        rotation = RotationPolicy(total_bytes=settings.request_log_mb * MEGABYTE)
+        return RequestLog(folder, metrics, shown=shown, rotation=rotation)
     except OSError as error:
         raise StartError(
             f"cannot write a request log to {folder}: {error.strerror or error}. "

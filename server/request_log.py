@@ -4,7 +4,8 @@
 
 Answers are written by a thread of their own. What finds no room, or cannot be written, is dropped and
 counted: no call waits for the log. A file is there whole or not at all; a process that is killed loses the
-one it was at. docs/attribution.md shows the join.
+one it was at. All files together take so much room and no more: the oldest go. docs/attribution.md shows the
+join.
 """
 
 import os
@@ -25,26 +26,27 @@ from process.user_hashes import HashUser
 from server.metrics import Metrics
 from server.metrics_catalogue import Sampled
 from server.observing import Observed
+from server.request_log_room import UNFINISHED, Room
 from server.request_log_rows import SCHEMA, row_of
 
-_UNFINISHED = ".unfinished"
 _ROWS_A_GROUP = 500
-_LEFT_OVER_S = 3_600
 
 log = structlog.get_logger("server.request_log")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationPolicy:
-    """When a file is finished, and the next one begun.
+    """When a file is finished, and the next one begun; when old ones go.
 
     Attributes:
         seconds: After its first answer.
         n_bytes: Of what is written.
+        total_bytes: Of all files together: beyond it the oldest are deleted.
     """
 
     seconds: float = 60.0
     n_bytes: int = 64_000_000
+    total_bytes: int = 10_000_000_000
 
 
 class RequestLog:
@@ -71,7 +73,10 @@ class RequestLog:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_left_overs(folder)
+        self._room = Room(folder, rotation.total_bytes)
+        self._room.remove_left_overs()
+        self._make_room()
+        metrics.watch("pinnersage_request_log_bytes", lambda: self._room.n_bytes)
         self._folder, self._metrics, self._shown = folder, metrics, shown
         self._rotation, self._clock = rotation, clock
         self._rows: list[pa.RecordBatch] = []
@@ -123,6 +128,13 @@ class RequestLog:
             self._give_up(0, error)
         else:
             self._metrics.count_logged(Sampled.DONE, file.n_rows)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        try:
+            self._room.make()
+        except OSError as error:
+            log.error("request log not pruned", folder=str(self._folder), problem=str(error))
 
     def _give_up(self, n_rows: int, error: Exception) -> None:
         """Lose the file at hand: a full disk must cost no more than that."""
@@ -150,7 +162,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         self._path = path
-        self._unfinished = path.with_name(f".{path.name}{_UNFINISHED}")
+        self._unfinished = path.with_name(f".{path.name}{UNFINISHED}")
         self._out = self._unfinished.open("wb")
         self._writer = pq.ParquetWriter(self._out, SCHEMA, compression="zstd")
         self.n_rows = 0
@@ -178,11 +190,3 @@ class _File:
         with suppress(OSError, pa.ArrowException):
             self._out.close()
         self._unfinished.unlink(missing_ok=True)
-
-
-def _remove_left_overs(folder: Path) -> None:
-    """Remove what killed processes left: nobody is at a file that has not changed for that long."""
-    for path in folder.glob(f"date=*/.*{_UNFINISHED}"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
-                path.unlink()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from process.commands import setting
-from process.logs import LogFormat, LogLevel
 from server.admission import Bounds, Capacity
 from server.connections import Connections
 from server.errors import StartError
+from server.settings_observing import ObservingSettings
 from server.warming import Warming
 from storage.pins.port import EF_SEARCH
 
@@ -25,13 +25,6 @@ class Fallback(StrEnum):
     POPULAR = "popular"
 
 
-class ShownUsers(StrEnum):
-    """What stands for users in the request log: a keyed hash of their ids, or the ids."""
-
-    HASHED = "hashed"
-    RAW = "raw"
-
-
 class MergePolicy(StrEnum):
     """How the lists of several medoids become one answer: see MergePolicy in recommender.proto."""
 
@@ -40,8 +33,8 @@ class MergePolicy(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerSettings:
-    """Serve recommendations over gRPC from a pin artefact and a profile store."""
+class ServingSettings:
+    """What is served and how, and how much at a time."""
 
     pins: Annotated[Path, setting("Folder of the pin artefact.", env="PINS", metavar="DIR")]
     profiles: Annotated[str, setting("Profile store: a folder.", env="PROFILES", metavar="URL")]
@@ -162,53 +155,11 @@ class ServerSettings:
     grace_s: Annotated[
         float, setting("Seconds calls in flight have to finish.", env="GRACE_S", low=0, high=3_600)
     ] = 10.0
-    log_format: Annotated[
-        LogFormat, setting("auto is text on a terminal, json elsewhere.", env="LOG_FORMAT")
-    ] = "auto"
-    log_level: Annotated[
-        LogLevel, setting("Least level logged; debug has a line for every call.", env="LOG_LEVEL")
-    ] = "info"
-    log_salt: Annotated[
-        str,
-        setting(
-            "Secret that users' ids are hashed with in logs; without one, logs do not tell users apart.",
-            env="LOG_SALT",
-        ),
-    ] = ""
-    recall_share: Annotated[
-        float,
-        setting(
-            "Share of answers whose lists are compared with exact search, in the background.",
-            env="RECALL_SHARE",
-            low=0,
-            high=1,
-        ),
-    ] = 0.001
-    observed_share: Annotated[
-        float,
-        setting(
-            "Share of answers for which it is counted what each filter takes, in the background.",
-            env="OBSERVED_SHARE",
-            low=0,
-            high=1,
-        ),
-    ] = 0.01
-    request_log: Annotated[
-        Path | None,
-        setting(
-            "Folder for parquet files of answers; see docs/attribution.md.",
-            env="REQUEST_LOG",
-            metavar="DIR",
-        ),
-    ] = None
-    request_log_share: Annotated[
-        float,
-        setting("Share of answers in the request log.", env="REQUEST_LOG_SHARE", low=0, high=1),
-    ] = 0.01
-    request_log_users: Annotated[
-        ShownUsers,
-        setting("How the request log shows users: hashed with --log-salt, or raw.", env="REQUEST_LOG_USERS"),
-    ] = ShownUsers.HASHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings(ObservingSettings, ServingSettings):
+    """Serve recommendations over gRPC from a pin artefact and a profile store."""
 
     def __post_init__(self) -> None:
         if not self.allow_insecure and not _is_loopback(self.host):

@@ -208,6 +208,59 @@ def test_left_overs_of_killed_processes_go(tmp_path: Path, metrics: Metrics) -> 
     assert new.exists()
 
 
+def of_size(folder: Path, day: str, name: str, n_bytes: int) -> Path:
+    path = folder / f"date={day}" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(bytes(n_bytes))
+    return path
+
+
+def test_the_oldest_files_make_room(tmp_path: Path, metrics: Metrics) -> None:
+    """All files together keep within the bound, whoever wrote them; those being written and others' stay."""
+    oldest = of_size(tmp_path, "2026-11-20", "20261120T235900-other-host-7-1.parquet", 50_000)
+    old = of_size(tmp_path, "2026-11-21", "20261121T000500-here-1-1.parquet", 50_000)
+    young = of_size(tmp_path, "2026-11-21", "20261121T000600-other-host-7-2.parquet", 40_000)
+    being_written = of_size(tmp_path, "2026-11-20", ".20261120T235800-here-2-9.parquet.unfinished", 30_000)
+    theirs = of_size(tmp_path, "2026-11-20", "clicks.parquet", 90_000)
+    rotation = RotationPolicy(total_bytes=100_000)
+    written = RequestLog(tmp_path, metrics, shown=str, rotation=rotation)
+    # 170,000 bytes: without the two oldest they are 70,000.
+    assert [path.exists() for path in (oldest, old, young, being_written, theirs)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+
+    written.do(answer(), NOT_STOPPING)
+    written.end()
+    assert len(files(tmp_path)) == 3
+    metrics.refresh()
+    assert metrics.registry.get_sample_value("pinnersage_request_log_bytes") == pytest.approx(
+        70_000 + files(tmp_path)[-1].stat().st_size
+    )
+
+
+def test_the_bound_holds_while_the_log_grows(tmp_path: Path, metrics: Metrics) -> None:
+    """Each file finished makes its own room: what is there is the newest, and days without a file go."""
+    emptied = of_size(tmp_path, "2026-11-20", "20261120T235900-here-1-1.parquet", 10)
+    rotation = RotationPolicy(n_bytes=1, total_bytes=30_000)
+    written = RequestLog(tmp_path, metrics, shown=str, rotation=rotation)
+    item, sizes, seen = answer(), [], []
+    for _ in range(8):
+        for _ in range(500):
+            written.do(item, NOT_STOPPING)
+        written.pause()
+        sizes.append(sum(path.stat().st_size for path in files(tmp_path)))
+        seen.append([path.name.rpartition("-")[2] for path in files(tmp_path)])
+
+    assert max(sizes) <= 30_000 < sizes[-1] + sizes[0]
+    assert seen[-1][-1] == "8.parquet"
+    assert len(seen[-1]) < 8
+    assert not emptied.parent.exists()
+
+
 def test_what_is_dropped_is_counted(written: RequestLog, metrics: Metrics) -> None:
     """Answers that found no room in the queue are known to be missing."""
     written.dropped()
