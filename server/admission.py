@@ -22,19 +22,6 @@ class Bounds:
         return self.threads + self.queued
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity:
-    """What a server takes on.
-
-    Attributes:
-        calls: Answered in one message.
-        batches: RecommendBatch: apart, since each is hundreds of answers, and waits for its reader.
-    """
-
-    calls: Bounds
-    batches: Bounds
-
-
 class Admission:
     """Counts calls; safe for any number of threads.
 

@@ -50,7 +50,12 @@ def encode_similar(
     recommendation: Recommendation, cache_hit: bool, *, version: str, request_id: str
 ) -> bytes:
     """The bytes of a SimilarPinsResponse."""
-    head = pb.SimilarPinsResponse(cache_hit=cache_hit, artefact_version=version, request_id=request_id)
+    head = pb.SimilarPinsResponse(
+        cache_hit=cache_hit,
+        artefact_version=version,
+        request_id=request_id,
+        degraded=recommendation.degraded,
+    )
     return recommendation.selection.elements(recommendation.lists) + head.SerializeToString()
 
 

@@ -1,11 +1,12 @@
 """The one place where the server's objects are built and wired."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import numpy as np
 import structlog
 from prometheus_client import GCCollector, PlatformCollector
@@ -13,6 +14,7 @@ from prometheus_client.core import CollectorRegistry
 
 from server import following
 from server import takedown as takedown_watch
+from server.admission import Admission
 from server.candidate_cache import CandidateCache, CandidateList
 from server.filling import Filling
 from server.filtering import FilteredRetrieval
@@ -22,6 +24,7 @@ from server.metrics_exposition import expose_processes
 from server.metrics_files import SUPERVISOR, Counting
 from server.metrics_serving import serving_of
 from server.observers import build_observers
+from server.pressure import Pressure
 from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
@@ -112,7 +115,15 @@ def wire(
     metrics.watch_profile_cache(lambda: users.size_bytes, lambda: len(users))
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
     metrics.watch_takedown(takedown)
-    stages = _Stages(cache=cache, users=users, metrics=metrics, takedown=takedown, settings=settings)
+    calls = Admission(settings.calls)
+    stages = _Stages(
+        cache=cache,
+        users=users,
+        metrics=metrics,
+        takedown=takedown,
+        settings=settings,
+        pressure=Pressure(settings.pressure, lambda: calls.queued),
+    )
     served = Served(main=pins, pins=pins, profiles=profiles)
     observers = build_observers(settings, metrics)
     servicer = Servicer(
@@ -147,7 +158,9 @@ def wire(
         count_refused=metrics.count_refused,
     )
     exchange.poll_side()
-    server = _server(servicer, metrics, settings, exchange, follow_takedown)
+    server = _server(servicer, metrics, settings, calls, observers.interceptors)
+    server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
+    server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
     for thread in observers.threads:
         server.watch(thread)
     return Wired(server, exchange)
@@ -157,19 +170,17 @@ def _server(
     servicer: Servicer,
     metrics: Metrics,
     settings: ServerSettings,
-    exchange: Exchange,
-    follow_takedown: Callable[[], None],
+    calls: Admission,
+    interceptors: Sequence[grpc.ServerInterceptor],
 ) -> RunningServer:
     return RunningServer(
         servicer,
         metrics,
-        capacity=settings.capacity,
+        calls=calls,
+        batches=Admission(settings.batches),
         connections=settings.connections,
         with_reflection=settings.reflection,
-        watching=[
-            Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S),
-            Ticker(exchange.poll_side, name="side", every_s=following.POLL_S),
-        ],
+        interceptors=interceptors,
     )
 
 
@@ -192,6 +203,7 @@ class _Stages:
     metrics: Metrics
     takedown: Takedown
     settings: ServerSettings
+    pressure: Pressure
 
     def over(self, served: Served) -> Recommender:
         """The stages over an artefact, or over one and what was added to it, and profiles."""
@@ -216,12 +228,23 @@ class _Stages:
 
     def _retrieval(self, pins: PinView, perplexity: float) -> Retrieval:
         """Of all candidates."""
-        ef_search, metrics = self.settings.ef_search, self.metrics
         if isinstance(pins, JoinedPins):
             return JoinedRetrieval(
-                pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics
+                pins,
+                self.cache,
+                ef_search=self.settings.ef_search,
+                perplexity=perplexity,
+                metrics=self.metrics,
+                pressure=self.pressure,
             )
-        return Retrieval(pins, self.cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics)
+        return Retrieval(
+            pins,
+            self.cache,
+            ef_search=self.settings.ef_search,
+            perplexity=perplexity,
+            metrics=self.metrics,
+            pressure=self.pressure,
+        )
 
 
 def now_s() -> int:

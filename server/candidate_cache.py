@@ -40,6 +40,7 @@ class CandidateList:
             that one.
         spread: The medoid's T and log Z of the fused merge (model.fusing); None for a list that was not asked
             for as many pins as they depend on.
+        lowered: It was searched for under pressure, with a lower efSearch.
     """
 
     rows: NDArray[np.int32]
@@ -49,6 +50,7 @@ class CandidateList:
     medoid: bytes = b""
     begins_with_itself: bool = False
     spread: tuple[float, float] | None = None
+    lowered: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,6 +79,7 @@ class CandidateList:
             medoid=self.medoid,
             begins_with_itself=self.begins_with_itself,
             spread=self.spread,
+            lowered=self.lowered,
         )
 
     @property
@@ -108,8 +111,10 @@ class CandidateCache:
         """The entry, when it holds `at_least` candidates or all there are."""
         return self.get_all((key,), at_least)[0]
 
-    def get_all(self, keys: Sequence[Key], at_least: int) -> list[CandidateList | None]:
-        """The entry of each key, as `get` has it."""
+    def get_all(
+        self, keys: Sequence[Key], at_least: int, *, also_lowered: bool = False
+    ) -> list[CandidateList | None]:
+        """The entry of each key, as `get` has it; those of a lower efSearch only where they will do."""
         found: list[CandidateList | None] = []
         entries = self._entries
         with self._lock:
@@ -120,17 +125,18 @@ class CandidateCache:
                     continue
                 entries.move_to_end(key)
                 candidates = kept[0]
-                holds_enough = candidates.wanted >= at_least or candidates.is_whole_pool
-                found.append(candidates if holds_enough else None)
+                serves = candidates.wanted >= at_least or candidates.is_whole_pool
+                if candidates.lowered and not also_lowered:
+                    serves = False
+                found.append(candidates if serves else None)
         return found
 
     def put(self, key: Key, entry: CandidateList) -> None:
-        """Keep the entry unless a wider one is there; one larger than the whole budget is not kept."""
+        """Keep the entry unless one is there that serves as well; one larger than the budget is not kept."""
         size_bytes = entry.size_bytes
         with self._lock:
             present = self._entries.get(key)
-            is_wider = present is None or present[0].wanted < entry.wanted
-            if is_wider and size_bytes <= self._budget_bytes:
+            if size_bytes <= self._budget_bytes and (present is None or _serves_more(entry, present[0])):
                 self._put(key, entry, size_bytes)
 
     def _put(self, key: Key, entry: CandidateList, size_bytes: int) -> None:
@@ -168,3 +174,8 @@ class CandidateCache:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _serves_more(entry: CandidateList, present: CandidateList) -> bool:
+    """Whether some call is served by the entry and not by what is there."""
+    return entry.wanted > present.wanted or (present.lowered and not entry.lowered)

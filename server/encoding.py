@@ -67,6 +67,7 @@ def encode_list(
     wanted: int,
     begins_with_itself: bool = False,
     spread: tuple[float, float] | None = None,
+    lowered: bool = False,
 ) -> CandidateList:
     """Serialise one medoid's candidates.
 
@@ -78,6 +79,7 @@ def encode_list(
         wanted: How many were asked of the index.
         begins_with_itself: The first candidate is the medoid, or the pin that stands for it.
         spread: The medoid's T and log Z, for the fused merge.
+        lowered: They were searched for under pressure.
     """
     medoid = medoid_pin_id.encode()
     return CandidateList(
@@ -89,6 +91,7 @@ def encode_list(
         medoid=encode_medoid_pin_id(medoid_pin_id),
         begins_with_itself=begins_with_itself,
         spread=spread,
+        lowered=lowered,
     )
 
 

@@ -6,7 +6,7 @@ never cached.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,15 @@ class FilteredRetrieval:
     def _serialised(self, pin_id: str, found: CandidateList, chosen: NDArray[np.int64]) -> CandidateList:
         rows, scores = found.rows[chosen], found.scores[chosen]
         pin_ids = self._pins.pin_ids(rows)
-        return encode_list(rows, pin_ids, scores, medoid_pin_id=pin_id, wanted=len(rows), spread=found.spread)
+        return encode_list(
+            rows,
+            pin_ids,
+            scores,
+            medoid_pin_id=pin_id,
+            wanted=len(rows),
+            spread=found.spread,
+            lowered=found.lowered,
+        )
 
     def _unfiltered(
         self,
@@ -211,7 +219,7 @@ def _passing_part(each: Retrieved, passing: PassingRows, k: int) -> Retrieved | 
         return None
     first = positions[:k]
     part = _unserialised(candidates.rows[first], candidates.scores[first], k, candidates.spread)
-    return Retrieved(part, each.cache_hit)
+    return Retrieved(replace(part, lowered=candidates.lowered), each.cache_hit)
 
 
 def _unserialised(

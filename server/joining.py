@@ -16,6 +16,7 @@ from server.deadlines import Deadline
 from server.elements import side_by_side
 from server.encoding import encode_list
 from server.metrics import Metrics
+from server.pressure import NO_PRESSURE, Pressure
 from server.retrieval import Medoid, Retrieval, Retrieved, tier
 from storage.pins.joined import JoinedPins, OverMain
 
@@ -29,13 +30,27 @@ class JoinedRetrieval(Retrieval):
         ef_search: HNSW's efSearch of a miss, and of the added pins where they have an index.
         perplexity: Of a medoid over its list, for the fused merge.
         metrics: Counts hits, misses and joins.
+        pressure: Lowers the efSearch of misses; not of added pins, which are few.
     """
 
     def __init__(
-        self, pins: JoinedPins, cache: CandidateCache, *, ef_search: int, perplexity: float, metrics: Metrics
+        self,
+        pins: JoinedPins,
+        cache: CandidateCache,
+        *,
+        ef_search: int,
+        perplexity: float,
+        metrics: Metrics,
+        pressure: Pressure = NO_PRESSURE,
     ) -> None:
-        over_main = OverMain(pins.main, pins.side)
-        super().__init__(over_main, cache, ef_search=ef_search, perplexity=perplexity, metrics=metrics)
+        super().__init__(
+            OverMain(pins.main, pins.side),
+            cache,
+            ef_search=ef_search,
+            perplexity=perplexity,
+            metrics=metrics,
+            pressure=pressure,
+        )
         self._joined = pins
 
     def all_cached(self, rows: Sequence[int], *, at_least: int) -> list[Retrieved] | None:  # noqa: ARG002
@@ -118,4 +133,5 @@ def put_in(candidates: CandidateList, added: CandidateList, wanted: int) -> Cand
         medoid=candidates.medoid,
         # Where an added pin is as near as the medoid itself, it may come first.
         begins_with_itself=candidates.begins_with_itself and bool(order[0] == 0),
+        lowered=candidates.lowered,
     )

@@ -131,7 +131,7 @@ class Recommender:
             recent, unknown_pins = self.profiles.from_recent(actions, self.clock())
             profile = self.users.served(recent, options.lambda_per_day)
         answer = self._recommend(profile, self._excluded(options), options, deadline)
-        self.metrics.count_answer(answer.reason, options.variant)
+        self._count(answer, options)
         return answer, unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
@@ -160,10 +160,13 @@ class Recommender:
         if profile is None:
             return self._without_profile(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
         answer = self._recommend(profile, excluded, options, deadline)
+        self._count(answer, options)
+        return answer
+
+    def _count(self, answer: Recommendation, options: Options) -> None:
         self.metrics.count_answer(answer.reason, options.variant)
         for degradation in answer.degraded:
             self.metrics.count_degraded(degradation)
-        return answer
 
     def _without_profile(
         self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int32], options: Options
@@ -263,9 +266,14 @@ def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
 
 
 def _answer(interests: tuple[bytes, ...], filled: Filled, degraded: Degraded = ()) -> Recommendation:
+    lists = filled.lists
+    for each in lists:
+        if each.lowered:
+            degraded = (*degraded, pb.DEGRADATION_LOWER_EF_SEARCH)
+            break
     return Recommendation(
         interests=interests,
-        lists=filled.lists,
+        lists=lists,
         selection=filled.selection,
         reason=pb.ANSWER_REASON_UNSPECIFIED if len(filled.selection) else pb.ANSWER_REASON_ALL_FILTERED,
         degraded=degraded,

@@ -13,6 +13,7 @@ from server.deadlines import Deadline
 from server.encoding import encode_list
 from server.errors import DeadlineExpiredError
 from server.metrics import Metrics
+from server.pressure import NO_PRESSURE, Pressure
 from server.single_flight import SingleFlight
 from storage.pins.port import PinView
 
@@ -33,6 +34,24 @@ class Retrieved:
     cache_hit: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a missing list is searched for with.
+
+    Attributes:
+        k: How many candidates.
+        lower_ef: The efSearch under pressure; None for the usual one.
+    """
+
+    k: int
+    lower_ef: int | None = None
+
+    @property
+    def is_lowered(self) -> bool:
+        """Whether a list of a lower efSearch will do."""
+        return self.lower_ef is not None
+
+
 def tier(at_least: int) -> int:
     """The smallest tier that holds `at_least` candidates; the widest when none does."""
     return next((k for k in TIERS if k >= at_least), TIERS[-1])
@@ -47,14 +66,23 @@ class Retrieval:
         ef_search: HNSW's efSearch of a miss.
         perplexity: Of a medoid over its list, for the fused merge.
         metrics: Counts hits, misses and joins.
+        pressure: Lowers the efSearch of misses.
     """
 
     def __init__(
-        self, pins: PinView, cache: CandidateCache, *, ef_search: int, perplexity: float, metrics: Metrics
+        self,
+        pins: PinView,
+        cache: CandidateCache,
+        *,
+        ef_search: int,
+        perplexity: float,
+        metrics: Metrics,
+        pressure: Pressure = NO_PRESSURE,
     ) -> None:
         self._pins = pins
         self._cache = cache
         self._ef_search = ef_search
+        self._pressure = pressure
         self._perplexity = perplexity
         self._metrics = metrics
         self._flights: SingleFlight[Flight, CandidateList] = SingleFlight()
@@ -62,15 +90,18 @@ class Retrieval:
     def fetch(self, medoids: Sequence[Medoid], *, at_least: int, deadline: Deadline) -> list[Retrieved]:
         """The lists of some medoids, in the order given.
 
+        Under pressure every list that is long enough is a hit, also one searched for under pressure before.
+
         Args:
             medoids: Distinct.
             at_least: How many candidates a list should hold; it has fewer only when the pool has.
             deadline: Checked before a search begins and while another call's search is awaited.
         """
-        found = self._cached(medoids, at_least)
+        wanted = Wanted(tier(at_least), self._pressure.ef_search)
+        found = self._cached(medoids, at_least, wanted.is_lowered)
         missing = _without(found, medoids)
         self._metrics.count_cache(hits=len(found), misses=len(missing))
-        lists = found | (self._fetch_missing(missing, tier(at_least), deadline) if missing else {})
+        lists = found | (self._fetch_missing(missing, wanted, deadline) if missing else {})
         return [Retrieved(lists[row], row in found) for _, row in medoids]
 
     def all_cached(self, rows: Sequence[int], *, at_least: int) -> list[Retrieved] | None:
@@ -85,47 +116,53 @@ class Retrieval:
 
     def cached(self, medoids: Sequence[Medoid]) -> dict[int, Retrieved]:
         """The lists that are in the cache, as wide as they are, by the medoid's row; nothing is searched."""
-        return {row: Retrieved(entry, True) for row, entry in self._cached(medoids, 0).items()}
+        also_lowered = self._pressure.ef_search is not None
+        return {row: Retrieved(entry, True) for row, entry in self._cached(medoids, 0, also_lowered).items()}
 
     def warm(self, medoids: Sequence[Medoid], k: int) -> None:
         """Fetch lists of k candidates before anybody asks for them."""
-        self._compute(list(medoids), k)
+        self._compute(list(medoids), Wanted(k))
 
-    def _cached(self, medoids: Sequence[Medoid], at_least: int) -> Lists:
-        entries = self._cache.get_all([self._key(medoid) for medoid in medoids], at_least)
+    def _cached(self, medoids: Sequence[Medoid], at_least: int, also_lowered: bool) -> Lists:
+        keys = [self._key(medoid) for medoid in medoids]
+        entries = self._cache.get_all(keys, at_least, also_lowered=also_lowered)
         return {row: entry for (_, row), entry in zip(medoids, entries, strict=True) if entry is not None}
 
-    def _fetch_missing(self, missing: list[Medoid], k: int, deadline: Deadline) -> Lists:
+    def _fetch_missing(self, missing: list[Medoid], wanted: Wanted, deadline: Deadline) -> Lists:
         deadline.check("retrieve")
+        k = wanted.k
         led, joined = self._flights.board((row, k) for _, row in missing)
         # Those led are landed before anyone is waited for.
-        lists = self._lead([medoid for medoid in missing if (medoid[1], k) in led], k) if led else {}
+        lists = self._lead([medoid for medoid in missing if (medoid[1], k) in led], wanted) if led else {}
         self._metrics.count_joins(len(joined))
         return lists | {row: _await(flight, deadline) for (row, _), flight in joined.items()}
 
-    def _lead(self, medoids: list[Medoid], k: int) -> Lists:
+    def _lead(self, medoids: list[Medoid], wanted: Wanted) -> Lists:
         try:
-            lists = self._compute(medoids, k)
+            lists = self._compute(medoids, wanted)
         except BaseException as error:
-            self._flights.fail([(row, k) for _, row in medoids], error)
+            self._flights.fail([(row, wanted.k) for _, row in medoids], error)
             raise
-        self._flights.land({(row, k): candidates for row, candidates in lists.items()})
+        self._flights.land({(row, wanted.k): candidates for row, candidates in lists.items()})
         return lists
 
-    def _compute(self, medoids: list[Medoid], k: int) -> Lists:
+    def _compute(self, medoids: list[Medoid], wanted: Wanted) -> Lists:
         # Another leader may have landed between this call's look-up and its boarding.
-        found = self._cached(medoids, k)
+        found = self._cached(medoids, wanted.k, wanted.is_lowered)
         missing = _without(found, medoids)
-        return found | (self._search(missing, k) if missing else {})
+        return found | (self._search(missing, wanted) if missing else {})
 
-    def _search(self, medoids: list[Medoid], k: int) -> Lists:
+    def _search(self, medoids: list[Medoid], wanted: Wanted) -> Lists:
+        k = wanted.k
         queries = self._pins.embeddings[np.array([row for _, row in medoids], np.int64)]
         with self._metrics.stage("search"):
-            scores, neighbours = self._pins.search(queries, k, ef_search=self._ef_search)
+            scores, neighbours = self._pins.search(
+                queries, k, ef_search=self._ef_search if wanted.lower_ef is None else wanted.lower_ef
+            )
         is_long_enough = k >= SPREAD_OVER or neighbours.shape[1] < k
         spreads = self._spreads(medoids, neighbours, scores) if is_long_enough else [None] * len(medoids)
         return {
-            medoid[1]: self._keep(medoid, neighbours[at], scores[at], k, spreads[at])
+            medoid[1]: self._keep(medoid, neighbours[at], scores[at], wanted, spreads[at])
             for at, medoid in enumerate(medoids)
         }
 
@@ -143,7 +180,7 @@ class Retrieval:
         medoid: Medoid,
         rows: NDArray[np.int64],
         scores: NDArray[np.float32],
-        wanted: int,
+        wanted: Wanted,
         spread: tuple[float, float] | None,
     ) -> CandidateList:
         pin_id, row = medoid
@@ -152,9 +189,10 @@ class Retrieval:
             self._pins.pin_ids(rows),
             scores,
             medoid_pin_id=pin_id,
-            wanted=wanted,
+            wanted=wanted.k,
             begins_with_itself=bool(len(rows)) and bool(rows[0] == self._pins.representatives[row]),
             spread=spread,
+            lowered=wanted.is_lowered,
         )
         self._cache.put(self._key(medoid), candidates)
         return candidates

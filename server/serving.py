@@ -10,7 +10,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry, start_http_server
 
-from server.admission import Admission, Bounds, Capacity
+from server.admission import Admission, Bounds
 from server.arrivals import Method, RequestFirstPool
 from server.connections import Connections
 from server.errors import StartError
@@ -34,10 +34,12 @@ class RunningServer:
     Args:
         servicer: The methods.
         metrics: Counts the calls.
-        capacity: How many calls are taken on at a time.
+        calls: How many calls are taken on at a time.
+        batches: The same of RecommendBatch, which is apart: each is hundreds of answers, and waits for its
+            reader.
         connections: What one connection may do.
         with_reflection: Let callers list and describe the service.
-        watching: What goes on beside the calls, as long as they are answered.
+        interceptors: Look at calls as they arrive.
     """
 
     def __init__(
@@ -45,18 +47,21 @@ class RunningServer:
         servicer: Servicer,
         metrics: Metrics,
         *,
-        capacity: Capacity,
+        calls: Admission,
+        batches: Admission,
         connections: Connections,
         with_reflection: bool,
-        watching: Sequence[Beside] = (),
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         self._metrics = metrics
-        self._watching: list[Beside] = list(watching)
-        self.calls, self.batches = Admission(capacity.calls), Admission(capacity.batches)
-        metrics.watch_admission((self.calls, self.batches))
-        self._server = grpc.server(self._threads(self.calls, "call"), options=connections.options())
-        batches = self._threads(self.batches, "batch")
-        self._server.add_generic_rpc_handlers((method_handlers(servicer, metrics, batches),))
+        self._watching: list[Beside] = []
+        self.calls, self.batches = calls, batches
+        metrics.watch_admission((calls, batches))
+        self._server = grpc.server(
+            self._threads(calls, "call"), interceptors=interceptors, options=connections.options()
+        )
+        apart = self._threads(batches, "batch")
+        self._server.add_generic_rpc_handlers((method_handlers(servicer, metrics, apart),))
         self._health = _enable_health(self._server)
         if with_reflection:
             enable_reflection(self._server, SERVICE)
@@ -81,7 +86,7 @@ class RunningServer:
         return port
 
     def watch(self, beside: Beside) -> None:
-        """Let this go on beside the calls as well; before `start`."""
+        """Let this go on beside the calls, as long as they are answered; before `start`."""
         self._watching.append(beside)
 
     @property

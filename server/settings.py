@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from process.commands import setting
-from server.admission import Bounds, Capacity
+from server.admission import Bounds
 from server.connections import Connections
 from server.errors import StartError
+from server.pressure import PressurePolicy
 from server.settings_observing import ObservingSettings
 from server.warming import Warming
 from storage.pins.port import EF_SEARCH
@@ -37,7 +38,9 @@ class ServingSettings:
     """What is served and how, and how much at a time."""
 
     pins: Annotated[Path, setting("Folder of the pin artefact.", env="PINS", metavar="DIR")]
-    profiles: Annotated[str, setting("Profile store: a folder.", env="PROFILES", metavar="URL")]
+    profiles: Annotated[
+        str, setting("Profile store: a folder, or redis://HOST:PORT/DB.", env="PROFILES", metavar="URL")
+    ]
     host: Annotated[str, setting("Address to listen on.", env="HOST")] = "127.0.0.1"
     port: Annotated[int, setting("gRPC port; 0 takes a free one.", env="PORT", low=0, high=65_535)] = 50051
     metrics_port: Annotated[
@@ -78,6 +81,24 @@ class ServingSettings:
             high=100_000,
         ),
     ] = 128
+    pressure_ef_search: Annotated[
+        int | None,
+        setting(
+            "HNSW efSearch of a cache miss while calls queue up; answers then say so. Default: as ever.",
+            env="PRESSURE_EF_SEARCH",
+            low=1,
+            high=10_000,
+        ),
+    ] = None
+    pressure_queued: Annotated[
+        int | None,
+        setting(
+            "So many calls that wait for a thread are pressure. Default: half of --queued.",
+            env="PRESSURE_QUEUED",
+            low=1,
+            high=100_000,
+        ),
+    ] = None
     batch_threads: Annotated[
         int, setting("Threads that answer RecommendBatch.", env="BATCH_THREADS", low=1, high=64)
     ] = 2
@@ -168,6 +189,21 @@ class ServerSettings(ObservingSettings, ServingSettings):
                 "credentials. Listen on 127.0.0.1, or say --allow-insecure (PINNERSAGE_ALLOW_INSECURE=1) if "
                 "the network protects it."
             )
+        self._require_pressure_to_matter()
+
+    def _require_pressure_to_matter(self) -> None:
+        if self.pressure_ef_search is None:
+            return
+        if self.pressure_ef_search >= self.ef_search:
+            raise StartError(
+                f"--pressure-ef-search {self.pressure_ef_search} lowers nothing: --ef-search is "
+                f"{self.ef_search}. Name a smaller one, or leave it out."
+            )
+        if self.pressure.queued > self.queued:
+            raise StartError(
+                f"--pressure-queued {self.pressure.queued} is never reached: at most {self.queued} calls may "
+                "wait (--queued). Name fewer, or leave it out."
+            )
 
     @property
     def warming(self) -> Warming:
@@ -175,10 +211,20 @@ class ServerSettings(ObservingSettings, ServingSettings):
         return Warming(seconds=self.warm_s)
 
     @property
-    def capacity(self) -> Capacity:
-        """How much is taken on at a time."""
-        batches = Bounds(threads=self.batch_threads, queued=_BATCHES_QUEUED * self.batch_threads)
-        return Capacity(calls=Bounds(threads=self.threads, queued=self.queued), batches=batches)
+    def calls(self) -> Bounds:
+        """How many calls are taken on at a time."""
+        return Bounds(threads=self.threads, queued=self.queued)
+
+    @property
+    def batches(self) -> Bounds:
+        """The same of RecommendBatch."""
+        return Bounds(threads=self.batch_threads, queued=_BATCHES_QUEUED * self.batch_threads)
+
+    @property
+    def pressure(self) -> PressurePolicy:
+        """When misses are searched for with less effort."""
+        queued = self.queued // 2 if self.pressure_queued is None else self.pressure_queued
+        return PressurePolicy(ef_search=self.pressure_ef_search, queued=max(1, queued))
 
     @property
     def connections(self) -> Connections:
