@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable
 
 from storage.errors import PublishError
 from storage.profiles.encoding import EncodedUser
@@ -15,6 +16,34 @@ _COMMANDS_AT_A_TIME = 1_000
 _BYTES_AT_A_TIME = 1 << 22
 _KEYS_AT_A_TIME = 1_000
 _LENGTHS = struct.Struct("<iii")
+_MODULUS = 1 << 256
+
+
+class Digest:
+    """Of records in any order, by any number of writers: the SHA-256 of each, added up.
+
+    Attributes:
+        value: The sum, modulo 2^256.
+    """
+
+    def __init__(self, value: int = 0) -> None:
+        self.value = value
+
+    def note(self, *values: bytes | None) -> None:
+        """Add one record, of at most three values."""
+        lengths = [-1 if value is None else len(value) for value in values]
+        record = hashlib.sha256(_LENGTHS.pack(*(*lengths, -1, -1)[: _LENGTHS.size // 4]))
+        for value in values:
+            record.update(value or b"")
+        self.value = (self.value + int.from_bytes(record.digest())) % _MODULUS
+
+    def add(self, other: "Digest") -> None:
+        """Add another's records."""
+        self.value = (self.value + other.value) % _MODULUS
+
+    def hex(self) -> str:
+        """As text."""
+        return f"{self.value:064x}"
 
 
 class Loader:
@@ -35,7 +64,7 @@ class Loader:
         self._written: set[str] = set()
         self._waiting: list[Command] = []
         self._bytes_waiting = 0
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
         self._newest: str | None = None
         self.n_bytes = 0
 
@@ -46,8 +75,8 @@ class Loader:
 
     @property
     def sha256(self) -> str:
-        """The digest of everything added, in the order it was added."""
-        return self._digest.hexdigest()
+        """The digest of everything added."""
+        return self._digest.hex()
 
     def add(self, user: EncodedUser) -> None:
         """Write a user, now or soon.
@@ -58,21 +87,16 @@ class Loader:
         if self._newest is not None and user.user_id <= self._newest:
             raise ValueError(f"users must come in ascending order, each once: not so {user.user_id!r}")
         self._newest = user.user_id
-        fields: list[bytes] = []
-        if user.profile is not None:
-            fields += profile_field(user.user_id), user.profile
-        if user.seen is not None:
-            fields += seen_field(user.user_id), user.seen
-        if fields:
+        if fields := fields_of(user):
             key = self._keys.bucket(self.number, bucket_of(user.user_id))
             self._send(key, ("HSET", key, *fields), user.profile, user.seen)
-        self._note(user.user_id.encode(), user.profile, user.seen)
+        self._digest.note(user.user_id.encode(), user.profile, user.seen)
 
     def add_popular(self, value: bytes) -> None:
         """Write the popular pins, now or soon."""
         key = self._keys.popular(self.number)
         self._send(key, ("SET", key, value), value)
-        self._note(value)
+        self._digest.note(value)
 
     def keep(self) -> None:
         """Let nothing of it expire any more.
@@ -81,12 +105,7 @@ class Loader:
             PublishError: Some of it is gone already.
         """
         self._flush()
-        kept = _sum(self._link, [("PERSIST", key) for key in self._written])
-        if kept < self.n_keys:
-            raise PublishError(
-                f"{self._link.address} lost {self.n_keys - kept:,} of the {self.n_keys:,} keys written: they "
-                "expired or were evicted. Set its maxmemory-policy to noeviction, or give it more memory."
-            )
+        keep(self._link, self._written, self.n_keys)
 
     def drop(self) -> None:
         """Take everything away that was written."""
@@ -110,11 +129,29 @@ class Loader:
         self._waiting.clear()
         self._bytes_waiting = 0
 
-    def _note(self, *values: bytes | None) -> None:
-        lengths = [-1 if value is None else len(value) for value in values]
-        self._digest.update(_LENGTHS.pack(*(*lengths, -1, -1)[: _LENGTHS.size // 4]))
-        for value in values:
-            self._digest.update(value or b"")
+
+def fields_of(user: EncodedUser) -> list[bytes]:
+    """What lies in the user's bucket of them: fields and values in turns."""
+    fields: list[bytes] = []
+    if user.profile is not None:
+        fields += profile_field(user.user_id), user.profile
+    if user.seen is not None:
+        fields += seen_field(user.user_id), user.seen
+    return fields
+
+
+def keep(link: Link, keys: Iterable[str], n_written: int) -> None:
+    """Let no key expire any more; so many of them were written.
+
+    Raises:
+        PublishError: Some are gone already.
+    """
+    kept = _sum(link, [("PERSIST", key) for key in keys])
+    if kept < n_written:
+        raise PublishError(
+            f"{link.address} lost {n_written - kept:,} of the {n_written:,} keys written: they expired or "
+            "were evicted. Set its maxmemory-policy to noeviction, or give it more memory."
+        )
 
 
 def unlink(link: Link, keys: list[str]) -> None:

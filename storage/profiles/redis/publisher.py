@@ -1,25 +1,41 @@
 """The BatchPublisher of a Redis: every batch under keys of its own, and one hash that says which is live."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Protocol, cast
 
 from storage.errors import DamagedArtefactError, NoVersionError, ProfileStoreError
 from storage.manifests import Manifest
 from storage.profiles.describing import decode_description, encode_manifest
 from storage.profiles.encoding import EncodedUser, encode_popular
+from storage.profiles.redis import staging
 from storage.profiles.redis.address import RedisAddress
 from storage.profiles.redis.keys import Keys, number_of
 from storage.profiles.redis.link import Link
 from storage.profiles.redis.loading import Loader, n_existing, unlink
+from storage.profiles.redis.staging import Gathered, StagedBatch, Written
 from storage.profiles.redis.versions import Live, Versions, decode, encode
 from storage.profiles.store import BatchManifest, BatchVersion, PublishedBatch
 from storage.retention import IN_USE, Collected, Kept, Pruned, reasons_to_keep
 
-TIMEOUT_S = 30.0
-"""Nobody waits for a single answer here, and thousands of commands share one."""
-
+TIMEOUT_S = staging.TIMEOUT_S
 _CONTENT = "content"
+
+
+class _Loaded(Protocol):
+    """A batch whose records are all written, and going to expire."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def n_keys(self) -> int: ...
+    @property
+    def n_bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    def add_popular(self, value: bytes) -> None: ...
+    def keep(self) -> None: ...
+    def drop(self) -> None: ...
 
 
 class RedisBatchPublisher:
@@ -46,16 +62,42 @@ class RedisBatchPublisher:
         """
         live = self._versions.live()
         loader = Loader(self._link, self._keys, self._versions.begin())
-        try:
-            version, already_live = self._published(loader, users, popular, manifest, live)
-        except BaseException:
-            # What cannot be taken away now expires.
-            with suppress(ProfileStoreError):
-                loader.drop()
-            raise
-        if already_live:
-            loader.drop()
-        return PublishedBatch(version=version, place=str(self._link.address), already_live=already_live)
+        with _dropped_on_error(loader):
+            for user in users:
+                loader.add(user)
+            return self._published(loader, popular, manifest, live)
+
+    def stage(self) -> StagedBatch:
+        """Begin a batch that other processes write (storage.profiles.redis.staging)."""
+        live = self._versions.live()
+        return staging.begin(self._link, self._versions.begin(), live)
+
+    def publish_staged(
+        self,
+        staged: StagedBatch,
+        written: Written,
+        popular: Sequence[str],
+        manifest: Callable[[], BatchManifest],
+    ) -> PublishedBatch:
+        """Make a batch live that others have written; it takes no more writes.
+
+        Args:
+            staged: The batch.
+            written: What all of them wrote, each part counted once.
+            popular: The window's most acted-on pins, most acted-on first.
+            manifest: What the batch says of itself.
+
+        Raises:
+            PublishError: The live batch reaches further, somebody went back meanwhile, or keys were lost.
+            ProfileStoreError: The store cannot be written to; what was live still is.
+        """
+        gathered = Gathered(self._link, staged, written)
+        with _dropped_on_error(gathered):
+            return self._published(gathered, popular, manifest, staged.live)
+
+    def drop_staged(self, staged: StagedBatch) -> None:
+        """Give a batch up that others write: they are told so, and what they wrote goes."""
+        Gathered(self._link, staged, Written()).drop()
 
     def versions(self) -> list[BatchVersion]:
         """Every batch that is still there, oldest first.
@@ -118,29 +160,27 @@ class RedisBatchPublisher:
 
     def _published(
         self,
-        loader: Loader,
-        users: Iterable[EncodedUser],
+        loaded: _Loaded,
         popular: Sequence[str],
         manifest: Callable[[], BatchManifest],
         live: Live,
-    ) -> tuple[str, bool]:
-        """The name of the version that is live then, and whether it was before."""
-        for user in users:
-            loader.add(user)
-        loader.add_popular(encode_popular(popular))
-        batch = manifest()
-        content = {"keys": loader.n_keys, "bytes": loader.n_bytes, "sha256": loader.sha256}
+    ) -> PublishedBatch:
+        """Make it live, or drop it if the same is live already."""
+        loaded.add_popular(encode_popular(popular))
+        batch, place = manifest(), str(self._link.address)
+        content = {"keys": loaded.n_keys, "bytes": loaded.n_bytes, "sha256": loaded.sha256}
         whole: Manifest = {**encode_manifest(batch), _CONTENT: content}
         if live.version is not None and self._versions.manifests().get(live.version) == encode(whole):
-            return live.version, True
-        loader.keep()
+            loaded.drop()
+            return PublishedBatch(version=live.version, place=place, already_live=True)
+        loaded.keep()
         name = self._versions.publish(
-            loader.number,
+            loaded.number,
             whole,
             generation=live.generation,
             actions_until_s=batch.description.actions_until_s,
         )
-        return name, False
+        return PublishedBatch(version=name, place=place, already_live=False)
 
     def _before(self, version: str) -> str | None:
         return next((name for name in reversed(self._versions.manifests()) if name < version), None)
@@ -156,6 +196,17 @@ class RedisBatchPublisher:
         return BatchVersion(
             name=name, is_current=is_current, description=description, n_bytes=n_bytes, problem=problem
         )
+
+
+@contextmanager
+def _dropped_on_error(loaded: _Loaded) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # What cannot be taken away now expires.
+        with suppress(ProfileStoreError):
+            loaded.drop()
+        raise
 
 
 def require_whole(link: Link, keys: Keys, version: str, manifest: Manifest) -> None:
