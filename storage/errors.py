@@ -20,6 +20,7 @@ StorageError
     ├── StoreUnavailableError    it does not answer: locked, unreachable
     ├── StoreReadOnlyError       it cannot be written to
     ├── StoreFullError           no room is left
+    ├── OvertakenError           another writer has gone on from where this one was: nothing was written
     └── DamagedRecordError       a value's checksum or content is wrong
 
 Messages are for people: what was wrong, where, and what to do.
@@ -104,6 +105,10 @@ class StoreReadOnlyError(ProfileStoreError):
 
 class StoreFullError(ProfileStoreError):
     """The store has no room left."""
+
+
+class OvertakenError(ProfileStoreError):
+    """Another writer has gone on from where this one was: nothing was written."""
 
 
 class DamagedRecordError(ProfileStoreError):

@@ -5,7 +5,7 @@ LMDB and disks flip bits silently, so every value carries its own checksum. Equa
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import google_crc32c
@@ -17,7 +17,7 @@ from model.errors import InvalidInputError
 from model.interests import Interests, Representatives
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedRecordError
-from storage.profiles.records import OnlineProfile, Profile, StoredUser
+from storage.profiles.records import OnlineProfile, Profile, Tombstone
 from storage.v1 import profile_pb2
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -58,22 +58,34 @@ def decode_profile(value: bytes, user_id: str) -> Profile:
     return _opened(value, profile_pb2.Profile, _profile, f"batch profile of user {user_id!r}", user_id)
 
 
-def encode_seen(hashes: NDArray[np.uint64]) -> bytes:
+def encode_seen(hashes: NDArray[np.uint64], forgotten_until_s: int = 0) -> bytes:
     """The value stored for a user's seen pins: sorted distinct hashes.
 
     Args:
         hashes: uint64 [n], xxh3-64 of pin ids, in any order.
+        forgotten_until_s: As in Profile.
     """
-    return _sealed(profile_pb2.Seen(pin_id_hashes=np.unique(hashes).astype(_HASH).tobytes()))
+    content = np.unique(hashes).astype(_HASH).tobytes()
+    return _sealed(profile_pb2.Seen(pin_id_hashes=content, forgotten_until_s=forgotten_until_s))
 
 
-def decode_seen(value: bytes, user_id: str) -> NDArray[np.uint64]:
+def decode_seen(value: bytes, user_id: str, until_s: int | None = None) -> NDArray[np.uint64]:
     """The hashes in `value`, uint64 [n], sorted.
+
+    Args:
+        value: As stored.
+        user_id: Whose it is.
+        until_s: Their tombstone's: what does not know of it holds no hash.
 
     Raises:
         DamagedRecordError: The value is damaged.
     """
-    return _opened(value, profile_pb2.Seen, _seen_hashes, f"seen pins of user {user_id!r}")
+
+    def read(message: profile_pb2.Seen) -> NDArray[np.uint64]:
+        is_void = until_s is not None and message.forgotten_until_s < until_s
+        return np.empty(0, np.uint64) if is_void else _seen_hashes(message)
+
+    return _opened(value, profile_pb2.Seen, read, f"seen pins of user {user_id!r}")
 
 
 def encode_popular(pin_ids: Sequence[str]) -> bytes:
@@ -102,6 +114,7 @@ def encode_online(profile: OnlineProfile) -> bytes:
             weights=profile.weights.tolist(),
             actions_after_s=profile.actions_after_s,
             interests=_interests_message(profile.interests),
+            event_hashes=profile.event_hashes.tolist(),
         )
     )
 
@@ -116,41 +129,31 @@ def decode_online(value: bytes, user_id: str) -> OnlineProfile:
     return _opened(value, profile_pb2.OnlineProfile, _online_profile, what, user_id)
 
 
-def decode_user(
-    user_id: str,
-    batch: bytes | None,
-    online: bytes | None,
-    seen: bytes | None,
-    held: StoredUser | None = None,
-) -> StoredUser:
-    """A user's three values as one record; `held` itself when it was made of the same ones.
+def encode_tombstone(tombstone: Tombstone) -> bytes:
+    """The value stored for a tombstone."""
+    return _sealed(
+        profile_pb2.Tombstone(
+            user_id=tombstone.user_id, until_s=tombstone.until_s, sequence=tombstone.sequence
+        )
+    )
 
-    Newest actions that are damaged are left out, and said to be: what the batch knows is good all the same.
+
+def decode_tombstone(value: bytes, user_id: str | None = None) -> Tombstone:
+    """The tombstone in `value`.
+
+    Args:
+        value: As stored.
+        user_id: Whose it is; None: whoever's.
 
     Raises:
-        DamagedRecordError: Another value is damaged, or is another user's.
+        DamagedRecordError: The value is damaged, or is another user's.
     """
-    stamp = b"".join(map(stamp_of, (batch, seen, online)))
-    if held is not None and held.stamp == stamp:
-        return held
-    decoded = StoredUser(
-        batch=None if batch is None else decode_profile(batch, user_id),
-        online=None,
-        seen=np.empty(0, np.uint64) if seen is None else decode_seen(seen, user_id),
-        stamp=stamp,
-    )
-    try:
-        return decoded if online is None else replace(decoded, online=decode_online(online, user_id))
-    except DamagedRecordError:
-        return replace(decoded, is_online_damaged=True)
+    what = "a tombstone" if user_id is None else f"tombstone of user {user_id!r}"
+    return _opened(value, profile_pb2.Tombstone, _tombstone, what, user_id)
 
 
-def stamp_of(value: bytes | None) -> bytes:
-    """A stored value's part of a user's stamp, 5 bytes: its checksum as it stands there.
-
-    The last part is that of the newest actions, all that changes in a batch that is sealed.
-    """
-    return b"-----" if value is None else (b"+" + value[: _CRC.size]).ljust(5)
+CHECKSUM_BYTES = _CRC.size
+"""In front of every value."""
 
 
 def is_online_record_of_another(user_id: bytes, value: bytes) -> bool:
@@ -190,7 +193,7 @@ def _opened(
     try:
         message = message_type.FromString(record)
         owner = getattr(message, "user_id", None)
-        if owner != user_id:
+        if user_id is not None and owner != user_id:
             raise DamagedRecordError(f"damaged record, {what}: it is user {owner!r}'s")
         return read(message)
     except (DecodeError, InvalidInputError, ValueError) as error:
@@ -240,6 +243,7 @@ def _profile_message(profile: Profile) -> profile_pb2.Profile:
     message.embedding_space.CopyFrom(_space_message(profile.embedding_space))
     message.parameters_version = profile.parameters_version
     message.actions_until_s = profile.actions_until_s
+    message.forgotten_until_s = profile.forgotten_until_s
     return message
 
 
@@ -250,6 +254,7 @@ def _profile(message: profile_pb2.Profile) -> Profile:
         parameters_version=message.parameters_version,
         interests=_interests(message),
         actions_until_s=message.actions_until_s,
+        forgotten_until_s=message.forgotten_until_s,
     )
 
 
@@ -259,6 +264,8 @@ def _online_profile(message: profile_pb2.OnlineProfile) -> OnlineProfile:
         raise ValueError(
             f"it has {n_actions} pins, {len(message.times_s)} times and {len(message.weights)} weights"
         )
+    if len(message.event_hashes) not in {0, n_actions}:
+        raise ValueError(f"it has {n_actions} pins and {len(message.event_hashes)} hashes of events")
     return OnlineProfile(
         user_id=message.user_id,
         embedding_space=_space(message.embedding_space),
@@ -268,7 +275,12 @@ def _online_profile(message: profile_pb2.OnlineProfile) -> OnlineProfile:
         weights=np.array(message.weights, np.float64),
         actions_after_s=message.actions_after_s,
         interests=_interests(message.interests),
+        event_hashes=np.array(message.event_hashes, np.uint64),
     )
+
+
+def _tombstone(message: profile_pb2.Tombstone) -> Tombstone:
+    return Tombstone(user_id=message.user_id, until_s=message.until_s, sequence=message.sequence)
 
 
 def _seen_hashes(message: profile_pb2.Seen) -> NDArray[np.uint64]:

@@ -6,18 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import NoVersionError
-from storage.profiles.encoding import (
-    EncodedUser,
-    decode_profile,
-    decode_seen,
-    decode_user,
-    encode_online,
-    encode_profile,
-    encode_seen,
-)
-from storage.profiles.records import OnlineProfile, Profile, StoredUser
-from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, PublishedBatch
+from storage.errors import NoVersionError, OvertakenError
+from storage.profiles.encoding import EncodedUser, encode_online, encode_profile, encode_seen
+from storage.profiles.forgetting import decode_user, since_forgotten
+from storage.profiles.newest import Newest, actions_of
+from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
+from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, Mark, PublishedBatch
 from storage.retention import Collected, Kept, Pruned, reasons_to_keep
 
 _NOTHING_SEEN: Mapping[str, NDArray[np.uint64]] = {}
@@ -32,6 +26,7 @@ class InMemoryProfiles:
         seen: Of each user, xxh3-64 of their pins in any order (storage.hashes.hash_ids).
         popular: The window's most acted-on pins, most acted-on first.
         online: Online records, at most one a user.
+        encoded: More users of the batch, as it stores them.
     """
 
     def __init__(
@@ -42,12 +37,20 @@ class InMemoryProfiles:
         seen: Mapping[str, NDArray[np.uint64]] = _NOTHING_SEEN,
         popular: Iterable[str] = (),
         online: Iterable[OnlineProfile] = (),
+        encoded: Iterable[EncodedUser] = (),
     ) -> None:
         self._description = description
-        self._profiles = {profile.user_id: profile for profile in profiles}
-        self._seen = {user_id: np.unique(hashes.astype(np.uint64)) for user_id, hashes in seen.items()}
+        self._profiles = {profile.user_id: encode_profile(profile) for profile in profiles}
+        self._seen = {user_id: encode_seen(hashes) for user_id, hashes in seen.items()}
+        for user in encoded:
+            if user.profile is not None:
+                self._profiles[user.user_id] = user.profile
+            if user.seen is not None:
+                self._seen[user.user_id] = user.seen
         self._popular = tuple(popular)
         self._online = {profile.user_id: profile for profile in online}
+        self._marks: dict[str, str] = {}
+        self._tombstones: dict[str, Tombstone] = {}
 
     def describe(self) -> BatchDescription:
         """The description given."""
@@ -55,26 +58,32 @@ class InMemoryProfiles:
 
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         """Everything of one user; `held` itself when nothing has changed."""
-        batch, online, seen = self.batch(user_id), self.online(user_id), self._seen.get(user_id)
+        online, tombstone = self._online.get(user_id), self._tombstones.get(user_id)
         return decode_user(
             user_id,
-            None if batch is None else encode_profile(batch),
+            self._profiles.get(user_id),
             None if online is None else encode_online(online),
-            None if seen is None else encode_seen(seen),
+            self._seen.get(user_id),
+            None if tombstone is None else tombstone.until_s,
             held,
         )
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""
-        return self._profiles.get(user_id)
+        return self.read(user_id).batch
 
     def seen(self, user_id: str) -> NDArray[np.uint64]:
         """uint64 [n], sorted; empty for an unknown user."""
-        return self._seen.get(user_id, np.empty(0, np.uint64))
+        return self.read(user_id).seen
 
     def online(self, user_id: str) -> OnlineProfile | None:
         """The user's newest actions, or None."""
-        return self._online.get(user_id)
+        return self.read(user_id).online
+
+    def tombstones(self, after: int = 0) -> list[Tombstone]:
+        """Who was forgotten, in order; those later than the one numbered `after`."""
+        later = (each for each in self._tombstones.values() if each.sequence > after)
+        return sorted(later, key=lambda each: each.sequence)
 
     def popular(self) -> tuple[str, ...]:
         """The popular pins given."""
@@ -87,6 +96,38 @@ class InMemoryProfiles:
     def get(self, user_id: str) -> OnlineProfile | None:
         """The stored record, or None."""
         return self._online.get(user_id)
+
+    def forget(self, user_id: str, until_s: int) -> None:
+        """Bury what the user did up to then."""
+        before, online = self._tombstones.get(user_id), self._online.pop(user_id, None)
+        if before is None or before.until_s < until_s:
+            newest = max((each.sequence for each in self._tombstones.values()), default=0)
+            self._tombstones[user_id] = Tombstone(user_id=user_id, until_s=until_s, sequence=newest + 1)
+        if online is not None and (left := since_forgotten(online, until_s)) is not None:
+            self._online[user_id] = left
+
+    def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Until when each of these users is forgotten; without those who are not."""
+        there = self._tombstones.keys() & set(user_ids)
+        return {user_id: self._tombstones[user_id].until_s for user_id in there}
+
+    def newest(self, user_ids: Sequence[str]) -> Newest:
+        """The newest actions of some users."""
+        there = {user_id: self._online[user_id] for user_id in user_ids if user_id in self._online}
+        return Newest({user_id: actions_of(profile) for user_id, profile in there.items()}, ())
+
+    def mark(self, name: str) -> str | None:
+        """What is held under a mark's name, or None."""
+        return self._marks.get(name)
+
+    def commit(self, profiles: Sequence[OnlineProfile], marks: Mapping[str, Mark]) -> None:
+        """Store records and move marks on."""
+        if any(self._marks.get(name) != mark.before for name, mark in marks.items()):
+            raise OvertakenError(
+                "memory has other marks than this writer left: another has gone on from there"
+            )
+        self._online |= {profile.user_id: profile for profile in profiles}
+        self._marks |= {name: mark.after for name, mark in marks.items()}
 
     def close(self) -> None:
         """Nothing is held."""
@@ -190,8 +231,7 @@ class InMemoryBatches:
         batch = self._require(self._live)
         return InMemoryProfiles(
             replace(batch.manifest.description, version=self._live),
-            profiles=[decode_profile(user.profile, user.user_id) for user in batch.users if user.profile],
-            seen={user.user_id: decode_seen(user.seen, user.user_id) for user in batch.users if user.seen},
+            encoded=batch.users,
             popular=batch.popular,
         )
 

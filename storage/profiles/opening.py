@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage.errors import StoreUnavailableError
 from storage.profiles.lmdb.batch import batch_folder
-from storage.profiles.lmdb.online import LmdbOnlineWriter
+from storage.profiles.lmdb.online import LmdbOnlineWriter, OnlineRecords
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.lmdb.reader import LmdbProfiles
 from storage.profiles.redis.address import is_redis, redis_address
@@ -12,8 +12,9 @@ from storage.profiles.redis.link import Link
 from storage.profiles.redis.online import RedisOnlineWriter
 from storage.profiles.redis.publisher import RedisBatchPublisher
 from storage.profiles.redis.reader import RedisProfiles
+from storage.profiles.redis.tombstones import RedisTombstones
 from storage.profiles.redis.versions import Versions
-from storage.profiles.store import BatchPublisher, OnlineWriter, ProfileReader
+from storage.profiles.store import BatchPublisher, OnlineWriter, ProfileReader, Tombstones
 
 _STORES = "Give a folder, or redis://HOST:PORT/DB."
 
@@ -80,6 +81,17 @@ def open_batch_publisher(url: str) -> BatchPublisher:
     if is_redis(url):
         return RedisBatchPublisher(redis_address(url))
     return LmdbBatchPublisher(profiles_folder(url))
+
+
+def open_tombstones(url: str) -> Tombstones:
+    """Who asked to be forgotten, at `url`; no batch need be there yet.
+
+    Raises:
+        StoreUnavailableError: The URL names no store, or one that cannot be reached.
+    """
+    if is_redis(url):
+        return RedisTombstones(redis_address(url))
+    return OnlineRecords(profiles_folder(url))
 
 
 def open_online_writer(url: str) -> OnlineWriter:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.profiles.encoding import EncodedUser
-from storage.profiles.records import OnlineProfile, Profile, StoredUser
+from storage.profiles.newest import Newest
+from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
 from storage.retention import Pruned
 
 
@@ -142,8 +143,24 @@ class BatchPublisher(Protocol):
         ...
 
 
-class ProfileReader(Protocol):
-    """Reads one user at a time. Safe for any number of threads.
+class Tombstones(Protocol):
+    """Who asked to be forgotten. Every method may raise StoreUnavailableError or DamagedRecordError."""
+
+    def tombstones(self, after: int = 0) -> list[Tombstone]:
+        """One a user, in the order in which the store heard of them. Who is forgotten again moves to the end.
+
+        Args:
+            after: Only those later than the one of this number.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what is held; it cannot be used afterwards."""
+        ...
+
+
+class ProfileReader(Tombstones, Protocol):
+    """Reads one user at a time, without what is forgotten. Safe for any number of threads.
 
     Every method may raise StoreUnavailableError or DamagedRecordError.
     """
@@ -178,13 +195,22 @@ class ProfileReader(Protocol):
         """The window's most acted-on pins, most acted-on first; empty when the batch wrote none."""
         ...
 
-    def close(self) -> None:
-        """Free what the reader holds; it cannot be used afterwards."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a writer has come in what it reads, moved on together with the records that came of it.
+
+    Attributes:
+        before: What the store must hold; None: nothing yet.
+        after: What it holds from then on.
+    """
+
+    before: str | None
+    after: str
 
 
 class OnlineWriter(Protocol):
-    """The one writer of online records. Every method may raise the ProfileStoreErrors."""
+    """Writes online records. Every method may raise the ProfileStoreErrors."""
 
     def put(self, profile: OnlineProfile) -> None:
         """Store the record; when this returns it survives a crash of the process."""
@@ -192,6 +218,43 @@ class OnlineWriter(Protocol):
 
     def get(self, user_id: str) -> OnlineProfile | None:
         """The stored record, or None."""
+        ...
+
+    def forget(self, user_id: str, until_s: int) -> None:
+        """Store the user's tombstone; when this returns it survives a crash of the process.
+
+        Nothing that they did up to then is read any more, in whatever batch it stands: a batch's records say
+        which tombstone they were made with. What can be removed is. A tombstone earlier than the stored one
+        changes nothing.
+
+        Args:
+            user_id: Opaque.
+            until_s: Unix seconds UTC.
+        """
+        ...
+
+    def forgotten(self, user_ids: Sequence[str]) -> Mapping[str, int]:
+        """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
+        ...
+
+    def newest(self, user_ids: Sequence[str]) -> Newest:
+        """The newest actions of some users; of those without a record nothing."""
+        ...
+
+    def mark(self, name: str) -> str | None:
+        """What the store holds under a mark's name, or None."""
+        ...
+
+    def commit(self, profiles: Sequence[OnlineProfile], marks: Mapping[str, Mark]) -> None:
+        """Store records and move marks on: all of it or nothing, and it survives a crash once this returns.
+
+        Args:
+            profiles: At most one a user.
+            marks: By name, 1 to 400 bytes of UTF-8.
+
+        Raises:
+            OvertakenError: A mark is no longer what it was: somebody else has gone on from there.
+        """
         ...
 
     def close(self) -> None:

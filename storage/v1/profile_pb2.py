@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18storage/v1/profile.proto\x12\nstorage.v1\"\xd6\x02\n\x07Profile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x33\n\x0f\x65mbedding_space\x18\x02 \x01(\x0b\x32\x1a.storage.v1.EmbeddingSpace\x12\x1a\n\x12parameters_version\x18\x03 \x01(\t\x12\x16\n\x0emedoid_pin_ids\x18\x04 \x03(\t\x12\x13\n\x0bimportances\x18\x05 \x03(\x01\x12\r\n\x05sizes\x18\x06 \x03(\r\x12\x1b\n\x13last_action_times_s\x18\x07 \x03(\x03\x12\x15\n\rcomputed_at_s\x18\x08 \x01(\x03\x12\x17\n\x0f\x61\x63tions_until_s\x18\t \x01(\x03\x12\x1e\n\x16representative_pin_ids\x18\n \x03(\t\x12\x1e\n\x16representative_weights\x18\x0b \x03(\x01\x12 \n\x18representative_interests\x18\x0c \x03(\r\"1\n\x0e\x45mbeddingSpace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\"\x1d\n\x04Seen\x12\x15\n\rpin_id_hashes\x18\x01 \x01(\x0c\"\x1a\n\x07Popular\x12\x0f\n\x07pin_ids\x18\x01 \x03(\t\"\xe5\x01\n\rOnlineProfile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x33\n\x0f\x65mbedding_space\x18\x02 \x01(\x0b\x32\x1a.storage.v1.EmbeddingSpace\x12\x1a\n\x12parameters_version\x18\x03 \x01(\t\x12\x0f\n\x07pin_ids\x18\x04 \x03(\t\x12\x0f\n\x07times_s\x18\x05 \x03(\x03\x12\x0f\n\x07weights\x18\x06 \x03(\x01\x12\x17\n\x0f\x61\x63tions_after_s\x18\x07 \x01(\x03\x12&\n\tinterests\x18\x08 \x01(\x0b\x32\x13.storage.v1.Profileb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18storage/v1/profile.proto\x12\nstorage.v1\"\xf1\x02\n\x07Profile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x33\n\x0f\x65mbedding_space\x18\x02 \x01(\x0b\x32\x1a.storage.v1.EmbeddingSpace\x12\x1a\n\x12parameters_version\x18\x03 \x01(\t\x12\x16\n\x0emedoid_pin_ids\x18\x04 \x03(\t\x12\x13\n\x0bimportances\x18\x05 \x03(\x01\x12\r\n\x05sizes\x18\x06 \x03(\r\x12\x1b\n\x13last_action_times_s\x18\x07 \x03(\x03\x12\x15\n\rcomputed_at_s\x18\x08 \x01(\x03\x12\x17\n\x0f\x61\x63tions_until_s\x18\t \x01(\x03\x12\x1e\n\x16representative_pin_ids\x18\n \x03(\t\x12\x1e\n\x16representative_weights\x18\x0b \x03(\x01\x12 \n\x18representative_interests\x18\x0c \x03(\r\x12\x19\n\x11\x66orgotten_until_s\x18\r \x01(\x03\"1\n\x0e\x45mbeddingSpace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\"8\n\x04Seen\x12\x15\n\rpin_id_hashes\x18\x01 \x01(\x0c\x12\x19\n\x11\x66orgotten_until_s\x18\x02 \x01(\x03\"\x1a\n\x07Popular\x12\x0f\n\x07pin_ids\x18\x01 \x03(\t\"\xfb\x01\n\rOnlineProfile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x33\n\x0f\x65mbedding_space\x18\x02 \x01(\x0b\x32\x1a.storage.v1.EmbeddingSpace\x12\x1a\n\x12parameters_version\x18\x03 \x01(\t\x12\x0f\n\x07pin_ids\x18\x04 \x03(\t\x12\x0f\n\x07times_s\x18\x05 \x03(\x03\x12\x0f\n\x07weights\x18\x06 \x03(\x01\x12\x17\n\x0f\x61\x63tions_after_s\x18\x07 \x01(\x03\x12&\n\tinterests\x18\x08 \x01(\x0b\x32\x13.storage.v1.Profile\x12\x14\n\x0c\x65vent_hashes\x18\t \x03(\x06\"?\n\tTombstone\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07until_s\x18\x02 \x01(\x03\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,13 +32,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'storage.v1.profile_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROFILE']._serialized_start=41
-  _globals['_PROFILE']._serialized_end=383
-  _globals['_EMBEDDINGSPACE']._serialized_start=385
-  _globals['_EMBEDDINGSPACE']._serialized_end=434
-  _globals['_SEEN']._serialized_start=436
-  _globals['_SEEN']._serialized_end=465
-  _globals['_POPULAR']._serialized_start=467
-  _globals['_POPULAR']._serialized_end=493
-  _globals['_ONLINEPROFILE']._serialized_start=496
-  _globals['_ONLINEPROFILE']._serialized_end=725
+  _globals['_PROFILE']._serialized_end=410
+  _globals['_EMBEDDINGSPACE']._serialized_start=412
+  _globals['_EMBEDDINGSPACE']._serialized_end=461
+  _globals['_SEEN']._serialized_start=463
+  _globals['_SEEN']._serialized_end=519
+  _globals['_POPULAR']._serialized_start=521
+  _globals['_POPULAR']._serialized_end=547
+  _globals['_ONLINEPROFILE']._serialized_start=550
+  _globals['_ONLINEPROFILE']._serialized_end=801
+  _globals['_TOMBSTONE']._serialized_start=803
+  _globals['_TOMBSTONE']._serialized_end=866
 # @@protoc_insertion_point(module_scope)

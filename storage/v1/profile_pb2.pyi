@@ -38,12 +38,17 @@ class Profile(_message.Message):
     REPRESENTATIVE_PIN_IDS_FIELD_NUMBER: _builtins.int
     REPRESENTATIVE_WEIGHTS_FIELD_NUMBER: _builtins.int
     REPRESENTATIVE_INTERESTS_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_UNTIL_S_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     parameters_version: _builtins.str
     computed_at_s: _builtins.int
     """Unix seconds UTC: the cut of the batch."""
     actions_until_s: _builtins.int
     """Unix seconds UTC: the watermark W. Actions up to it are counted here, later ones online."""
+    forgotten_until_s: _builtins.int
+    """Unix seconds UTC: nothing that the user did up to then is counted, because they asked to be forgotten; 0 for
+    those who did not. Next to a newer tombstone this record says nothing.
+    """
     @_builtins.property
     def embedding_space(self) -> Global___EmbeddingSpace: ...
     @_builtins.property
@@ -84,10 +89,11 @@ class Profile(_message.Message):
         representative_pin_ids: _abc.Iterable[_builtins.str] | None = ...,
         representative_weights: _abc.Iterable[_builtins.float] | None = ...,
         representative_interests: _abc.Iterable[_builtins.int] | None = ...,
+        forgotten_until_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["embedding_space", b"embedding_space"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions_until_s", b"actions_until_s", "computed_at_s", b"computed_at_s", "embedding_space", b"embedding_space", "importances", b"importances", "last_action_times_s", b"last_action_times_s", "medoid_pin_ids", b"medoid_pin_ids", "parameters_version", b"parameters_version", "representative_interests", b"representative_interests", "representative_pin_ids", b"representative_pin_ids", "representative_weights", b"representative_weights", "sizes", b"sizes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions_until_s", b"actions_until_s", "computed_at_s", b"computed_at_s", "embedding_space", b"embedding_space", "forgotten_until_s", b"forgotten_until_s", "importances", b"importances", "last_action_times_s", b"last_action_times_s", "medoid_pin_ids", b"medoid_pin_ids", "parameters_version", b"parameters_version", "representative_interests", b"representative_interests", "representative_pin_ids", b"representative_pin_ids", "representative_weights", b"representative_weights", "sizes", b"sizes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -122,15 +128,19 @@ class Seen(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PIN_ID_HASHES_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_UNTIL_S_FIELD_NUMBER: _builtins.int
     pin_id_hashes: _builtins.bytes
+    forgotten_until_s: _builtins.int
+    """As in Profile."""
     def __init__(
         self,
         *,
         pin_id_hashes: _builtins.bytes = ...,
+        forgotten_until_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pin_id_hashes", b"pin_id_hashes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forgotten_until_s", b"forgotten_until_s", "pin_id_hashes", b"pin_id_hashes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -172,6 +182,7 @@ class OnlineProfile(_message.Message):
     WEIGHTS_FIELD_NUMBER: _builtins.int
     ACTIONS_AFTER_S_FIELD_NUMBER: _builtins.int
     INTERESTS_FIELD_NUMBER: _builtins.int
+    EVENT_HASHES_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     parameters_version: _builtins.str
     actions_after_s: _builtins.int
@@ -190,6 +201,12 @@ class OnlineProfile(_message.Message):
     def interests(self) -> Global___Profile:
         """Interests of the actions after the watermark, computed by Algorithm 2."""
 
+    @_builtins.property
+    def event_hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What tells each action from another (xxh3-64 of the event's id, or else of what it says), so that an event
+        that is read again counts once. A record of an earlier version has none.
+        """
+
     def __init__(
         self,
         *,
@@ -201,11 +218,41 @@ class OnlineProfile(_message.Message):
         weights: _abc.Iterable[_builtins.float] | None = ...,
         actions_after_s: _builtins.int = ...,
         interests: Global___Profile | None = ...,
+        event_hashes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["embedding_space", b"embedding_space", "interests", b"interests"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions_after_s", b"actions_after_s", "embedding_space", b"embedding_space", "interests", b"interests", "parameters_version", b"parameters_version", "pin_ids", b"pin_ids", "times_s", b"times_s", "user_id", b"user_id", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions_after_s", b"actions_after_s", "embedding_space", b"embedding_space", "event_hashes", b"event_hashes", "interests", b"interests", "parameters_version", b"parameters_version", "pin_ids", b"pin_ids", "times_s", b"times_s", "user_id", b"user_id", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OnlineProfile: _TypeAlias = OnlineProfile  # noqa: Y015
+
+@_typing.final
+class Tombstone(_message.Message):
+    """The user asked to be forgotten. It is kept for good: older records, events and batches may still turn up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    UNTIL_S_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    until_s: _builtins.int
+    """Unix seconds UTC: what they did up to then has vanished."""
+    sequence: _builtins.int
+    """Counts the store's tombstones: readers ask for those that they have not met."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        until_s: _builtins.int = ...,
+        sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "until_s", b"until_s", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tombstone: _TypeAlias = Tombstone  # noqa: Y015

@@ -17,7 +17,8 @@ from server.takedown import NO_ROWS_BLOCKED, BlockedRows
 from storage.errors import StoreUnavailableError
 from storage.hashes import hash_ids
 from storage.pins.port import PinView
-from storage.profiles.encoding import decode_user, encode_profile
+from storage.profiles.encoding import encode_profile
+from storage.profiles.forgetting import decode_user
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
 from tests.server.world import CUT_S, DAY_S, describe, make_interests, make_online, make_pins, make_profile
@@ -38,7 +39,7 @@ class Store(InMemoryProfiles):
             raise StoreUnavailableError("nobody there")
         return super().read(user_id, held)
 
-    def forget(self, user_id: str) -> None:
+    def remove(self, user_id: str) -> None:
         del self._profiles[user_id], self._seen[user_id]
 
 
@@ -128,7 +129,7 @@ def test_who_was_deleted_is_gone_even_when_the_store_falls_silent() -> None:
     """The store said so once: nothing is kept that could come back."""
     world = World()
     world.ann()
-    world.store.forget("ann")
+    world.store.remove("ann")
     world.now_s += FRESH_S
     assert world.users.get("ann", CUT_S) is None
 

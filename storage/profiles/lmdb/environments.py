@@ -8,8 +8,10 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import takewhile
 from pathlib import Path
+from typing import TypeVar
 
 import lmdb
 
@@ -17,7 +19,10 @@ from storage.errors import StoreUnavailableError
 from storage.profiles.lmdb import trees
 from storage.profiles.lmdb.trees import IsMisplaced
 
+_Found = TypeVar("_Found")
 _Inode = tuple[int, int]
+
+_ANYTHING: Mapping[bytes, bytes | None] = {}
 
 # LMDB's own default of 126 reader slots is few for workers times threads.
 _MAX_READERS = 1_024
@@ -41,14 +46,40 @@ class Environment:
 
     def get(self, key: bytes) -> bytes | None:
         """The stored value, or None; a key that LMDB could not store is not there."""
-        if not 0 < len(key) <= self._env.max_key_size():
-            return None
+        (value,) = self.get_each(key)
+        return value
+
+    def get_each(self, *keys: bytes) -> list[bytes | None]:
+        """The values as they were at one moment; a key that LMDB could not store is not there."""
+        longest = self._env.max_key_size()
+        return self._read(lambda txn: [txn.get(key) if 0 < len(key) <= longest else None for key in keys])
+
+    def range(self, first: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
+        """All entries from the key `first` to before `end`, ascending."""
+
+        def read(txn: "lmdb.Transaction[bytes]") -> list[tuple[bytes, bytes]]:
+            cursor = txn.cursor()
+            return list(takewhile(lambda entry: entry[0] < end, cursor)) if cursor.set_range(first) else []
+
+        return self._read(read)
+
+    def last_key(self, first: bytes, end: bytes) -> bytes | None:
+        """The last key from `first` to before `end`, or None."""
+
+        def read(txn: "lmdb.Transaction[bytes]") -> bytes | None:
+            cursor = txn.cursor()
+            is_there = cursor.prev() if cursor.set_range(end) else cursor.last()
+            return cursor.key() if is_there and cursor.key() >= first else None
+
+        return self._read(read)
+
+    def _read(self, read: "Callable[[lmdb.Transaction[bytes]], _Found]") -> _Found:
         while True:
             with self._env.begin() as txn:
-                value: bytes | None = txn.get(key)
+                found = read(txn)
                 snapshot = txn.id()
             if not self._unlocked or self._env.info()["last_txnid"] == snapshot:
-                return value
+                return found
 
     def problem_of(self, path: Path, is_misplaced: IsMisplaced) -> str | None:
         """Why LMDB must not be asked for any record of the file that is open here; see trees.problem_of."""
@@ -61,8 +92,27 @@ class Environment:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Store the value; durable when this returns."""
+        self.put_all({key: value})
+
+    def put_all(
+        self, values: Mapping[bytes, bytes | None], only_if: Mapping[bytes, bytes | None] = _ANYTHING
+    ) -> bool:
+        """Store all of it or nothing; durable when this returns.
+
+        Args:
+            values: By key; None takes away what is there.
+            only_if: Keys that must still hold these values, None for no value; nothing is stored otherwise.
+
+        Returns:
+            Whether they did.
+        """
         with self._env.begin(write=True) as txn:
-            txn.put(key, value)
+            if any(txn.get(key) != value for key, value in only_if.items()):
+                return False
+            for key in sorted(values):
+                value = values[key]
+                txn.delete(key) if value is None else txn.put(key, value)
+        return True
 
     def close(self) -> None:
         """Close the file."""

@@ -1,6 +1,6 @@
 """Online records in one LMDB environment: one writer at a time, any number of readers beside it.
 
-PROFILES/online/profiles.lmdb   user id -> storage.profiles.encoding.encode_online
+PROFILES/online/profiles.lmdb   user id -> storage.profiles.encoding.encode_online; and tombstones
 PROFILES/online/writer.lock     held (flock) by the one writer; says who that is
 """
 
@@ -8,7 +8,7 @@ import fcntl
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,15 +17,20 @@ from typing import TextIO
 import lmdb
 
 from storage.errors import (
+    OvertakenError,
     ProfileStoreError,
     StoreFullError,
     StoreReadOnlyError,
     StoreUnavailableError,
 )
 from storage.profiles.encoding import decode_online, encode_online, is_online_record_of_another
-from storage.profiles.lmdb import meta_page
+from storage.profiles.forgetting import since_forgotten
+from storage.profiles.lmdb import meta_page, tombstones
 from storage.profiles.lmdb.environments import Hold, is_full, is_read_only, open_shared
-from storage.profiles.records import OnlineProfile
+from storage.profiles.marks import decode_mark, encode_mark, mark_key
+from storage.profiles.newest import Newest, read_newest
+from storage.profiles.records import OnlineProfile, Tombstone
+from storage.profiles.store import Mark
 from storage.syncing import sync
 
 ONLINE_FOLDER = "online"
@@ -60,18 +65,33 @@ class OnlineRecords:
             StoreUnavailableError: The file is there but cannot be read.
             DamagedRecordError: The record is damaged.
         """
-        value = self.value(user_id)
-        return None if value is None else decode_online(value, user_id)
+        value, until_s = self.values(user_id)
+        return None if value is None else since_forgotten(decode_online(value, user_id), until_s)
 
-    def value(self, user_id: str) -> bytes | None:
-        """What is stored, undecoded.
+    def values(self, user_id: str) -> tuple[bytes | None, int | None]:
+        """What is stored, undecoded, and until when the user is forgotten, or None.
 
         Raises:
             StoreUnavailableError: The file is there but cannot be read.
+            DamagedRecordError: The tombstone is damaged.
         """
         with _plainly(self._path, "read"):
             hold = self._hold or self._try_to_open()
-            return hold.environment.get(user_id.encode()) if hold else None
+            if hold is None:
+                return None, None
+            value, tombstone = hold.environment.get_each(user_id.encode(), tombstones.key_of_user(user_id))
+        return value, tombstones.until_s_of(tombstone, user_id)
+
+    def tombstones(self, after: int = 0) -> list[Tombstone]:
+        """Those later than the one numbered `after`, in order.
+
+        Raises:
+            StoreUnavailableError: The file is there but cannot be read.
+            DamagedRecordError: One of them is damaged.
+        """
+        with _plainly(self._path, "read"):
+            hold = self._hold or self._try_to_open()
+            return tombstones.read(hold.environment, after) if hold else []
 
     def open_early(self) -> None:
         """Open the file now if there is one: checking a large one takes seconds, too long for a request.
@@ -148,6 +168,44 @@ class LmdbOnlineWriter:
             value = self._hold.environment.get(user_id.encode())
         return None if value is None else decode_online(value, user_id)
 
+    def forget(self, user_id: str, until_s: int) -> None:
+        """Bury what the user did up to then; it stays buried once this returns."""
+        with _plainly(self._path, "written"):
+            tombstones.bury(self._hold.environment, user_id, until_s)
+
+    def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
+        with _plainly(self._path, "read"):
+            values = self._hold.environment.get_each(*map(tombstones.key_of_user, user_ids))
+        found = zip(user_ids, map(tombstones.until_s_of, values, user_ids), strict=True)
+        return {user_id: until_s for user_id, until_s in found if until_s is not None}
+
+    def newest(self, user_ids: Sequence[str]) -> Newest:
+        """The newest actions of some users."""
+        with _plainly(self._path, "read"):
+            values = self._hold.environment.get_each(*(user_id.encode() for user_id in user_ids))
+        return read_newest(user_ids, values, decode_online)
+
+    def mark(self, name: str) -> str | None:
+        """What is held under a mark's name, or None."""
+        with _plainly(self._path, "read"):
+            value = self._hold.environment.get(mark_key(name))
+        return None if value is None else decode_mark(name, value)
+
+    def commit(self, profiles: Sequence[OnlineProfile], marks: Mapping[str, Mark]) -> None:
+        """Store records and move marks on, in one transaction."""
+        values = {profile.user_id.encode(): encode_online(profile) for profile in profiles}
+        values |= {mark_key(name): encode_mark(name, mark.after) for name, mark in marks.items()}
+        before = {
+            mark_key(name): None if mark.before is None else encode_mark(name, mark.before)
+            for name, mark in marks.items()
+        }
+        with _plainly(self._path, "written"):
+            if not self._hold.environment.put_all(values, only_if=before):
+                raise OvertakenError(
+                    f"{self._path} has other marks than this writer left: another has gone on from there"
+                )
+
     def close(self) -> None:
         """Give the file back and let another writer in."""
         self._hold.close()
@@ -175,14 +233,19 @@ def _state(path: Path) -> _State:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def _is_misplaced(key: bytes, value: bytes) -> bool:
+    """Whether a value, whole as it is, is another's."""
+    if tombstones.is_key(key):
+        return tombstones.is_misplaced(key, value)
+    return is_online_record_of_another(key, value)
+
+
 def _hold(path: Path, map_bytes: int, *, only_read: bool) -> Hold:
     if _exists(path) and (problem := meta_page.problem_of(path)):
         raise StoreUnavailableError(
             f"{path} cannot be used: {problem}. Restore a copy, or remove it to start without records."
         )
-    open_file = partial(
-        open_shared, map_bytes=map_bytes, only_read=only_read, is_misplaced=is_online_record_of_another
-    )
+    open_file = partial(open_shared, map_bytes=map_bytes, only_read=only_read, is_misplaced=_is_misplaced)
     return Hold(path, open_file)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.profiles.encoding import decode_user, stamp_of
+from storage.profiles.forgetting import decode_user, stamp_beside_batch
 from storage.profiles.lmdb.batch import BatchProfiles
 from storage.profiles.lmdb.online import OnlineRecords
-from storage.profiles.records import OnlineProfile, Profile, StoredUser
+from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
 from storage.profiles.store import BatchDescription
 
 
@@ -42,24 +42,28 @@ class LmdbProfiles:
 
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         """Everything of one user; `held` itself when nothing has changed."""
-        online = self._online.value(user_id)
+        online, until_s = self._online.values(user_id)
         # The batch is sealed: what was read of it here is what it holds.
-        if held is not None and held.stamp.endswith(stamp_of(online)):
+        if held is not None and held.stamp.endswith(stamp_beside_batch(online, until_s)):
             return held
         batch, seen = self._batch.values(user_id)
-        return decode_user(user_id, batch, online, seen)
+        return decode_user(user_id, batch, online, seen, until_s)
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""
-        return self._batch.profile(user_id)
+        return self.read(user_id).batch
 
     def seen(self, user_id: str) -> NDArray[np.uint64]:
         """uint64 [n], sorted; empty for an unknown user."""
-        return self._batch.seen(user_id)
+        return self.read(user_id).seen
 
     def online(self, user_id: str) -> OnlineProfile | None:
         """The user's newest actions, or None."""
         return self._online.get(user_id)
+
+    def tombstones(self, after: int = 0) -> list[Tombstone]:
+        """Who was forgotten, in order; those later than the one numbered `after`."""
+        return self._online.tombstones(after)
 
     def popular(self) -> tuple[str, ...]:
         """The window's most acted-on pins, most acted-on first."""

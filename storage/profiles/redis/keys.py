@@ -51,9 +51,23 @@ class Keys:
         """A batch's popular pins."""
         return f"{self.prefix}:b:{number:06}:popular"
 
+    @property
+    def forgotten(self) -> str:
+        """Hash: a user who asked to be forgotten -> until when, Unix seconds."""
+        return f"{self.prefix}:forgotten"
+
+    @property
+    def tombstones(self) -> str:
+        """Sorted set: the same users -> the number of their tombstone."""
+        return f"{self.prefix}:tombstones"
+
     def online(self, user_id: str) -> bytes:
         """A user's newest actions."""
         return f"{self.prefix}:o:".encode() + user_id.encode()
+
+    def mark(self, name: str) -> bytes:
+        """How far a writer of online records has come."""
+        return f"{self.prefix}:m:{name}".encode()
 
 
 def bucket_of(user_id: str) -> int:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from storage.errors import ProfileStoreError, StoreUnavailableError
 from storage.profiles.describing import decode_description
-from storage.profiles.encoding import decode_popular, decode_user
-from storage.profiles.records import OnlineProfile, Profile, StoredUser
+from storage.profiles.encoding import decode_popular
+from storage.profiles.forgetting import decode_user
+from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
 from storage.profiles.redis.address import RedisAddress
 from storage.profiles.redis.keys import Keys, bucket_of, number_of, profile_field, seen_field
 from storage.profiles.redis.link import Command, Link
 from storage.profiles.redis.publisher import TIMEOUT_S, require_whole
+from storage.profiles.redis.tombstones import read_tombstones
 from storage.profiles.redis.versions import Versions
 from storage.profiles.store import BatchDescription
 
@@ -74,10 +76,12 @@ class RedisProfiles:
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         """Everything of one user; `held` itself when nothing has changed."""
         bucket = self._keys.bucket(self._number, bucket_of(user_id))
-        of_batch, online, is_there, *_ = self._link.ask(
+        # The tombstone comes last: whatever is there, it is honoured.
+        of_batch, online, is_there, until_s, *_ = self._link.ask(
             ("HMGET", bucket, profile_field(user_id), seen_field(user_id)),
             ("GET", self._keys.online(user_id)),
             ("HEXISTS", self._keys.versions, self._version),
+            ("HGET", self._keys.forgotten, user_id),
             *([self._lease()] if time.monotonic() >= self._renew_at_s else []),
         )
         batch, seen = cast(list[bytes | None], of_batch)
@@ -86,7 +90,8 @@ class RedisProfiles:
             raise StoreUnavailableError(
                 f"{self._link.address} no longer holds {self._version}: it was collected while it was read"
             )
-        return decode_user(user_id, batch, cast(bytes | None, online), seen, held)
+        until = None if until_s is None else int(cast(bytes, until_s))
+        return decode_user(user_id, batch, cast(bytes | None, online), seen, until, held)
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""
@@ -99,6 +104,10 @@ class RedisProfiles:
     def online(self, user_id: str) -> OnlineProfile | None:
         """The user's newest actions, or None."""
         return self.read(user_id).online
+
+    def tombstones(self, after: int = 0) -> list[Tombstone]:
+        """Who was forgotten, in order; those later than the one numbered `after`."""
+        return read_tombstones(self._link, self._keys, after)
 
     def popular(self) -> tuple[str, ...]:
         """The window's most acted-on pins, most acted-on first."""

@@ -1,0 +1,39 @@
+"""Marks as values beside the records: under keys that no user can have, checked, and passed over by who reads users.
+
+A mark's checksum covers its key, too. To readers that know no marks it is a record that is not whole, of a
+user whom nobody asks for.
+"""
+
+import struct
+
+import google_crc32c
+
+from storage.errors import DamagedRecordError
+
+_CRC = struct.Struct("<I")
+# No UTF-8 begins with it.
+_NO_USER = b"\xff"
+_PREFIX = _NO_USER + b"m"
+
+
+def mark_key(name: str) -> bytes:
+    """Where a mark lies among the users."""
+    return _PREFIX + name.encode()
+
+
+def encode_mark(name: str, text: str) -> bytes:
+    """The value stored for a mark."""
+    content = text.encode()
+    return _CRC.pack(google_crc32c.value(mark_key(name) + content)) + content
+
+
+def decode_mark(name: str, value: bytes) -> str:
+    """The mark in `value`.
+
+    Raises:
+        DamagedRecordError: The value is damaged.
+    """
+    content = value[_CRC.size :]
+    if value[: _CRC.size] != _CRC.pack(google_crc32c.value(mark_key(name) + content)):
+        raise DamagedRecordError(f"damaged record, mark {name!r}: its checksum does not match")
+    return content.decode()
