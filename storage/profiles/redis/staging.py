@@ -1,7 +1,8 @@
 """A batch that many processes write into one Redis: each whole buckets, and one of them makes it live.
 
-A batch takes writes as long as its mark is there. Every write looks for it in the same step, and it goes before
-the batch is kept or dropped: a task that runs twice writes the same again, one that was given up comes too late.
+A batch takes writes as long as its mark is there; every write looks for it in the same step. The mark
+goes before the batch is kept or dropped. So a task that runs twice writes the same again, and one that was
+given up is too late.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
