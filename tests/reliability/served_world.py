@@ -1,10 +1,11 @@
 """What the servers of these tests serve: two small artefacts, published anew as often as a test likes."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from model.parameters import Parameters
-from storage.profiles.lmdb.publisher import LmdbBatchPublisher
+from storage.profiles.opening import open_batch_publisher
 from storage.profiles.store import BatchManifest
 from tests.storage.pins import worlds
 from tests.storage.profiles import people
@@ -24,8 +25,14 @@ def publish_pins(root: Path, name: str) -> str:
 
 def publish_profiles(root: Path, name: str) -> str:
     """A version of the profiles: each user likes two pins of their own."""
-    users = [replace(people.encoded(user, f"p{2 * at}", f"p{2 * at + 1}")) for at, user in enumerate(USERS)]
-    return LmdbBatchPublisher(root).publish(users, [name], _manifest).version
+    likes = {user: (f"p{2 * at}", f"p{2 * at + 1}") for at, user in enumerate(USERS)}
+    return publish_users(str(root), likes, name)
+
+
+def publish_users(url: str, likes: Mapping[str, Sequence[str]], name: str = "p0") -> str:
+    """A version of the profiles of these users, in ascending order, into a folder or a Redis."""
+    users = (people.encoded(user, *pins) for user, pins in likes.items())
+    return open_batch_publisher(url).publish(users, [name], _manifest).version
 
 
 def _manifest() -> BatchManifest:
