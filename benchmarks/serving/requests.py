@@ -45,3 +45,18 @@ def batch_requests(n: int, users_each: int, *, n_users: int, pin_ids: Sequence[s
             seed=number,
             merge_policy=pb.MERGE_POLICY_INTERLEAVED,
         ).SerializeToString()
+
+
+def without_common_medoids(
+    requests: Sequence[bytes], answers: Sequence[bytes]
+) -> tuple[list[bytes], list[list[str]]]:
+    """Requests that share no medoid, and the medoids of each."""
+    taken: set[str] = set()
+    kept, medoids = [], []
+    for request, answer in zip(requests, answers, strict=True):
+        own = [each.medoid_pin_id for each in pb.RecommendResponse.FromString(answer).interests]
+        if taken.isdisjoint(own):
+            taken.update(own)
+            kept.append(request)
+            medoids.append(own)
+    return kept, medoids
