@@ -47,7 +47,7 @@ class Background(Generic[ItemT]):
 
     def __init__(self, work: Work[ItemT], *, name: str, capacity: int) -> None:
         self._work = work
-        self._waiting: Queue[ItemT] = Queue(capacity)
+        self._waiting: Queue[ItemT | None] = Queue(capacity)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -65,6 +65,9 @@ class Background(Generic[ItemT]):
     def stop(self) -> None:
         """End, once what waits is done, in haste; without a start nothing happens."""
         self._stopping.set()
+        # Whoever waits for an item wakes: where there is no room for this one, others do it.
+        with suppress(Full):
+            self._waiting.put_nowait(None)
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -76,7 +79,9 @@ class Background(Generic[ItemT]):
             self._work.pause()
         self._work.end()
 
-    def _try(self, item: ItemT) -> None:
+    def _try(self, item: ItemT | None) -> None:
+        if item is None:
+            return
         try:
             self._work.do(item, self._stopping)
         except Exception:

@@ -1,12 +1,10 @@
 """The one place where the server's objects are built and wired."""
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import numpy as np
 import structlog
 from prometheus_client import GCCollector, PlatformCollector
@@ -23,7 +21,7 @@ from server.metrics import Metrics
 from server.metrics_exposition import expose_processes
 from server.metrics_files import SUPERVISOR, Counting
 from server.metrics_serving import serving_of
-from server.observers import build_observers
+from server.observers import Observers, build_observers
 from server.pressure import Pressure
 from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
@@ -158,7 +156,7 @@ def wire(
         count_refused=metrics.count_refused,
     )
     exchange.poll_side()
-    server = _server(servicer, metrics, settings, calls, observers.interceptors)
+    server = _server(servicer, metrics, settings, calls, observers)
     server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
     server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
     for thread in observers.threads:
@@ -171,7 +169,7 @@ def _server(
     metrics: Metrics,
     settings: ServerSettings,
     calls: Admission,
-    interceptors: Sequence[grpc.ServerInterceptor],
+    observers: Observers,
 ) -> RunningServer:
     return RunningServer(
         servicer,
@@ -180,7 +178,7 @@ def _server(
         batches=Admission(settings.batches),
         connections=settings.connections,
         with_reflection=settings.reflection,
-        interceptors=interceptors,
+        interceptors=observers.interceptors,
     )
 
 

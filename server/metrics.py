@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from types import TracebackType
 
@@ -91,6 +92,7 @@ class Metrics:
             method: Count(self.rows, "grpc_server_handled", *labels, shed) for method, labels in calls.items()
         }
         self.stages = self._measures("pinnersage_stage_seconds", STAGES)
+        self.time_stages(lambda _name, measure: Stage(measure))
         lookups = self._counts("pinnersage_candidate_cache_lookups", ("hit", "miss"))
         self._hits, self._misses = lookups["hit"], lookups["miss"]
         self._profiles = self._counts("pinnersage_profile_lookups", ProfileUse)
@@ -115,6 +117,7 @@ class Metrics:
         self._refused = self._counts("pinnersage_refused_versions", Artefact)
         self._measured = self._counts("pinnersage_recall_measurements", Sampled)
         self._logged = self._counts("pinnersage_request_log_answers", Sampled)
+        self._spans = self._counts("pinnersage_trace_spans", Sampled)
 
     def _counts(self, name: str, values: Iterable[str]) -> dict[str, Count]:
         """The series of a counter with one label, by its value."""
@@ -187,9 +190,13 @@ class Metrics:
         self.watch("pinnersage_calls_in_flight", lambda: sum(each.in_flight for each in admissions))
         self.watch("pinnersage_calls_queued", lambda: sum(each.queued for each in admissions))
 
+    def time_stages(self, timed: Callable[[str, Measure], Stage]) -> None:
+        """Have each stage timed by what this makes of its name and its series."""
+        self._timed = {name: partial(timed, name, measure) for name, measure in self.stages.items()}
+
     def stage(self, name: str) -> Stage:
         """Time one stage: a context."""
-        return Stage(self.stages[name])
+        return self._timed[name]()
 
     def count_shed(self, method: str) -> None:
         """Count a call that was turned away."""
@@ -252,6 +259,10 @@ class Metrics:
     def count_logged(self, result: Sampled, answers: int = 1) -> None:
         """Count answers chosen for the request log."""
         self._logged[result].add(answers)
+
+    def count_spans(self, result: Sampled, spans: int) -> None:
+        """Count spans of traces."""
+        self._spans[result].add(spans)
 
     def count_takedown_error(self) -> None:
         """Count a look at the takedown list that failed."""

@@ -326,4 +326,10 @@ def _sampled() -> Sequence[Family]:
             series=outcomes,
         ),
         Gauge(name="pinnersage_request_log_bytes", meaning="Of all files of the request log together."),
+        Counter(
+            name="pinnersage_trace_spans",
+            meaning="Spans of traces, by what became of them.",
+            labels=("result",),
+            series=outcomes,
+        ),
     )

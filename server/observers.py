@@ -1,8 +1,11 @@
-"""Who looks at answers again, as the settings have it: recall meter, filter meter, request log."""
+"""Who looks at calls, as the settings have it: recall meter, filter meter, request log, tracing."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import grpc
 
 from process.user_hashes import HashUser, user_hash
 from server.background import Background, Work
@@ -14,18 +17,27 @@ from server.recall_meter import RecallMeter
 from server.request_log import RequestLog, RotationPolicy
 from server.settings import ServerSettings
 from server.settings_observing import ShownUsers
+from server.side_threads import Beside
 
 MEGABYTE = 1_000_000
+_COLLECTOR = re.compile(r"https?://[^/\s]+:\d+/?")
 # What waits costs memory, and what waits long is no longer in the cache.
 _RECALL_WAITING, _FILTERS_WAITING, _LOG_WAITING = 16, 64, 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """The observer of all answers, and the threads behind it, to be started and stopped with the server."""
+    """Who looks at calls.
+
+    Attributes:
+        observer: At all answers.
+        interceptors: At calls as they arrive.
+        threads: Behind both, to be started and stopped with the server.
+    """
 
     observer: Observer
-    threads: Sequence[Background[Observed]]
+    interceptors: Sequence[grpc.ServerInterceptor]
+    threads: Sequence[Beside]
 
 
 def build_observers(settings: ServerSettings, metrics: Metrics) -> Observers:
@@ -46,7 +58,11 @@ def build_observers(settings: ServerSettings, metrics: Metrics) -> Observers:
         written = _request_log(settings.request_log, settings, metrics)
         observations.append(_observation(settings.request_log_share, written, "request-log", _LOG_WAITING))
     asked = [each for each in observations if each.share]
-    return Observers(Observer(asked), [each.background for each in asked])
+    observer, threads = Observer(asked), [each.background for each in asked]
+    if settings.trace_endpoint is None:
+        return Observers(observer, (), threads)
+    tracing, sending = _tracing(settings.trace_endpoint, settings.trace_share, metrics)
+    return Observers(observer, (tracing,), [*threads, sending])
 
 
 def _observation(share: float, work: Work[Observed], name: str, waiting: int) -> Observation:
@@ -71,3 +87,19 @@ def _request_log(folder: Path, settings: ServerSettings, metrics: Metrics) -> Re
             f"cannot write a request log to {folder}: {error.strerror or error}. "
             "Choose another folder with --request-log (PINNERSAGE_REQUEST_LOG)."
         ) from error
+
+
+def _tracing(endpoint: str, share: float, metrics: Metrics) -> tuple[grpc.ServerInterceptor, Beside]:
+    if not _COLLECTOR.fullmatch(endpoint):
+        raise StartError(
+            f"--trace-endpoint {endpoint}: write http://HOST:PORT, or https://HOST:PORT for TLS "
+            "(PINNERSAGE_TRACE_ENDPOINT). Collectors take OTLP over gRPC on port 4317."
+        )
+    try:
+        from server.trace_export import build_tracing, to_collector  # noqa: PLC0415 - for those who use it
+    except ModuleNotFoundError as error:
+        raise StartError(
+            "--trace-endpoint (PINNERSAGE_TRACE_ENDPOINT) needs OpenTelemetry, which is not installed. "
+            "Install requirements-tracing.lock."
+        ) from error
+    return build_tracing(to_collector(endpoint), share, metrics)

@@ -58,7 +58,7 @@ class RunningServer:
         self.calls, self.batches = calls, batches
         metrics.watch_admission((calls, batches))
         self._server = grpc.server(
-            self._threads(calls, "call"), interceptors=interceptors, options=connections.options()
+            self._threads(calls, "call"), interceptors=list(interceptors), options=connections.options()
         )
         apart = self._threads(batches, "batch")
         self._server.add_generic_rpc_handlers((method_handlers(servicer, metrics, apart),))

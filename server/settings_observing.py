@@ -76,3 +76,21 @@ class ObservingSettings:
         ShownUsers,
         setting("How the request log shows users: hashed with --log-salt, or raw.", env="REQUEST_LOG_USERS"),
     ] = ShownUsers.HASHED
+    trace_endpoint: Annotated[
+        str | None,
+        setting(
+            "Collector that traces are sent to by OTLP over gRPC, as in http://127.0.0.1:4317, or https for "
+            "TLS. Needs requirements-tracing.lock.",
+            env="TRACE_ENDPOINT",
+            metavar="URL",
+        ),
+    ] = None
+    trace_share: Annotated[
+        float,
+        setting(
+            "Share of calls traced, of those whose caller has not decided it.",
+            env="TRACE_SHARE",
+            low=0,
+            high=1,
+        ),
+    ] = 0.01
