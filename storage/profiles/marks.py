@@ -1,4 +1,4 @@
-"""Marks as values beside the records: under keys that no user can have, checked, and passed over by who reads users.
+"""Marks as values beside the records: under keys that no user can have, and passed over by who reads users.
 
 A mark's checksum covers its key, too. To readers that know no marks it is a record that is not whole, of a
 user whom nobody asks for.

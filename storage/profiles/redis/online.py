@@ -14,7 +14,7 @@ from storage.profiles.redis.link import Link
 from storage.profiles.redis.tombstones import bury
 from storage.profiles.store import Mark
 
-# KEYS: marks, then records. ARGV: how many marks, a record's TTL, the marks before, the marks after, the records.
+# KEYS: marks, then records. ARGV: how many marks, a record's TTL, the marks before and after, the records.
 _COMMIT = """
 local n = tonumber(ARGV[1])
 for i = 1, n do
