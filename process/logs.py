@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
@@ -11,10 +12,15 @@ from process.user_hashes import HashUser, User
 
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+NOBODY: Mapping[str, str] = {}
 
 
 def configure_logs(
-    *, log_format: LogFormat = "auto", level: LogLevel = "info", hash_user: HashUser | None = None
+    *,
+    log_format: LogFormat = "auto",
+    level: LogLevel = "info",
+    hash_user: HashUser | None = None,
+    said_by: Mapping[str, str] = NOBODY,
 ) -> None:
     """Set up the logs of this process, once, before the first line is logged.
 
@@ -25,9 +31,15 @@ def configure_logs(
         log_format: "auto" is text on a terminal and JSON elsewhere.
         level: The lowest level of ours that is written; libraries' warnings and errors always are.
         hash_user: Makes the hash; without one, lines do not tell users apart.
+        said_by: What each line says of this process, where several write to one place.
     """
+
+    def sign(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {**event, **said_by}
+
     stamped: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        sign,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

@@ -188,9 +188,11 @@ def _answers(variants: Sequence[str]) -> Sequence[Family]:
 def _candidates() -> Sequence[Family]:
     return (
         Histogram(
-            name="pinnersage_candidates", meaning="Candidates in an answer.", buckets=_CANDIDATE_BUCKETS
+            name="pinnersage_candidates",
+            meaning="Candidates in an answer made from lists; fallbacks and empty answers are not.",
+            buckets=_CANDIDATE_BUCKETS,
         ),
-        Counter(name="pinnersage_short_answers", meaning="Answers with fewer candidates than asked for."),
+        Counter(name="pinnersage_short_answers", meaning="Those of them with fewer than were asked for."),
         Counter(
             name="pinnersage_takedown_candidates",
             meaning="Candidates dropped from lists because they are blocked.",

@@ -65,7 +65,7 @@ def work(task: Task, supervisor: Connection) -> None:
             supervisor is gone, and this process ends: no worker is left behind.
     """
     ending = Ending()
-    configure(task.settings)
+    configure(task.settings, task.name)
     link = _Link(supervisor, ending, task.settings.grace_s)
     try:
         _work(task, link, ending)

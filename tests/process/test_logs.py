@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import logging, structlog
 from process.logs import configure_logs
-configure_logs(log_format={log_format!r}, level={level!r})
+configure_logs(log_format={log_format!r}, level={level!r}, said_by=dict(worker="1"))
 log = structlog.get_logger()
 log.info("ready", port=1)
 log.warning("short", user="85123A")
@@ -56,6 +56,11 @@ def test_libraries_log_in_the_same_form() -> None:
 
     assert (line["event"], line["level"], line["logger"]) == ("this is odd", "warning", "some.library")
     assert line["timestamp"].endswith("Z")
+
+
+def test_each_line_says_which_process_it_is_of() -> None:
+    """Of several workers whose lines are one stream, libraries' lines too."""
+    assert {json.loads(line)["worker"] for line in logged("json", "info")} == {"1"}
 
 
 def test_the_level_is_the_least_that_is_written() -> None:
