@@ -10,5 +10,7 @@ compile pyproject.toml --group demo --constraint requirements-dev.lock --output-
 compile pyproject.toml --group evaluation --constraint requirements-dev.lock --output-file requirements-evaluation.lock
 compile pyproject.toml --group kafka --constraint requirements-dev.lock --output-file requirements-kafka.lock
 compile pyproject.toml --group tracing --constraint requirements-dev.lock --output-file requirements-tracing.lock
+# Of the image, which holds all programs: what each of them may need.
+compile pyproject.toml --group kafka --group tracing --constraint requirements-dev.lock --output-file requirements-image.lock
 compile pyproject.toml --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 compile --group stubs --output-file requirements-stubs.lock
