@@ -1,7 +1,6 @@
 """RELIABILITY 16 and 25: a worker's crash is contained; starts and ends are clean."""
 
 import signal
-import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -100,21 +99,3 @@ def test_a_second_server_on_the_port_fails_loudly(world: Path) -> None:
             assert second.process.wait(120) == 1
             assert f"cannot listen on 127.0.0.1:{port}" in second.log.read_text()
             assert "Traceback" not in second.log.read_text()
-
-
-def test_nobody_is_answered_before_everything_is_ready(world: Path, tmp_path: Path) -> None:
-    """A server that cannot open its pins takes no connection, and ends with the reason."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (tmp_path / "pins").mkdir()
-    (tmp_path / "profiles").symlink_to(world / "profiles")
-    server = Server(tmp_path, "--workers", "2", "--port", str(port))
-    n_refused = 0
-    while server.process.poll() is None:
-        with socket.socket() as caller:
-            assert caller.connect_ex(("127.0.0.1", port)) != 0
-        n_refused += 1
-        time.sleep(0.01)
-    assert server.process.returncode == 1
-    assert "index_builder build" in server.log.read_text()
-    assert n_refused > 0
