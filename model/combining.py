@@ -6,9 +6,10 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from model.dislikes import lowered
 from model.distances import squared_distances_between
 from model.errors import InvalidInputError
-from model.interests import Interests, Representatives, heaviest, order_of_importance
+from model.interests import Actions, Interests, Representatives, heaviest, order_of_importance
 from model.parameters import Parameters
 from model.profile import interests_at
 from model.ward import threshold
@@ -44,6 +45,7 @@ def combine(  # noqa: PLR0917 - two lists of interests, each with its vectors
     online_vectors: NDArray[np.float16],
     parameters: Parameters,
     now_s: int,
+    disliked: Actions | None = None,
 ) -> Combined:
     """Let the newest actions strengthen the interests they belong to, and stand as new ones otherwise.
 
@@ -55,6 +57,9 @@ def combine(  # noqa: PLR0917 - two lists of interests, each with its vectors
     Representatives stand together, those of O for the interest that O has become or joined; a pin among both
     is one, with the sum of the weights. The heaviest stay, as many as one source may have.
 
+    What is disliked after the watermark is then taken off the interest that it falls into, wherever that
+    comes from (model.dislikes).
+
     Args:
         batch: Interests up to the watermark.
         batch_vectors: float16 [b, d], unit vectors of its medoids.
@@ -62,6 +67,8 @@ def combine(  # noqa: PLR0917 - two lists of interests, each with its vectors
         online_vectors: float16 [o, d], unit vectors of its medoids.
         parameters: The model's parameters.
         now_s: Unix seconds UTC; both decay to this time, or to the later `computed_at_s` if a clock is off.
+        disliked: After the watermark, as model.dislikes.told_apart gives it; `online` are the interests of
+            what it gives as liked.
 
     Raises:
         InvalidInputError: Vectors that do not fit the interests, or are not unit vectors of one dimension.
@@ -73,8 +80,12 @@ def combine(  # noqa: PLR0917 - two lists of interests, each with its vectors
     online = interests_at(online, at_s, parameters)
     joins = _nearest_within(parameters.alpha, batch, batch_vectors, online, online_vectors)
     both = _side_by_side(_strengthened(batch, online, joins), online, joins)
+    left = np.arange(len(both))
+    if disliked is not None:
+        vectors = np.concatenate([batch_vectors, online_vectors[joins == _ALONE]])
+        both, left = lowered(both, vectors, disliked, parameters)
     stood_for = heaviest(both.representatives, parameters.fusing.n_representatives)
-    return _ranked(replace(both, representatives=stood_for), len(batch), joins)
+    return _ranked(replace(both, representatives=stood_for), len(batch), joins, left)
 
 
 def _nearest_within(
@@ -144,12 +155,13 @@ def _together(first: Representatives, second: Representatives) -> Representative
     )
 
 
-def _ranked(both: Interests, n_batch: int, joins: NDArray[np.int64]) -> Combined:
-    """Most important first, and where each comes from."""
+def _ranked(both: Interests, n_batch: int, joins: NDArray[np.int64], left: NDArray[np.int64]) -> Combined:
+    """Those that are left, most important first, and where each comes from."""
     joined = set(joins.tolist())
     origins = [Origin.BATCH_AND_ONLINE if b in joined else Origin.BATCH for b in range(n_batch)]
     origins += [Origin.ONLINE] * (len(both) - n_batch)
     order = order_of_importance(both)
+    order = order[np.isin(order, left)]
     return Combined(interests=both.take(order), origins=tuple(origins[i] for i in order))
 
 

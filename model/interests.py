@@ -18,7 +18,8 @@ class Actions:
         pin_ids: The pin acted on; one that was acted on twice stands here twice.
         vectors: float16 [a, d], the stored unit vectors of those pins.
         times_s: int64 [a], Unix seconds UTC.
-        weights: float64 [a], positive; an action's weight enters importance only, never a cluster's size.
+        weights: float64 [a], not 0; an action's weight enters importance only, never a cluster's size. A
+            negative one speaks against the pin (model.dislikes).
     """
 
     pin_ids: tuple[str, ...]
@@ -36,6 +37,15 @@ class Actions:
 
     def __len__(self) -> int:
         return len(self.pin_ids)
+
+    def take(self, indices: NDArray[np.int64]) -> "Actions":
+        """These only, in the order given."""
+        return Actions(
+            pin_ids=tuple(self.pin_ids[i] for i in indices),
+            vectors=self.vectors[indices],
+            times_s=self.times_s[indices],
+            weights=self.weights[indices],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

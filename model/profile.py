@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.clusters import Members, members_of
+from model.dislikes import Feelings, lowered, told_apart
 from model.distances import Widened, widen
 from model.distinct import DistinctPins, distinct_pins
 from model.importance import decay_factor, importances
@@ -15,7 +16,9 @@ from model.interests import (
     Actions,
     Interests,
     Representatives,
+    heaviest,
     no_interests,
+    order_of_importance,
 )
 from model.medoid import medoids_of
 from model.parameters import Parameters
@@ -36,14 +39,17 @@ def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Int
     importance. Medoid ties go to the pin with the newest action, then to the smallest id. The result does
     not depend on the order of the actions, to the bit.
 
+    An action of negative weight lowers the interest that it falls into, and the pin is no point of any as
+    long as no newer action speaks for it (model.dislikes).
+
     Args:
         actions: All of the user's actions that count: choosing those of the window is the caller's part.
         parameters: The model's parameters.
         now_s: Unix seconds UTC; the importances are those at this time.
 
     Raises:
-        InvalidInputError: Vectors that are not unit vectors, a weight that is not positive, one pin with two
-            vectors, or a cluster too large for exact costs (model.medoid).
+        InvalidInputError: Vectors that are not unit vectors, a weight that is 0 or not finite, one pin with
+            two vectors, or a cluster too large for exact costs (model.medoid).
     """
     (interests,) = build_many([actions], parameters, now_s)
     return interests
@@ -57,12 +63,16 @@ def build_many(users: Sequence[Actions], parameters: Parameters, now_s: int) -> 
     Raises:
         InvalidInputError: As `build_interests`, or vectors of several dimensions.
     """
-    pins = [distinct_pins(actions) for actions in users]
+    # Few users dislike anything: the others pay for looking only.
+    mixed = {i: told_apart(actions) for i, actions in enumerate(users) if not (actions.weights > 0).all()}
+    pins = [distinct_pins(mixed[i].liked if i in mixed else actions) for i, actions in enumerate(users)]
     found = [no_interests(now_s)] * len(users)
     for together in _runs([len(each.pin_ids) for each in pins]):
         built = _interests_of([pins[i] for i in together], parameters, now_s)
         for i, interests in zip(together, built, strict=True):
             found[i] = interests
+    for i, feelings in mixed.items():
+        found[i] = _lowered(found[i], feelings, parameters)
     return found
 
 
@@ -85,6 +95,19 @@ def interests_at(interests: Interests, now_s: int, parameters: Parameters) -> In
         representatives=replace(stood_for, weights=stood_for.weights * weight_decay),
         computed_at_s=now_s,
     )
+
+
+def _lowered(interests: Interests, feelings: Feelings, parameters: Parameters) -> Interests:
+    """What is left of the interests of what was liked, most important first."""
+    vector_of = dict(zip(feelings.liked.pin_ids, feelings.liked.vectors, strict=True))
+    if not len(interests):
+        return interests
+    vectors = np.stack([vector_of[pin_id] for pin_id in interests.medoid_pin_ids])
+    after, left = lowered(interests, vectors, feelings.disliked, parameters)
+    order = order_of_importance(after)
+    left_over = after.take(order[np.isin(order, left)])
+    stood_for = left_over.representatives
+    return replace(left_over, representatives=heaviest(stood_for, len(stood_for)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
