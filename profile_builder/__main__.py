@@ -4,11 +4,12 @@ import sys
 
 from model.errors import ModelError
 from process.commands import Program
-from profile_builder.bootstrap import batch, calibrate, list_batches, prune, rollback
+from profile_builder.bootstrap import batch, calibrate, forget, list_batches, prune, rollback
 from profile_builder.errors import ProfileBuilderError
 from profile_builder.settings import (
     BatchSettings,
     CalibrateSettings,
+    ForgetSettings,
     ListSettings,
     PruneSettings,
     RollbackSettings,
@@ -22,6 +23,7 @@ def program() -> Program:
     program.describe("Turn actions into profiles: calibrate once, then batch every day.")
     program.command("calibrate", CalibrateSettings, calibrate)
     program.command("batch", BatchSettings, batch)
+    program.command("forget", ForgetSettings, forget)
     program.command("list", ListSettings, list_batches)
     program.command("rollback", RollbackSettings, rollback)
     program.command("prune", PruneSettings, prune)

@@ -15,7 +15,8 @@ class UserActions:
         user_id: Opaque.
         rows: int [a], rows of the pin artefact.
         times_s: int64 [a], Unix seconds UTC.
-        weights: float64 [a]; positive makes interests, 0 and negative only keep the pin from coming back.
+        weights: float64 [a]; positive makes interests, negative lowers them, 0 only keeps the pin from coming
+            back.
     """
 
     user_id: str
@@ -25,6 +26,15 @@ class UserActions:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def and_those(self, others: "UserActions") -> "UserActions":
+        """These, and then others of the same user."""
+        return UserActions(
+            user_id=self.user_id,
+            rows=np.concatenate([self.rows, others.rows]),
+            times_s=np.concatenate([self.times_s, others.times_s]),
+            weights=np.concatenate([self.weights, others.weights]),
+        )
 
     def take(self, which: NDArray[np.int64]) -> "UserActions":
         """The actions at these places."""

@@ -169,6 +169,7 @@ def rules_of(parts: BatchParts, policy: BatchPolicy, window: Window) -> Rules:
         cut_s=window.cut_s,
         watermark_s=window.watermark_s,
         max_actions=policy.max_actions,
+        forgotten_until_s=window.forgotten_until_s,
     )
 
 

@@ -1,6 +1,8 @@
 """The one place where the profile builder's objects are built and wired."""
 
 import os
+import time
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -9,24 +11,45 @@ from process.progress import Reporter
 from profile_builder.batch import BatchParts, BatchPolicy, run_batch
 from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_calibration
 from profile_builder.errors import UsageError
+from profile_builder.forgetting import (
+    Patience,
+    forget_through_stream,
+    forgotten_until_s,
+    tombstone_of,
+)
 from profile_builder.inputs import ReadPolicy, open_input
 from profile_builder.local import LocalPolicy
 from profile_builder.settings import (
     BatchSettings,
     CalibrateSettings,
+    ForgetSettings,
     ListSettings,
     PruneSettings,
     RollbackSettings,
 )
-from profile_builder.summary import batch_table, describe_batch, describe_calibration, describe_pruned
+from profile_builder.summary import (
+    batch_table,
+    describe_batch,
+    describe_calibration,
+    describe_forgotten,
+    describe_pruned,
+)
 from profile_builder.times import parse_time
+from storage.events.opening import open_appender
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
-from storage.profiles.opening import open_batch_publisher, profiles_folder, shown
+from storage.profiles.opening import (
+    open_batch_publisher,
+    open_online_writer,
+    open_tombstones,
+    profiles_folder,
+    shown,
+)
 from storage.profiles.redis.address import is_redis
 from storage.rejects import Rejects
 
 _REJECTS = "batch-rejects.jsonl"
+_NOBODY: Mapping[str, int] = {}
 
 
 def calibrate(settings: CalibrateSettings) -> None:
@@ -63,7 +86,7 @@ def batch(settings: BatchSettings) -> None:
     """
     publisher, model_file = open_batch_publisher(settings.profiles), read_model_file(settings.model)
     policy = BatchPolicy(
-        read=_read_policy(settings, model_file.parameters.window_days),
+        read=_read_policy(settings, model_file.parameters.window_days, _forgotten(settings.profiles)),
         max_actions=settings.max_actions,
         n_popular=settings.popular,
         local=LocalPolicy(processes=settings.processes or len(os.sched_getaffinity(0))),
@@ -89,6 +112,26 @@ def batch(settings: BatchSettings) -> None:
     print("\n".join(describe_batch(result, model_file, settings.max_actions, rejects)))
     if settings.keep is not None:
         print(describe_pruned(publisher.prune(settings.keep)))
+
+
+def forget(settings: ForgetSettings) -> None:
+    """Forget a user, and say from where on that holds.
+
+    Raises:
+        ProfileBuilderError, StorageError: Each says what to do.
+    """
+    wish = tombstone_of(settings.user, int(time.time()))
+    if settings.events is None:
+        with closing(open_online_writer(settings.profiles)) as writer:
+            writer.forget(wish.user_id, wish.timestamp_s)
+        is_stored = True
+    else:
+        with (
+            closing(open_tombstones(settings.profiles)) as tombstones,
+            closing(open_appender(settings.events)) as appender,
+        ):
+            is_stored = forget_through_stream(wish, appender, tombstones, Patience(wait_s=settings.wait_s))
+    print(describe_forgotten(wish, shown(settings.profiles), is_stored=is_stored))
 
 
 def list_batches(settings: ListSettings) -> None:
@@ -130,10 +173,19 @@ def _rejects_path(settings: BatchSettings) -> Path:
     return (Path() if is_redis(settings.profiles) else profiles_folder(settings.profiles)) / _REJECTS
 
 
-def _read_policy(settings: CalibrateSettings | BatchSettings, window_days: int) -> ReadPolicy:
+def _forgotten(profiles: str) -> Mapping[str, int]:
+    """Who asked to be forgotten, and until when."""
+    with closing(open_tombstones(profiles)) as tombstones:
+        return forgotten_until_s(tombstones)
+
+
+def _read_policy(
+    settings: CalibrateSettings | BatchSettings, window_days: int, forgotten: Mapping[str, int] = _NOBODY
+) -> ReadPolicy:
     return ReadPolicy(
         now_s=None if settings.now is None else parse_time(settings.now),
         allowed_lateness_s=settings.allowed_lateness_s,
         window_days=window_days,
         max_reject_share=settings.max_reject_share,
+        forgotten_until_s=forgotten,
     )

@@ -1,7 +1,7 @@
 """What both commands read: a data set's actions, seen through one window."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from process.progress import Reporter, Step
@@ -46,12 +46,14 @@ class ReadPolicy:
         allowed_lateness_s: With now_s: how long after its time an action may arrive.
         window_days: How far to look back.
         max_reject_share: The largest share of bad rows; unknown pins do not count.
+        forgotten_until_s: By user who asked to be forgotten, Unix seconds UTC.
     """
 
     now_s: int | None
     allowed_lateness_s: int
     window_days: int
     max_reject_share: float
+    forgotten_until_s: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +151,10 @@ def window_of(seen: Survey, policy: ReadPolicy) -> Window:
     Raises:
         DataError: It is empty.
     """
-    return choose_window(
+    window = choose_window(
         seen, now_s=policy.now_s, days=policy.window_days, allowed_lateness_s=policy.allowed_lateness_s
     )
+    return replace(window, forgotten_until_s=policy.forgotten_until_s)
 
 
 def strays_left_out(seen: Survey, policy: ReadPolicy) -> Strays | None:

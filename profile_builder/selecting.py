@@ -39,6 +39,7 @@ class RowCounts:
     not_listed: int = 0
     before_window: int = 0
     after_watermark: int = 0
+    forgotten: int = 0
     used: int = 0
 
 
@@ -137,6 +138,8 @@ class Selector:
         batch = self._listed(batch)
         batch = self._without_faults(batch)
         batch = self._in_window(batch)
+        if self._window.forgotten_until_s:
+            batch = self._remembered(batch)
         self._parts.append(self._on_known_pins(batch))
 
     def events(self) -> Events:
@@ -167,6 +170,14 @@ class Selector:
         self.counts.before_window += int(np.count_nonzero(too_old))
         self.counts.after_watermark += int(np.count_nonzero(too_new))
         return batch.where(~(too_old | too_new))
+
+    def _remembered(self, batch: ActionBatch) -> ActionBatch:
+        """Without what users did until they asked to be forgotten."""
+        user_ids, which = batch.texts[USER].distinct()
+        until_s = [self._window.forgotten_until_s.get(user_id, NO_TIME) for user_id in user_ids]
+        is_void = batch.times_s <= np.array(until_s, np.int64)[which]
+        self.counts.forgotten += int(np.count_nonzero(is_void))
+        return batch.where(~is_void)
 
     def _on_known_pins(self, batch: ActionBatch) -> Events:
         # A user of unknown pins only is still a user: one without a usable action.

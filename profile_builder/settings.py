@@ -115,6 +115,28 @@ class BatchSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForgetSettings:
+    """Forget a user: nothing that they did until now is shown, counted or built from again."""
+
+    user: Annotated[str, typer.Argument(help="The user's id.")]
+    profiles: Annotated[str, _PROFILES]
+    events: Annotated[
+        str | None,
+        setting(
+            "The event stream, where there is one: its consumer stores it. Without: stored from here.",
+            env="EVENTS",
+            metavar="URL",
+        ),
+    ] = None
+    wait_s: Annotated[
+        float,
+        setting(
+            "With --events: wait so long for the consumer; 0 does not.", env="FORGET_WAIT_S", low=0, high=600
+        ),
+    ] = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListSettings:
     """List the published batches, oldest first."""
 

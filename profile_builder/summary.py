@@ -16,6 +16,7 @@ from profile_builder.batch import BatchResult
 from profile_builder.calibrating import CalibrateResult
 from profile_builder.inputs import WindowRows
 from profile_builder.times import show_time
+from storage.events.records import Forget
 from storage.model_file import ModelFile
 from storage.profiles.store import BatchVersion
 from storage.rejects import Rejects
@@ -134,6 +135,17 @@ def _of_strays(rows: WindowRows) -> Iterator[str]:
         )
 
 
+def describe_forgotten(wish: Forget, profiles: str, *, is_stored: bool) -> str:
+    """What was forgotten, and what becomes of it."""
+    what = f"all that user {wish.user_id!r} did until {show_time(wish.timestamp_s)}"
+    if not is_stored:
+        return f"To forget {what} is in the event stream; it holds once a consumer has read it."
+    return (
+        f"Forgotten in {profiles}: {what}. Servers show nothing of it within two seconds. Older batches may "
+        "hold it unread: run the next batch, then prune."
+    )
+
+
 def _left_out(rows: WindowRows, rejects: Rejects) -> str:
     """The rows that were not used, by why: only what there was, bad rows last."""
     counts = rows.counts
@@ -141,6 +153,7 @@ def _left_out(rows: WindowRows, rejects: Rejects) -> str:
         "of actions not listed": counts.not_listed,
         "before the window": counts.before_window,
         "after the window": counts.after_watermark,
+        "of forgotten users": counts.forgotten,
         **rejects.counts,
     }
     why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items() if n) or "none"

@@ -1,7 +1,7 @@
 """The users' part of the batch: actions in, stored records out. Pure, and the same for every engine."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class Rules:
         cut_s: Importances are those at this time, Unix seconds UTC.
         watermark_s: W, Unix seconds UTC.
         max_actions: The newest so many of a user's actions make their interests.
+        forgotten_until_s: By user who asked to be forgotten: their actions until then are left out already.
     """
 
     embedding_space: EmbeddingSpace
@@ -39,6 +40,7 @@ class Rules:
     cut_s: int
     watermark_s: int
     max_actions: int
+    forgotten_until_s: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +61,26 @@ class BuiltUser:
 def build_together(users: Sequence[UserActions], pins: Pins, rules: Rules) -> list[BuiltUser]:
     """Turn users' actions into records; neither the order of actions nor who is beside whom matters.
 
-    Positive actions make interests. All actions, also those of weight 0 and hides, keep their pin from being
-    recommended again.
+    Positive actions make interests, negative ones lower them. All actions, also those of weight 0, keep their
+    pin from being recommended again.
     """
-    usable = [newest(positive(actions), pins, rules.max_actions) for actions in users]
+    usable = [_usable(actions, pins, rules.max_actions) for actions in users]
     found = build_many([model_actions(each, pins) for each in usable], rules.parameters, rules.cut_s)
     return [_built(actions, interests, pins, rules) for actions, interests in zip(users, found, strict=True)]
 
 
 def _built(actions: UserActions, interests: Interests, pins: Pins, rules: Rules) -> BuiltUser:
+    until_s = rules.forgotten_until_s.get(actions.user_id, 0)
     encoded = EncodedUser(
         user_id=actions.user_id,
-        profile=_encoded(actions.user_id, interests, rules) if len(interests) else None,
-        seen=encode_seen(_seen_hashes(actions, pins)) if len(actions) else None,
+        profile=_encoded(actions.user_id, interests, rules, until_s) if len(interests) else None,
+        seen=encode_seen(_seen_hashes(actions, pins), until_s) if len(actions) else None,
     )
     is_capped = np.count_nonzero(actions.weights > 0) > rules.max_actions
     return BuiltUser(encoded, len(interests), bool(is_capped))
 
 
-def _encoded(user_id: str, interests: Interests, rules: Rules) -> bytes:
+def _encoded(user_id: str, interests: Interests, rules: Rules, forgotten_until_s: int) -> bytes:
     return encode_profile(
         Profile(
             user_id=user_id,
@@ -85,8 +88,16 @@ def _encoded(user_id: str, interests: Interests, rules: Rules) -> bytes:
             parameters_version=rules.parameters_version,
             interests=interests,
             actions_until_s=rules.watermark_s,
+            forgotten_until_s=forgotten_until_s,
         )
     )
+
+
+def _usable(actions: UserActions, pins: Pins, n: int) -> UserActions:
+    """The newest n of those that make interests, and the newest n of those that lower them."""
+    liked, disliked = positive(actions), actions.take(np.flatnonzero(actions.weights < 0))
+    capped = newest(liked, pins, n)
+    return capped.and_those(newest(disliked, pins, n)) if len(disliked) else capped
 
 
 def positive(actions: UserActions) -> UserActions:
@@ -114,12 +125,13 @@ def model_actions(actions: UserActions, pins: Pins) -> Actions:
 
 
 def _seen_hashes(actions: UserActions, pins: Pins) -> NDArray[np.uint64]:
-    """uint64 [at most 2,000]: the pins of the user's newest actions."""
+    """uint64 [at most 2,000]: the pins that were hidden, then those of the newest actions."""
     rows, which = np.unique(actions.rows, return_inverse=True)
     last_s = np.full(len(rows), np.iinfo(np.int64).min)
     np.maximum.at(last_s, which, actions.times_s)
     ids = pins.pin_ids(rows)
     if len(ids) > MAX_SEEN_PINS:
-        order = sorted(range(len(ids)), key=lambda i: (-last_s[i], ids[i]))
+        is_hidden = np.bincount(which, actions.weights < 0) > 0
+        order = sorted(range(len(ids)), key=lambda i: (not is_hidden[i], -last_s[i], ids[i]))
         ids = [ids[i] for i in order[:MAX_SEEN_PINS]]
     return hash_ids(ids)

@@ -1,6 +1,10 @@
-"""Which actions count: those later than the window's beginning and not later than the watermark."""
+"""Which actions count: those later than the window's beginning and not later than the watermark.
 
-from dataclasses import dataclass
+And of users who asked to be forgotten, those later than that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from model.parameters import SECONDS_PER_DAY
 from profile_builder.survey import Survey
@@ -16,11 +20,13 @@ class Window:
         after_s: The cut less the window's days: actions at this time or before are too old.
         watermark_s: W: later actions are the online profile's, because they may not all have arrived.
         cut_s: The batch's `now`: importance is computed at this time.
+        forgotten_until_s: By user who asked to be forgotten: actions at this time or before are void.
     """
 
     after_s: int
     watermark_s: int
     cut_s: int
+    forgotten_until_s: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{show_time(self.after_s)} to {show_time(self.watermark_s)}"

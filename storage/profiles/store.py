@@ -154,12 +154,16 @@ class Tombstones(Protocol):
         """
         ...
 
+    def forgotten(self, user_ids: Sequence[str]) -> Mapping[str, int]:
+        """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
+        ...
+
     def close(self) -> None:
         """Free what is held; it cannot be used afterwards."""
         ...
 
 
-class ProfileReader(Tombstones, Protocol):
+class ProfileReader(Protocol):
     """Reads one user at a time, without what is forgotten. Safe for any number of threads.
 
     Every method may raise StoreUnavailableError or DamagedRecordError.
@@ -193,6 +197,14 @@ class ProfileReader(Tombstones, Protocol):
 
     def popular(self) -> tuple[str, ...]:
         """The window's most acted-on pins, most acted-on first; empty when the batch wrote none."""
+        ...
+
+    def tombstones(self, after: int = 0) -> list[Tombstone]:
+        """As those of Tombstones."""
+        ...
+
+    def close(self) -> None:
+        """Free what the reader holds; it cannot be used afterwards."""
         ...
 
 

@@ -96,7 +96,7 @@ def test_an_action_weighs_what_its_kind_weighs() -> None:
 
 
 def test_looks_and_hides_make_no_interest_but_are_seen() -> None:
-    """Nothing about bees in the profile; no bee comes back either."""
+    """Nothing about bees in the profile, of which nothing was saved; no bee comes back either."""
     built = build_user(
         user(Act("ann", "cat-1"), Act("ann", "bee-1", action="look"), Act("ann", "bee-2", action="hide")),
         PINS,
@@ -104,6 +104,43 @@ def test_looks_and_hides_make_no_interest_but_are_seen() -> None:
     )
     assert profile_of(built).interests.medoid_pin_ids == ("cat-1",)
     assert seen_of(built) == sorted(hash_ids(["cat-1", "bee-1", "bee-2"]).tolist())
+
+
+def test_a_hide_lowers_what_it_falls_into() -> None:
+    """Three cats saved and one of them hidden, one car and another hidden: two cats, and no cars."""
+    saves = [Act("ann", pin) for pin in ("cat-1", "cat-2", "cat-3", "car-4")]
+    hides = [Act("ann", pin, action="hide") for pin in ("cat-2", "car-5")]
+    built = build_user(user(*saves, *hides), PINS, RULES)
+
+    interests = profile_of(built).interests
+    assert interests.medoid_pin_ids == ("cat-1",)
+    assert interests.importances.tolist() == [2.0]
+    assert interests.sizes.tolist() == [2]
+    assert seen_of(built) == sorted(hash_ids(["cat-1", "cat-2", "cat-3", "car-4", "car-5"]).tolist())
+
+
+def test_what_was_hidden_is_seen_before_all_else() -> None:
+    """Of more pins than are kept: the oldest of all, hidden, stays away."""
+    n = MAX_SEEN_PINS + 1
+    ids = [f"pin-{i:05}" for i in range(n)]
+    vectors = np.tile(np.eye(1, 8), (n, 1)).astype(np.float16)
+    pins = InMemoryPins(ids, vectors, embedding_space=EmbeddingSpace("one-1", 8))
+    weights = np.zeros(n)
+    weights[0] = -1
+    actions = UserActions(user_id="ann", rows=np.arange(n), times_s=np.arange(n), weights=weights)
+    gone = set(hash_ids(ids).tolist()) - set(seen_of(build_user(actions, pins, RULES)))
+    assert gone == set(hash_ids(["pin-00001"]).tolist())
+
+
+def test_records_say_which_wish_to_be_forgotten_they_were_made_with() -> None:
+    """Of that user; of others nothing."""
+    for user_id, until_s in (("ann", 1_600_000_000), ("ben", 0)):
+        actions = replace(user(Act("ann", "cat-1")), user_id=user_id)
+        built = build_user(actions, PINS, replace(RULES, forgotten_until_s={"ann": 1_600_000_000}))
+        assert built.encoded.profile is not None
+        assert built.encoded.seen is not None
+        assert decode_profile(built.encoded.profile, user_id).forgotten_until_s == until_s
+        assert len(decode_seen(built.encoded.seen, user_id, 1_600_000_000)) == (1 if until_s else 0)
 
 
 def test_a_user_who_only_looked_has_no_profile() -> None:

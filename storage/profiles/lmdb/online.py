@@ -93,6 +93,17 @@ class OnlineRecords:
             hold = self._hold or self._try_to_open()
             return tombstones.read(hold.environment, after) if hold else []
 
+    def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Until when each of these users is forgotten, Unix seconds UTC; without those who are not.
+
+        Raises:
+            StoreUnavailableError: The file is there but cannot be read.
+            DamagedRecordError: A tombstone is damaged.
+        """
+        with _plainly(self._path, "read"):
+            hold = self._hold or self._try_to_open()
+            return tombstones.until_s_of_each(hold.environment, user_ids) if hold else {}
+
     def open_early(self) -> None:
         """Open the file now if there is one: checking a large one takes seconds, too long for a request.
 
@@ -176,9 +187,7 @@ class LmdbOnlineWriter:
     def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
         with _plainly(self._path, "read"):
-            values = self._hold.environment.get_each(*map(tombstones.key_of_user, user_ids))
-        found = zip(user_ids, map(tombstones.until_s_of, values, user_ids), strict=True)
-        return {user_id: until_s for user_id, until_s in found if until_s is not None}
+            return tombstones.until_s_of_each(self._hold.environment, user_ids)
 
     def newest(self, user_ids: Sequence[str]) -> Newest:
         """The newest actions of some users."""
@@ -259,7 +268,8 @@ def _writer_lock(path: Path) -> TextIO:
         holder = lock.read().strip() or "another process"
         lock.close()
         raise StoreUnavailableError(
-            f"{path.parent} has a writer already: {holder}. Only one may write online records; stop it first."
+            f"{path.parent} has a writer already: {holder}. Only one may write online records: stop it "
+            "first, or reach it through the event stream (--events)."
         ) from error
     lock.truncate(0)
     lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")

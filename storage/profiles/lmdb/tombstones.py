@@ -4,6 +4,7 @@ A user's id is UTF-8, in which no byte is FC or FD: those two begin the keys her
 """
 
 import struct
+from collections.abc import Sequence
 
 from storage.errors import DamagedRecordError
 from storage.profiles.encoding import decode_online, decode_tombstone, encode_online, encode_tombstone
@@ -32,6 +33,17 @@ def until_s_of(value: bytes | None, user_id: str) -> int | None:
         DamagedRecordError: It is damaged.
     """
     return None if value is None else decode_tombstone(value, user_id).until_s
+
+
+def until_s_of_each(environment: Environment, user_ids: Sequence[str]) -> dict[str, int]:
+    """Of those of the users who have a tombstone.
+
+    Raises:
+        DamagedRecordError: One of them is damaged.
+    """
+    values = environment.get_each(*map(key_of_user, user_ids))
+    found = zip(user_ids, map(until_s_of, values, user_ids), strict=True)
+    return {user_id: until_s for user_id, until_s in found if until_s is not None}
 
 
 def read(environment: Environment, after: int) -> list[Tombstone]:

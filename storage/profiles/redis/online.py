@@ -11,7 +11,7 @@ from storage.profiles.records import OnlineProfile
 from storage.profiles.redis.address import RedisAddress
 from storage.profiles.redis.keys import Keys
 from storage.profiles.redis.link import Link
-from storage.profiles.redis.tombstones import bury
+from storage.profiles.redis.tombstones import bury, read_forgotten
 from storage.profiles.store import Mark
 
 # KEYS: marks, then records. ARGV: how many marks, a record's TTL, the marks before and after, the records.
@@ -53,11 +53,7 @@ class RedisOnlineWriter:
 
     def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
-        if not user_ids:
-            return {}
-        (times,) = self._link.ask(("HMGET", self._keys.forgotten, *user_ids))
-        found = zip(user_ids, cast(list[bytes | None], times), strict=True)
-        return {user_id: int(until_s) for user_id, until_s in found if until_s is not None}
+        return read_forgotten(self._link, self._keys, user_ids)
 
     def newest(self, user_ids: Sequence[str]) -> Newest:
         """The newest actions of some users."""

@@ -1,5 +1,6 @@
 """Who asked to be forgotten, in a Redis: a hash to honour them by, and a sorted set to hear of new ones."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from storage.errors import DamagedRecordError
@@ -48,9 +49,22 @@ class RedisTombstones:
         """In order; those later than the one numbered `after`."""
         return read_tombstones(self._link, self._keys, after)
 
+    def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
+        return read_forgotten(self._link, self._keys, user_ids)
+
     def close(self) -> None:
         """Give the connections back."""
         self._link.close()
+
+
+def read_forgotten(link: Link, keys: Keys, user_ids: Sequence[str]) -> dict[str, int]:
+    """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
+    if not user_ids:
+        return {}
+    (times,) = link.ask(("HMGET", keys.forgotten, *user_ids))
+    found = zip(user_ids, cast(list[bytes | None], times), strict=True)
+    return {user_id: int(until_s) for user_id, until_s in found if until_s is not None}
 
 
 def read_tombstones(link: Link, keys: Keys, after: int) -> list[Tombstone]:
