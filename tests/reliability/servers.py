@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 # Nothing here is timed by this: it ends what would hang.
 HANG_S = 120.0
 _LOOK_S = 0.02
+# Between two calls of a caller: what is done to the servers needs the processor, too.
+PAUSE_S = 0.002
 
 
 class Server:
@@ -117,6 +119,13 @@ def channel_to(address: str) -> Iterator[grpc.Channel]:
         yield channel
 
 
+def version_at(address: str) -> str:
+    """The pins' version that a new connection is answered by."""
+    with channel_to(address) as channel:
+        request = pb.RecommendRequest(user_id=USERS[0])
+        return str(RecommenderStub(channel).Recommend(request, timeout=HANG_S).artefact_version)
+
+
 @dataclass
 class Load:
     """What came of calls that were made one after the other by several callers.
@@ -173,7 +182,7 @@ def under_load(address: str, callers: int = 4, *, is_patient: bool = True) -> It
     def go_on(caller: int) -> None:
         with channel_to(address) as channel:
             stub, at = RecommenderStub(channel), caller
-            while not done.is_set():
+            while not done.wait(PAUSE_S):
                 load.call(stub, at)
                 at += callers
 

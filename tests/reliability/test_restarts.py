@@ -1,7 +1,6 @@
 """RELIABILITY 4: a rolling restart loses no call of those who leave a server that drains."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,15 +12,19 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from tests.reliability.served_world import publish_pins, publish_profiles
-from tests.reliability.servers import HANG_S, Load, Server, channel_to, serving
-from tests.reliability.shares import seeds
+from tests.reliability.servers import HANG_S, PAUSE_S, Load, Server, channel_to, serving
+from tests.reliability.shares import SHARE, seeds
 
 pytestmark = pytest.mark.reliability
 
 _CALLERS = 4
+# Of one server's end, before it and after it.
+_CALLS = 2_500
 _LOOK_S = 0.05
-# Twenty looks at health, and as many new connections, before a server that drains ends.
-_FLAGS = ("--port", "0", "--connection-age-s", "1", "--drain-s", "2", "--grace-s", "10", "--workers", "2")
+# Forty looks at health, and twice all connections anew, before a server that drains ends.
+_FLAGS = ("--port", "0", "--connection-age-s", "1", "--drain-s", "2", "--grace-s", "10")
+# Of one worker: each start of several takes as long as all the rest.
+_OF_WORKERS = ("--workers", "2" if SHARE >= 0.1 else "1")
 
 
 class Balancer:
@@ -74,7 +77,7 @@ def balanced_load(balancer: Balancer) -> Iterator[Load]:
     load, done = Load(), threading.Event()
 
     def go_on(at: int) -> None:
-        while not done.is_set():
+        while not done.wait(PAUSE_S):
             load.call(balancer.stub(at), at)
             at += 1
 
@@ -98,36 +101,41 @@ def test_a_rolling_restart_loses_nothing(tmp_path: Path, tally: Counter[tuple[st
     """One of two servers drains and ends, another takes its place: over and over, and no call fails."""
     publish_pins(tmp_path / "pins", "first")
     publish_profiles(tmp_path / "profiles", "first")
+    n_calls = _CALLS if SHARE >= 0.1 else _CALLS // 10
     with ExitStack() as running:
-        servers = [running.enter_context(serving(tmp_path, *_FLAGS)) for _ in range(2)]
+        servers = [running.enter_context(serving(tmp_path, *_FLAGS, *_OF_WORKERS)) for _ in range(2)]
         for server in servers:
-            server.wait_for("all workers serve")
+            wait_until_served(server)
         balancer = Balancer(servers)
         running.callback(balancer.close)
         with balanced_load(balancer) as load:
             for seed in seeds(20):
-                load.wait_for(50)
+                load.wait_for(n_calls)
                 old = servers.pop(0)
                 assert old.end() == 0, f"seed {seed}"
-                servers.append(running.enter_context(serving(tmp_path, *_FLAGS)))
-                servers[-1].wait_for("all workers serve")
+                servers.append(running.enter_context(serving(tmp_path, *_FLAGS, *_OF_WORKERS)))
+                wait_until_served(servers[-1])
                 balancer.addresses = [server.address for server in servers]
-                load.wait_for(50)
+                load.wait_for(n_calls)
                 assert load.failed == {}, f"seed {seed}: {load.told}"
-                tally["restarted", ""] += 1
+                tally["servers", "restarted"] += 1
         assert load.failed == {}, load.told
+        tally["calls", "answered"] += load.answered.total()
+
+
+def wait_until_served(server: Server) -> None:
+    """By all of its workers."""
+    server.wait_for("serving", int(_OF_WORKERS[-1]))
 
 
 def test_connections_that_grow_old_lose_nothing(tmp_path: Path) -> None:
-    """Connections end every second, under load: no call fails."""
+    """Connections end three times a second, under load: no call fails."""
     publish_pins(tmp_path / "pins", "first")
     publish_profiles(tmp_path / "profiles", "first")
-    with serving(tmp_path, *_FLAGS) as server:
-        server.wait_for("all workers serve")
+    with serving(tmp_path, *_FLAGS, "--connection-age-s", "0.3") as server:
         balancer = Balancer([server])
         with balanced_load(balancer) as load:
-            ends_s = time.monotonic() + 5
-            while time.monotonic() < ends_s:
-                load.wait_for(20)
+            for _ in seeds(100):
+                load.wait_for(400)
         balancer.close()
         assert load.failed == {}, load.told

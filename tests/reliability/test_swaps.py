@@ -11,7 +11,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from storage.pins.artefact import pin_versions
 from tests.reliability.served_world import USERS, publish_pins, publish_profiles
-from tests.reliability.servers import HANG_S, channel_to, serving, under_load
+from tests.reliability.servers import HANG_S, channel_to, serving, under_load, version_at
 from tests.reliability.shares import SHARE, seeds
 
 pytestmark = pytest.mark.reliability
@@ -53,14 +53,8 @@ def test_swaps_are_invisible(tmp_path: Path, tally: Counter[tuple[str, ...]], wo
 def _wait_until_answered_by(version: str, address: str) -> None:
     """Wait until each of some connections is answered by the version: whichever worker it belongs to."""
     give_up = time.monotonic() + HANG_S
-    while {_version_of(address) for _ in range(6)} != {version}:
+    while {version_at(address) for _ in range(6)} != {version}:
         assert time.monotonic() < give_up, version
-
-
-def _version_of(address: str) -> str:
-    with channel_to(address) as channel:
-        request = pb.RecommendRequest(user_id=USERS[0])
-        return str(RecommenderStub(channel).Recommend(request, timeout=HANG_S).artefact_version)
 
 
 def test_a_batch_is_of_one_version(tmp_path: Path) -> None:
