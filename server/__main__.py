@@ -6,6 +6,7 @@ from contextlib import closing
 from process.commands import Program
 from server.ending import Ending
 from server.errors import StartError
+from server.key_commands import key_program
 from server.logs import configure
 from server.ports import HeldPort
 from server.settings import ServerSettings
@@ -28,6 +29,8 @@ def serve(settings: ServerSettings) -> None:
 
 def main() -> int:
     """Run the program and return its exit status."""
+    if sys.argv[1:2] == ["key"]:
+        return key_program().run(sys.argv[2:])
     program = Program("server", expected=(StartError, StorageError))
     program.command("serve", ServerSettings, serve)
     return program.run()

@@ -106,6 +106,28 @@ class RequestFirstPool(ThreadPoolExecutor):
         _abort(event, state, StatusCode.RESOURCE_EXHAUSTED, TOO_MANY)
 
 
+class RefusingPool(ThreadPoolExecutor):
+    """In place of threads: every call is refused at once, whatever its request.
+
+    Args:
+        status: What it is told.
+        why: The same in words.
+        count_refused: Told the method of each call.
+    """
+
+    def __init__(self, status: StatusCode, why: str, count_refused: Callable[[Method], None]) -> None:
+        # It never starts the thread.
+        super().__init__(max_workers=1)
+        self._status, self._why, self._count_refused = status, why, count_refused
+
+    def submit(self, _run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
+        """Refuse a call that grpc hands over."""
+        event, state = handed[1:3]
+        self._count_refused(event.call_details.method)
+        _abort(event, state, self._status, self._why)
+        return _HANDED_OVER
+
+
 def _abort(event: Handed, state: Handed, status: StatusCode, details: str) -> None:
     _server._abort(state, event.call, status.value[0], details.encode())
 

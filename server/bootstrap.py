@@ -16,6 +16,7 @@ from server.admission import Admission
 from server.candidate_cache import CandidateCache, CandidateList
 from server.filling import Filling
 from server.filtering import FilteredRetrieval
+from server.forgetting import Forgetting
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
 from server.metrics_exposition import expose_processes
@@ -28,6 +29,7 @@ from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
 from server.retrieval import Retrieval
 from server.sampling import Sampler
+from server.security import build_security
 from server.servicer import Servicer
 from server.serving import RunningServer
 from server.settings import Fallback, ServerSettings
@@ -156,11 +158,11 @@ def wire(
         count_refused=metrics.count_refused,
     )
     exchange.poll_side()
+    forgetting = Forgetting(users, lambda: servicer.recommender.profiles)
+    forgetting.poll()
     server = _server(servicer, metrics, settings, calls, observers)
     server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
     server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
-    for thread in observers.threads:
-        server.watch(thread)
     return Wired(server, exchange)
 
 
@@ -171,15 +173,21 @@ def _server(
     calls: Admission,
     observers: Observers,
 ) -> RunningServer:
-    return RunningServer(
+    security = build_security(settings, metrics)
+    server = RunningServer(
         servicer,
         metrics,
         calls=calls,
         batches=Admission(settings.batches),
         connections=settings.connections,
-        with_reflection=settings.reflection,
-        interceptors=observers.interceptors,
+        with_reflection=settings.with_reflection,
+        credentials=security.credentials,
+        # Who may not call leaves no trace.
+        interceptors=[*security.interceptors, *observers.interceptors],
     )
+    for beside in (*security.threads, *observers.threads):
+        server.watch(beside)
+    return server
 
 
 def _opening(settings: ServerSettings) -> Opening:

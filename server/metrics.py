@@ -22,6 +22,7 @@ from server.metrics_catalogue import (
     SERVICE,
     STAGES,
     Artefact,
+    Credentials,
     Dropped,
     FilterMode,
     ProfileUse,
@@ -84,12 +85,13 @@ class Metrics:
     def _resolve(self, variants: Sequence[str]) -> None:
         """Find every series once."""
         calls = {method: (kind, SERVICE, method) for method, kind in METHODS.items()}
-        shed = go_name(grpc.StatusCode.RESOURCE_EXHAUSTED)
-        self._shed_calls = {
+        self._begun = {
             method: Count(self.rows, "grpc_server_started", *labels) for method, labels in calls.items()
         }
-        self._shed = {
-            method: Count(self.rows, "grpc_server_handled", *labels, shed) for method, labels in calls.items()
+        self._turned_away = {
+            (method, code): Count(self.rows, "grpc_server_handled", *labels, go_name(code))
+            for method, labels in calls.items()
+            for code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED)
         }
         self.stages = self._measures("pinnersage_stage_seconds", STAGES)
         self.time_stages(lambda _name, measure: Stage(measure))
@@ -115,6 +117,7 @@ class Metrics:
         self._dropped = self._counts("pinnersage_observed_candidates_dropped", Dropped)
         self._takedown_errors = Count(self.rows, "pinnersage_takedown_errors")
         self._refused = self._counts("pinnersage_refused_versions", Artefact)
+        self._refused_credentials = self._counts("pinnersage_refused_credentials", Credentials)
         self._measured = self._counts("pinnersage_recall_measurements", Sampled)
         self._logged = self._counts("pinnersage_request_log_answers", Sampled)
         self._spans = self._counts("pinnersage_trace_spans", Sampled)
@@ -200,8 +203,17 @@ class Metrics:
 
     def count_shed(self, method: str) -> None:
         """Count a call that was turned away."""
-        self._shed_calls[method].add()
-        self._shed[method].add()
+        self._turn_away(method, grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    def count_unauthenticated(self, path: bytes) -> None:
+        """Count a call without a credential; of another service's methods nothing is counted."""
+        service, _, method = path.decode().removeprefix("/").partition("/")
+        if service == SERVICE and method in METHODS:
+            self._turn_away(method, grpc.StatusCode.UNAUTHENTICATED)
+
+    def _turn_away(self, method: str, code: grpc.StatusCode) -> None:
+        self._begun[method].add()
+        self._turned_away[method, code].add()
 
     def count_cache(self, *, hits: int, misses: int) -> None:
         """Count look-ups in the candidate cache."""
@@ -237,6 +249,10 @@ class Metrics:
     def count_refused(self, artefact: Artefact) -> None:
         """Count a published version that was not taken."""
         self._refused[artefact].add()
+
+    def count_refused_credentials(self, credentials: Credentials) -> None:
+        """Count renewed files that were not taken."""
+        self._refused_credentials[credentials].add()
 
     def count_fallback(self) -> None:
         """Count an answer of the window's most acted-on pins."""

@@ -90,6 +90,13 @@ class Sampled(StrEnum):
     FAILED = "failed"
 
 
+class Credentials(StrEnum):
+    """What protects the port, and is renewed in files."""
+
+    CERTIFICATES = "certificates"
+    API_KEYS = "api_keys"
+
+
 def go_name(code: grpc.StatusCode) -> str:
     """The code as go-grpc-prometheus spells it: DEADLINE_EXCEEDED becomes DeadlineExceeded."""
     if code is grpc.StatusCode.OK:
@@ -101,7 +108,16 @@ def go_name(code: grpc.StatusCode) -> str:
 def layout(variants: Sequence[str] = ()) -> Layout:
     """The place of every number, for a server with these variants."""
     return Layout(
-        [*_calls(), *_stages(), *_answers(variants), *_candidates(), *_caches(), *_artefacts(), *_sampled()]
+        [
+            *_calls(),
+            *_stages(),
+            *_answers(variants),
+            *_candidates(),
+            *_caches(),
+            *_artefacts(),
+            *_credentials(),
+            *_sampled(),
+        ]
     )
 
 
@@ -291,6 +307,23 @@ def _artefacts() -> Sequence[Family]:
         Counter(
             name="pinnersage_takedown_errors",
             meaning="Looks at the takedown list that failed; the last good list stays in force.",
+        ),
+    )
+
+
+def _credentials() -> Sequence[Family]:
+    return (
+        Gauge(
+            name="pinnersage_certificate_expires_seconds",
+            meaning="Until the certificate in use expires; below 0 it has.",
+            across=Across.MIN,
+        ),
+        Gauge(name="pinnersage_api_keys", meaning="API keys in use.", across=Across.MIN),
+        Counter(
+            name="pinnersage_refused_credentials",
+            meaning="Renewed certificates or API keys that could not be used; the last good ones still are.",
+            labels=("credentials",),
+            series=_each(*Credentials),
         ),
     )
 

@@ -18,10 +18,21 @@ ALONE: Sequence[tuple[str, ...]] = ((),)
 
 
 class Across(Enum):
-    """What a gauge of several workers is: their sum, or the largest."""
+    """What a gauge of several workers is: their sum, the largest, or the smallest."""
 
     SUM = "sum"
     MAX = "max"
+    MIN = "min"
+
+    def of(self, workers: Numbers) -> float:
+        """One number of one from each worker."""
+        match self:
+            case Across.SUM:
+                return float(workers.sum())
+            case Across.MAX:
+                return float(workers.max())
+            case Across.MIN:
+                return float(workers.min())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +125,7 @@ class Gauge:
         family = GaugeMetricFamily(self.name, self.meaning)
         known = of_workers[~np.isnan(of_workers)]
         if len(known):
-            family.add_metric((), float(known.sum() if self.across is Across.SUM else known.max()))
+            family.add_metric((), self.across.of(known))
         return family
 
 

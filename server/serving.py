@@ -39,6 +39,7 @@ class RunningServer:
             reader.
         connections: What one connection may do.
         with_reflection: Let callers list and describe the service.
+        credentials: Of the port; None for plain text.
         interceptors: Look at calls as they arrive.
     """
 
@@ -51,9 +52,10 @@ class RunningServer:
         batches: Admission,
         connections: Connections,
         with_reflection: bool,
+        credentials: grpc.ServerCredentials | None = None,
         interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
-        self._metrics = metrics
+        self._metrics, self._credentials = metrics, credentials
         self._watching: list[Beside] = []
         self.calls, self.batches = calls, batches
         metrics.watch_admission((calls, batches))
@@ -82,7 +84,12 @@ class RunningServer:
             beside.start()
         self._server.start()
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        log.info("serving", address=address_of(ports.host, port), metrics_port=ports.metrics_port or None)
+        log.info(
+            "serving",
+            address=address_of(ports.host, port),
+            tls=self._credentials is not None,
+            metrics_port=ports.metrics_port or None,
+        )
         return port
 
     def watch(self, beside: Beside) -> None:
@@ -131,7 +138,10 @@ class RunningServer:
             self._held = HeldPort(ports.host, port)
             port = self._held.port
         try:
-            return self._server.add_insecure_port(address_of(ports.host, port))
+            address = address_of(ports.host, port)
+            if self._credentials is None:
+                return self._server.add_insecure_port(address)
+            return self._server.add_secure_port(address, self._credentials)
         except RuntimeError as error:
             raise StartError(cannot_listen(ports.host, port)) from error
 

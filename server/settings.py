@@ -1,6 +1,5 @@
 """What the server can be told, by flag or by variable."""
 
-import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +11,7 @@ from server.connections import Connections
 from server.errors import StartError
 from server.pressure import PressurePolicy
 from server.settings_observing import ObservingSettings
+from server.settings_security import SecuritySettings
 from server.warming import Warming
 from storage.pins.port import EF_SEARCH
 
@@ -41,7 +41,6 @@ class ServingSettings:
     profiles: Annotated[
         str, setting("Profile store: a folder, or redis://HOST:PORT/DB.", env="PROFILES", metavar="URL")
     ]
-    host: Annotated[str, setting("Address to listen on.", env="HOST")] = "127.0.0.1"
     port: Annotated[int, setting("gRPC port; 0 takes a free one.", env="PORT", low=0, high=65_535)] = 50051
     metrics_port: Annotated[
         int, setting("Prometheus port; 0 serves no metrics.", env="METRICS_PORT", low=0, high=65_535)
@@ -157,12 +156,6 @@ class ServingSettings:
             metavar="FILE",
         ),
     ] = None
-    reflection: Annotated[bool, setting("Let grpcurl list and describe the service.", env="REFLECTION")] = (
-        True
-    )
-    allow_insecure: Annotated[
-        bool, setting("Listen beyond loopback without TLS and credentials.", env="ALLOW_INSECURE")
-    ] = False
     drain_s: Annotated[
         float | None,
         setting(
@@ -179,16 +172,14 @@ class ServingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerSettings(ObservingSettings, ServingSettings):
-    """Serve recommendations over gRPC from a pin artefact and a profile store."""
+class ServerSettings(ObservingSettings, SecuritySettings, ServingSettings):
+    """Serve recommendations over gRPC from a pin artefact and a profile store.
+
+    `python -m server key` makes API keys.
+    """
 
     def __post_init__(self) -> None:
-        if not self.allow_insecure and not _is_loopback(self.host):
-            raise StartError(
-                f"--host {self.host} can be reached from other machines, and this server has no TLS or "
-                "credentials. Listen on 127.0.0.1, or say --allow-insecure (PINNERSAGE_ALLOW_INSECURE=1) if "
-                "the network protects it."
-            )
+        self.require_protection()
         self._require_pressure_to_matter()
 
     def _require_pressure_to_matter(self) -> None:
@@ -240,10 +231,3 @@ class ServerSettings(ObservingSettings, ServingSettings):
     def draining_s(self) -> float:
         """How long to go on serving as NOT_SERVING."""
         return self.connections.all_left_s if self.drain_s is None else self.drain_s
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

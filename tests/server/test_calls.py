@@ -12,7 +12,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.calls import Call, answer_streaming, answer_unary
-from server.errors import STATUS_BY_ERROR, StartError, status_of
+from server.errors import STATUS_BY_ERROR, status_of
 from server.metrics import Metrics
 from server.metrics_calls import MethodMetrics
 from server.ports import Ports
@@ -24,7 +24,7 @@ from storage.errors import (
     StoreUnavailableError,
 )
 from storage.profiles.memory import InMemoryProfiles
-from storage.profiles.records import Profile
+from storage.profiles.records import StoredUser
 from tests.server.conftest import Serve, request_id_of, settings
 from tests.server.world import default_people, describe, make_pins, make_profile
 
@@ -38,10 +38,10 @@ class BrokenStore(InMemoryProfiles):
         super().__init__(describe())
         self._error = error
 
-    def batch(self, user_id: str) -> Profile | None:
+    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         if user_id == "ann":
             raise self._error
-        return None
+        return super().read(user_id, held)
 
 
 class FakeContext:
@@ -248,13 +248,14 @@ def test_a_cancelled_batch_stops() -> None:
     asked: list[str] = []
 
     class Store(InMemoryProfiles):
-        def batch(self, user_id: str) -> Profile | None:
+        def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
             asked.append(user_id)
-            return make_profile(user_id, {"cat-0": 1.0})
+            return super().read(user_id, held)
 
-    server = wire_server(make_pins(n=2_000), Store(describe()), settings())
-    port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
     users = [f"user-{i}" for i in range(1_000)]
+    store = Store(describe(), profiles=[make_profile(user, {"cat-0": 1.0}) for user in users])
+    server = wire_server(make_pins(n=2_000), store, settings())
+    port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         # 30 MB of answers: more than the connection takes while nobody reads.
         stream = RecommenderStub(channel).RecommendBatch(
@@ -307,12 +308,3 @@ def test_profiles_of_another_embedding_space_are_refused_at_start() -> None:
         "the pin artefact is of embedding space three-topics-1 (8 dimensions), the profile store is of "
         "words-2 (16 dimensions): their vectors cannot be compared. Build both from the same embeddings."
     )
-
-
-def test_a_wide_bind_has_to_be_meant() -> None:
-    """Without TLS and credentials the server listens beyond loopback only when told that this is wanted."""
-    with pytest.raises(StartError, match="--allow-insecure"):
-        settings(host="0.0.0.0")  # noqa: S104 - the point of the test
-    assert settings(host="0.0.0.0", allow_insecure=True).allow_insecure  # noqa: S104 - the point of the test
-    assert settings(host="localhost").host == "localhost"
-    assert settings(host="::1").host == "::1"

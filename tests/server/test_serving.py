@@ -21,7 +21,7 @@ from server.serving import RunningServer
 from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles
-from storage.profiles.records import Profile
+from storage.profiles.records import StoredUser
 from tests.server.conftest import settings
 from tests.server.world import SPACE, default_people, describe, fan, make_pins, make_profile
 
@@ -88,11 +88,11 @@ class HeldStore(InMemoryProfiles):
         super().__init__(describe(), profiles=[make_profile("ben", {"cat-0": 1.0})])
         self.begun, self.let_go = threading.Event(), threading.Event()
 
-    def batch(self, user_id: str) -> Profile | None:
+    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         if user_id == "ben":
             self.begun.set()
             assert self.let_go.wait(10)
-        return super().batch(user_id)
+        return super().read(user_id, held)
 
 
 def ask_for_ben(channel: grpc.Channel) -> "grpc.Future[pb.RecommendResponse]":
@@ -163,7 +163,7 @@ def test_a_store_that_cannot_be_read_is_found_before_anyone_asks() -> None:
     """The server uses the store once before it serves: a broken one ends the start with its own message."""
 
     class Broken(InMemoryProfiles):
-        def batch(self, user_id: str) -> Profile | None:
+        def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
             raise StoreUnavailableError(f"{user_id}: profiles.lmdb cannot be read")
 
     with pytest.raises(StoreUnavailableError, match=r"profiles\.lmdb cannot be read"):

@@ -1,0 +1,72 @@
+"""Who may call what: a rule for each method, and an interceptor that holds calls to it as they arrive."""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, TypeAlias
+
+import grpc
+
+from server.api_keys import ApiKeys
+from server.arrivals import RefusingPool
+from server.metrics_catalogue import METHODS, SERVICE
+
+KEY_HEADER = "authorization"
+_ASK_FOR_ONE = "this server wants an API key: send the header authorization: Bearer KEY"
+_NOT_IN_USE = "the API key is not one of those in use"
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class Needs(Enum):
+    """What a call needs where the server asks for API keys."""
+
+    NOTHING = "nothing"
+    KEY = "key"
+
+
+# Whoever adds a method says here what it needs; without a rule it needs a key, and a test fails.
+RULES: Mapping[str, Needs] = {
+    # Load balancers and Kubernetes ask without one, and learn nothing but that the server lives.
+    "/grpc.health.v1.Health/Check": Needs.NOTHING,
+    "/grpc.health.v1.Health/List": Needs.NOTHING,
+    "/grpc.health.v1.Health/Watch": Needs.NOTHING,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Needs.KEY,
+    **{f"/{SERVICE}/{method}": Needs.KEY for method in METHODS},
+}
+
+
+class KeyCheck(grpc.ServerInterceptor):
+    """Refuses calls without an API key, before they take a thread or anything of theirs is read.
+
+    Args:
+        keys: Those in use, now.
+        count_refused: Told the method of each call refused.
+    """
+
+    def __init__(self, keys: Callable[[], ApiKeys], count_refused: Callable[[bytes], None]) -> None:
+        self._keys = keys
+        self._without, self._unknown = (_refusing(why, count_refused) for why in (_ASK_FOR_ONE, _NOT_IN_USE))
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Handler],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Called by gRPC as a call arrives, in the thread that polls for all of them."""
+        if RULES.get(handler_call_details.method) is Needs.NOTHING:
+            return continuation(handler_call_details)
+        for name, value in handler_call_details.invocation_metadata:
+            if name == KEY_HEADER:
+                is_known = self._keys().admit(str(value))
+                return continuation(handler_call_details) if is_known else self._unknown
+        return self._without
+
+
+def _refusing(why: str, count_refused: Callable[[bytes], None]) -> Handler:
+    def never(_request: object, _context: grpc.ServicerContext) -> bytes:
+        raise AssertionError("the threads of this method refuse its calls")
+
+    never.experimental_thread_pool = RefusingPool(  # type: ignore[attr-defined]
+        grpc.StatusCode.UNAUTHENTICATED, why, count_refused
+    )
+    return grpc.unary_unary_rpc_method_handler(never)

@@ -1,0 +1,38 @@
+"""`python -m server key`: makes API keys."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from process.commands import Program, setting
+from server.api_keys import add_key
+from server.errors import StartError
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewKeySettings:
+    """Make an API key: its hash goes into the file, the key itself to stdout, once."""
+
+    name: Annotated[str, setting("What to call it, to retire it by.", env="KEY_NAME")]
+    api_keys: Annotated[
+        Path, setting("The file of hashes that the server reads.", env="API_KEYS", metavar="FILE")
+    ]
+
+
+def new_key(settings: NewKeySettings) -> None:
+    """Print the key, and for people what to do with it."""
+    print(add_key(settings.api_keys, settings.name))
+    print(
+        f"Its hash is in {settings.api_keys} as {settings.name}; the key is written down nowhere else. A "
+        "running server takes it within seconds, and lets it go when you delete that line.",
+        file=sys.stderr,
+    )
+
+
+def key_program() -> Program:
+    """The program."""
+    program = Program("server key", expected=(StartError,))
+    program.describe("API keys of the server; see docs/security.md.")
+    program.command("new", NewKeySettings, new_key)
+    return program

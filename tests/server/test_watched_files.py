@@ -1,0 +1,91 @@
+"""Files that are renewed under a running server: taken when they are good, refused when they are not."""
+
+from pathlib import Path
+
+import pytest
+
+from server.errors import StartError
+from server.watched_files import WatchedFiles, read_bytes
+
+
+class Numbers:
+    """A file with a number, and one for what it is multiplied by."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = [folder / "number", folder / "times"]
+        self.write(0, "6")
+        self.write(1, "7")
+        self.n_refused = self.n_read = 0
+
+    def write(self, at: int, text: str) -> None:
+        draft = self.paths[at].with_suffix(".draft")
+        draft.write_text(text)
+        draft.replace(self.paths[at])
+
+    def read(self) -> int:
+        self.n_read += 1
+        try:
+            number, times = (int(read_bytes(path, "number")) for path in self.paths)
+        except ValueError as error:
+            raise StartError("no number") from error
+        return number * times
+
+    def refused(self) -> None:
+        self.n_refused += 1
+
+    def watched(self) -> WatchedFiles[int]:
+        return WatchedFiles("numbers", self.paths, self.read, count_refused=self.refused)
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Numbers:
+    return Numbers(tmp_path)
+
+
+def test_what_has_changed_is_read_again(numbers: Numbers) -> None:
+    """Whichever of the files it was; what has not changed is not even opened."""
+    watched = numbers.watched()
+    seen = [watched.now]
+    for at, text in ((0, "60"), (1, "70")):
+        watched.look()
+        numbers.write(at, text)
+        watched.look()
+        watched.look()
+        seen.append(watched.now)
+
+    assert seen == [42, 420, 4_200]
+    assert numbers.n_read == 3
+
+
+def test_what_cannot_be_used_changes_nothing(numbers: Numbers, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is refused, said and counted once; the next good one is taken."""
+    watched = numbers.watched()
+    numbers.write(0, "six")
+    for _ in range(3):
+        watched.look()
+    assert (watched.now, numbers.n_refused) == (42, 1)
+    assert "numbers refused, the last good stay in use" in capsys.readouterr().out
+
+    numbers.write(0, "5")
+    watched.look()
+    assert (watched.now, numbers.n_refused) == (35, 1)
+
+
+def test_a_file_that_is_gone_changes_nothing(numbers: Numbers) -> None:
+    """A volume that is remounted costs nobody a call."""
+    watched = numbers.watched()
+    numbers.paths[1].unlink()
+    watched.look()
+    assert (watched.now, numbers.n_refused) == (42, 1)
+
+    numbers.write(1, "2")
+    watched.look()
+    assert watched.now == 12
+
+
+def test_at_the_start_there_is_no_last_good_one(numbers: Numbers) -> None:
+    """Then it is an error, with the flag, the file and the reason."""
+    numbers.paths[0].unlink()
+
+    with pytest.raises(StartError, match=r"^--number .*/number cannot be read: No such file or directory\.$"):
+        numbers.watched()
