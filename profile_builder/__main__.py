@@ -5,6 +5,7 @@ import sys
 from model.errors import ModelError
 from process.commands import Program
 from profile_builder.bootstrap import batch, calibrate, forget, list_batches, prune, rollback
+from profile_builder.bootstrap_online import online
 from profile_builder.errors import ProfileBuilderError
 from profile_builder.settings import (
     BatchSettings,
@@ -14,6 +15,7 @@ from profile_builder.settings import (
     PruneSettings,
     RollbackSettings,
 )
+from profile_builder.settings_online import OnlineSettings
 from storage.errors import StorageError
 
 
@@ -23,6 +25,7 @@ def program() -> Program:
     program.describe("Turn actions into profiles: calibrate once, then batch every day.")
     program.command("calibrate", CalibrateSettings, calibrate)
     program.command("batch", BatchSettings, batch)
+    program.command("online", OnlineSettings, online)
     program.command("forget", ForgetSettings, forget)
     program.command("list", ListSettings, list_batches)
     program.command("rollback", RollbackSettings, rollback)

@@ -15,10 +15,27 @@ from storage.events.stream import EventAppender, EventConsumer, Resume, as_commi
 
 End = TypeVar("End")
 
+_NAME_CHARACTERS = 50
+
 
 def shown(url: str) -> str:
     """A URL as it may be printed: without user and password."""
     return str(event_address(url))
+
+
+def stream_name(url: str) -> str:
+    """What tells the stream and the group from others in one store: the same wherever it is reached from.
+
+    Raises:
+        StreamUnavailableError: The URL names no stream.
+    """
+    address = event_address(url)
+    if isinstance(address, FileAddress):
+        # The end of a long path is what differs.
+        return f"file:{address.path.resolve()}"[-_NAME_CHARACTERS:] + f":{address.group}"
+    if isinstance(address, RedisAddress):
+        return f"redis:{address.stream}:{address.group}"
+    return f"kafka:{address.topic}:{address.group}"
 
 
 def open_appender(url: str) -> EventAppender:

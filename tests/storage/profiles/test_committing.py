@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from storage.errors import DamagedRecordError, OvertakenError
-from storage.profiles.lmdb.environments import Hold
+from storage.profiles.lmdb.environments import Environment, Hold
 from storage.profiles.lmdb.online import FILE, ONLINE_FOLDER, LmdbOnlineWriter, OnlineRecords
 from storage.profiles.marks import mark_key
 from storage.profiles.memory import InMemoryProfiles
@@ -98,11 +98,15 @@ def test_readers_pass_over_marks(tmp_path: Path) -> None:
     records.close()
 
 
+def _unopened(path: Path) -> Environment:
+    raise AssertionError(f"{path} is open already")
+
+
 def test_a_damaged_mark_is_not_gone_on_from(tmp_path: Path) -> None:
     """A mark that somebody else's value lies under is refused: it would skip what was never counted."""
     writer = LmdbOnlineWriter(tmp_path)
     writer.commit([], {"events/0": Mark(None, "10"), "events/1": Mark(None, "99")})
-    hold = Hold(tmp_path / ONLINE_FOLDER / FILE, pytest.fail)
+    hold = Hold(tmp_path / ONLINE_FOLDER / FILE, _unopened)
     other = hold.environment.get(mark_key("events/1"))
     assert other is not None
     hold.environment.put(mark_key("events/0"), other)
@@ -117,7 +121,7 @@ def test_a_damaged_record_keeps_no_others_from_being_read(tmp_path: Path) -> Non
     """Its user is named, so that they can begin anew."""
     writer = LmdbOnlineWriter(tmp_path)
     writer.commit([online("ann", "cat-1"), online("ben", "dog-1")], {})
-    hold = Hold(tmp_path / ONLINE_FOLDER / FILE, pytest.fail)
+    hold = Hold(tmp_path / ONLINE_FOLDER / FILE, _unopened)
     hold.environment.put(b"ann", b"nonsense")
 
     newest = writer.newest(["ann", "ben"])

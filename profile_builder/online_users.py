@@ -1,0 +1,128 @@
+"""The users' part of the online profiles: newest actions in, records to store out. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.interests import Actions, Interests
+from model.parameters import Parameters
+from model.profile import build_many
+from storage.embedding_space import EmbeddingSpace
+from storage.pins.port import NO_ROW, PinView
+from storage.profiles.newest import NewestAction
+from storage.profiles.records import OnlineProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Basis:
+    """What online profiles are computed with: the same for all users until another batch or artefact is live.
+
+    Attributes:
+        pins: The artefact, with what was added to it.
+        parameters: The model's.
+        parameters_version: `version` of the model file.
+        watermark_s: W: the batch counts the actions up to it, Unix seconds UTC.
+    """
+
+    pins: PinView
+    parameters: Parameters
+    parameters_version: str
+    watermark_s: int
+
+    @property
+    def embedding_space(self) -> EmbeddingSpace:
+        """Of pins and parameters."""
+        return self.pins.embedding_space
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Users' actions end to end; the user at place u has those from starts[u] to before starts[u + 1]."""
+
+    users: Mapping[str, Sequence[NewestAction]]
+    starts: NDArray[np.int64]
+    pin_ids: Sequence[str]
+    times_s: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    weights: NDArray[np.float64]
+
+    def spans(self) -> Iterator[tuple[str, slice]]:
+        """Each user, and the places of their actions."""
+        bounds = self.starts.tolist()
+        for at, user_id in enumerate(self.users):
+            yield user_id, slice(bounds[at], bounds[at + 1])
+
+
+def online_profiles(users: Mapping[str, Sequence[NewestAction]], basis: Basis) -> list[OnlineProfile]:
+    """The records of these users: their newest actions, and the interests of those after the watermark.
+
+    Importances are those at the time of a user's newest action that counts, so that the same actions make the
+    same record whenever they are looked at. Actions on pins that the artefact does not hold wait for one that
+    does.
+
+    Args:
+        users: Each with their newest actions, in canonical order.
+        basis: What they are computed with.
+    """
+    if not users:
+        return []
+    table = _table(users)
+    rows = basis.pins.rows(table.pin_ids)
+    counts = (table.times_s > basis.watermark_s) & (table.weights > 0) & (rows != NO_ROW)
+    vectors = basis.pins.embeddings[np.where(counts, rows, 0)]
+    actions, newest_s = [], []
+    for _, span in table.spans():
+        of_user = np.flatnonzero(counts[span]) + span.start
+        newest_s.append(int(table.times_s[of_user[-1]]) if len(of_user) else basis.watermark_s)
+        actions.append(
+            Actions(
+                pin_ids=tuple([table.pin_ids[at] for at in of_user.tolist()]),
+                vectors=vectors[of_user],
+                # All as seen from a moment of their own: then they can be built together.
+                times_s=table.times_s[of_user] - newest_s[-1],
+                weights=table.weights[of_user],
+            )
+        )
+    found = build_many(actions, basis.parameters, now_s=0)
+    return [
+        _profile(user_id, table, span, _later(interests, by_s), basis)
+        for (user_id, span), interests, by_s in zip(table.spans(), found, newest_s, strict=True)
+    ]
+
+
+def _table(users: Mapping[str, Sequence[NewestAction]]) -> _Table:
+    actions = [action for of_user in users.values() for action in of_user]
+    times_s, pin_ids, hashes, weights = zip(*actions, strict=True) if actions else ((), (), (), ())
+    return _Table(
+        users,
+        np.cumsum([0, *map(len, users.values())]),
+        pin_ids,
+        np.array(times_s, np.int64),
+        np.array(hashes, np.uint64),
+        np.array(weights, np.float64),
+    )
+
+
+def _later(interests: Interests, by_s: int) -> Interests:
+    """The same interests with all times moved on."""
+    return replace(
+        interests,
+        computed_at_s=interests.computed_at_s + by_s,
+        last_action_times_s=interests.last_action_times_s + by_s,
+    )
+
+
+def _profile(user_id: str, table: _Table, span: slice, interests: Interests, basis: Basis) -> OnlineProfile:
+    return OnlineProfile(
+        user_id=user_id,
+        embedding_space=basis.embedding_space,
+        parameters_version=basis.parameters_version,
+        pin_ids=tuple(table.pin_ids[span]),
+        times_s=table.times_s[span],
+        weights=table.weights[span],
+        event_hashes=table.hashes[span],
+        actions_after_s=basis.watermark_s,
+        interests=interests,
+    )

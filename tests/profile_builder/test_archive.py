@@ -1,0 +1,257 @@
+"""The archive: every accepted event once, in files that the next batch reads, whatever dies in between."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from profile_builder import archive, archive_files, archive_spool
+from profile_builder.archive import Archive, ArchiveMark
+from profile_builder.archive_spool import Spool
+from profile_builder.archive_tombstones import buried, bury
+from profile_builder.batch import run_batch
+from profile_builder.errors import ArchiveError
+from profile_builder.inputs import ActionInput
+from profile_builder.reading import find_action_files
+from storage.events.records import Event, Forget
+from storage.profiles.memory import InMemoryProfiles
+from storage.profiles.opening import open_reader
+from storage.rejects import Rejects
+from tests.profile_builder.online_world import AT_ONCE, W_S, Online, event
+from tests.profile_builder.world import POLICY, WEIGHTS, make_parts
+
+
+def rows(folder: Path) -> list[tuple[str, str, int]]:
+    """What the files hold, file by file."""
+    read = [
+        row for path in sorted(folder.rglob("*.parquet")) for row in pq.ParquetFile(path).read().to_pylist()
+    ]
+    return [(row["user_id"], row["pin_id"], row["timestamp"]) for row in read]
+
+
+def of(*events: Event) -> list[tuple[str, str, int]]:
+    return [(each.user_id, each.pin_id, each.timestamp_s) for each in events]
+
+
+@pytest.fixture
+def online(tmp_path: Path) -> Iterator[Online]:
+    online = Online(archive=tmp_path / "actions")
+    yield online
+    online.end()
+
+
+def finish(online: Online) -> list[tuple[str, str, int]]:
+    """Count the rest, end, and read all files."""
+    assert online.archive is not None
+    session = online.run()
+    session.finish()
+    online.end()
+    return rows(online.archive)
+
+
+def test_accepted_events_become_files_by_day(online: Online) -> None:
+    """Also those that make no interest: the next batch may know the pin, or list the action."""
+    events = [
+        event("ann", "cat-1", 5),
+        event("ann", "dog-1", 6),
+        event("ben", "bee-1", 7, "share", "id-1"),
+        event("ben", "bee-2", 86_400 * 2),
+        event("ann", "cat-2", 4),
+    ]
+    online.now_s += 86_400 * 2
+    online.events.append(events)
+    online.events.append_line("ann", b"nonsense")
+
+    assert sorted(finish(online)) == sorted(of(*events))
+
+    assert online.archive is not None
+    folders = [folder.name for folder in sorted(online.archive.glob("date=*"))]
+    assert folders == ["date=2023-11-13", "date=2023-11-15"]
+    (first,) = (online.archive / folders[0]).iterdir()
+    table = pq.ParquetFile(first).read()
+    assert table["timestamp"].to_pylist() == [W_S + 5, W_S + 6, W_S + 7, W_S + 4]
+    assert table["event_id"].to_pylist() == [None, None, "id-1", None]
+
+
+def test_the_loop_closes(online: Online, tmp_path: Path) -> None:
+    """What was archived is the next batch's input, as it is."""
+    online.events.append([event("ann", f"cat-{at}", at) for at in range(5)] + [event("ann", "car-1", 9)])
+    finish(online)
+    assert online.archive is not None
+
+    with Rejects(tmp_path / "rejects.jsonl") as rejects:
+        parts = make_parts(online.archive, tmp_path / "profiles", rejects)
+        parts = replace(parts, source=ActionInput(files=find_action_files(online.archive), weights=WEIGHTS))
+        run_batch(parts, POLICY)
+
+    profiles = open_reader(str(tmp_path / "profiles"))
+    ann = profiles.batch("ann")
+    profiles.close()
+    assert ann is not None
+    assert {pin.partition("-")[0] for pin in ann.interests.medoid_pin_ids} == {"cat", "car"}
+
+
+class Died(BaseException):
+    """The process is no more."""
+
+
+class Fuse:
+    """Dies before or after one of all the steps that leave something behind.
+
+    Args:
+        left: So many moments are survived.
+    """
+
+    def __init__(self, left: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = left
+        places: tuple[tuple[object, str], ...] = (
+            (InMemoryProfiles, "commit"),
+            (Spool, "_write"),
+            (archive_spool, "sync"),
+            (archive_files, "sync"),
+            (archive, "sync"),
+            (Path, "mkdir"),
+            (Path, "replace"),
+            (Path, "unlink"),
+        )
+        for owner, name in places:
+            monkeypatch.setattr(owner, name, self._around(getattr(owner, name)))
+
+    def _around(self, step: Callable[..., object]) -> Callable[..., object]:
+        def done(*given: object, **named: object) -> object:
+            self._burn()
+            answer = step(*given, **named)
+            self._burn()
+            return answer
+
+        return done
+
+    def _burn(self) -> None:
+        if self.left == 0:
+            raise Died
+        self.left -= 1
+
+
+N_MOMENTS = 120
+
+
+@pytest.mark.parametrize("second", [None, 3, 12])
+def test_a_row_is_there_exactly_if_its_event_was_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: int | None
+) -> None:
+    """Whenever the process dies, and again on its way back: every event is there once, none twice."""
+    events = [event("ann", f"cat-{at % 10}", 30_000 * at) for at in range(9)]
+    n_deaths = 0
+    for moment in range(second or 0, N_MOMENTS, 7 if second is None else 23):
+        online = Online(archive=tmp_path / f"{moment}", now_s=W_S + 1e6)
+        online.events.append(events[:4])
+        online.run().finish()
+        online.events.append(events[4:])
+        n_deaths += _dies(online, moment, monkeypatch)
+        if second is not None:
+            n_deaths += _dies(online, second, monkeypatch)
+
+        assert sorted(finish(online)) == sorted(of(*events)), f"died at {moment}"
+    # The last moments lie behind the end: all before them were met.
+    assert n_deaths > 3
+
+
+def _dies(online: Online, moment: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Count all that there is, in several commits and turns, until the moment comes; whether it came."""
+    with monkeypatch.context() as doomed:
+        Fuse(moment, doomed)
+        try:
+            online.policy = replace(AT_ONCE, max_events=2, turn_rows=3)
+            online.run().finish()
+        except Died:
+            return True
+    return False
+
+
+def test_one_writes_at_a_time(tmp_path: Path) -> None:
+    """A second process is told to take a folder of its own."""
+    first = Archive(tmp_path)
+    with pytest.raises(ArchiveError, match=r"written by another process\. Give each online process an archive"):
+        Archive(tmp_path)
+    first.close()
+    Archive(tmp_path).close()
+
+
+def test_marks_of_another_archive_mean_nothing(online: Online, tmp_path: Path) -> None:
+    """A folder that was emptied, or another one, begins where the stream is; its name tells it apart."""
+    online.events.append([event("ann", "cat-1", 1)])
+    finish(online)
+    online.archive = tmp_path / "other"
+    online.events.append([event("ann", "cat-2", 2)])
+
+    assert finish(online) == of(event("ann", "cat-2", 2))
+
+
+def test_a_spool_that_was_cut_short_is_not_gone_on_from(online: Online) -> None:
+    """What was accepted cannot be made up; a person is told what to do."""
+    online.events.append([event("ann", "cat-1", 1)])
+    online.run()
+    assert online.archive is not None
+    (spool,) = (online.archive / "_spool").glob("*.arrow")
+    content = spool.read_bytes()
+    spool.write_bytes(content[:-1])
+
+    session = online.session
+    with pytest.raises(ArchiveError, match="shorter than what was written to it"):
+        session()
+
+    spool.write_bytes(content)
+    assert finish(online) == of(event("ann", "cat-1", 1))
+
+
+@pytest.mark.parametrize("mark", ["", "1", "1:2:3", "one:2", "1:2 3"])
+def test_a_mark_that_is_none_is_refused(mark: str) -> None:
+    """Whatever lies there, nothing is guessed from it."""
+    with pytest.raises(ArchiveError, match="is no mark of an archive"):
+        ArchiveMark.parse(mark)
+
+
+def test_files_are_made_when_there_are_many_rows(online: Online) -> None:
+    """And when their time has come, but never without a row."""
+    assert online.archive is not None
+    online.policy = replace(AT_ONCE, max_events=2, turn_rows=4, turn_every_s=0.0)
+    session = online.session()
+    online.step(session)
+    assert rows(online.archive) == []
+    online.events.append([event("ann", "cat-1", at) for at in range(2)])
+    online.step(session)
+    assert len(rows(online.archive)) == 2
+
+    online.policy = replace(AT_ONCE, max_events=2, turn_rows=4)
+    session = online.session()
+    online.events.append([event("ann", "cat-1", at) for at in range(2, 10)])
+    counts = []
+    while online.step(session):
+        counts.append(len(rows(online.archive)))
+    assert counts == [2, 6, 6, 10]
+
+
+def test_who_is_forgotten_is_passed_over(online: Online) -> None:
+    """What they did up to then is not archived any more, and a tombstone lies beside what was."""
+    online.events.append([event("ann", "cat-1", 5), event("ben", "cat-1", 5)])
+    session = online.run()
+    online.events.append([Forget("ann", W_S + 10), event("ann", "cat-2", 9), event("ann", "cat-3", 11)])
+    online.run(session)
+    assert online.archive is not None
+
+    assert sorted(pin for user, pin, _ in finish(online) if user == "ann") == ["cat-1", "cat-3"]
+    assert buried(online.archive) == {"ann": W_S + 10}
+
+
+def test_tombstones_beside_rows_survive_a_line_cut_short(tmp_path: Path) -> None:
+    """The latest of each user counts; half a line is nobody's, and spoils no other."""
+    assert buried(tmp_path) == {}
+    bury(tmp_path, "ann", 5)
+    with (tmp_path / "_forgotten.jsonl").open("a") as file:
+        file.write('{"user_id": "ben", "un')
+    bury(tmp_path, "ann\nü", 7)
+    bury(tmp_path, "ann", 3)
+
+    assert buried(tmp_path) == {"ann": 5, "ann\nü": 7}
