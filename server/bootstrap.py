@@ -16,7 +16,6 @@ from server.admission import Admission
 from server.candidate_cache import CandidateCache, CandidateList
 from server.filling import Filling
 from server.filtering import FilteredRetrieval
-from server.forgetting import Forgetting
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
 from server.metrics_exposition import expose_processes
@@ -158,8 +157,6 @@ def wire(
         count_refused=metrics.count_refused,
     )
     exchange.poll_side()
-    forgetting = Forgetting(users, lambda: servicer.recommender.profiles)
-    forgetting.poll()
     server = _server(servicer, metrics, settings, calls, observers)
     server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
     server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
