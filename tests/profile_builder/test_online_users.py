@@ -1,4 +1,4 @@
-"""Records of newest actions: interests are Algorithm 2's, of what is after the watermark; no clock matters."""
+"""Records of newest actions: interests are Algorithm 2's, of what is after the watermark; no clock counts."""
 
 import numpy as np
 import pytest
