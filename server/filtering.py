@@ -134,7 +134,7 @@ class FilteredRetrieval:
 
     def _serialised(self, pin_id: str, found: CandidateList, chosen: NDArray[np.int64]) -> CandidateList:
         rows, scores = found.rows[chosen], found.scores[chosen]
-        pin_ids = self._pins.pin_ids(rows)
+        pin_ids = self._pins.encoded_ids(rows)
         return encode_list(
             rows,
             pin_ids,

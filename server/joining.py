@@ -103,7 +103,7 @@ class JoinedRetrieval(Retrieval):
         n = len(rows) if of_main.is_whole_pool else int(np.count_nonzero(scores > of_main.scores[-1]))
         if not n:
             return of_main
-        pin_ids = self._joined.pin_ids(rows[:n])
+        pin_ids = self._joined.encoded_ids(rows[:n])
         added = encode_list(rows[:n], pin_ids, scores[:n], medoid_pin_id=medoid[0], wanted=n)
         return self._spread(put_in(of_main, added, wanted), medoid[1])
 

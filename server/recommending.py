@@ -262,7 +262,7 @@ class Recommender:
 
 def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
     """The fallback's candidates, encoded once at start."""
-    return encode_list(rows, pins.pin_ids(rows), None, medoid_pin_id="", wanted=len(rows))
+    return encode_list(rows, pins.encoded_ids(rows), None, medoid_pin_id="", wanted=len(rows))
 
 
 def _answer(interests: tuple[bytes, ...], filled: Filled, degraded: Degraded = ()) -> Recommendation:

@@ -186,7 +186,7 @@ class Retrieval:
         pin_id, row = medoid
         candidates = encode_list(
             rows,
-            self._pins.pin_ids(rows),
+            self._pins.encoded_ids(rows),
             scores,
             medoid_pin_id=pin_id,
             wanted=wanted.k,

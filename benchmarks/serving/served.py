@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.serving.load import Generator
 from benchmarks.serving.processes import Target, bare, pinnersage
+from benchmarks.serving.renaming import with_ids_of
 from benchmarks.serving.requests import recommend_requests
 from benchmarks.serving.settings import ServingSettings
 from benchmarks.serving.world import Users, synthetic_pins, users_of
@@ -32,9 +33,9 @@ class World:
 
 
 @contextmanager
-def served(world: World, cache_mb: int) -> Iterator[tuple[Target, Generator]]:
+def served(world: World, cache_mb: int, *flags: str) -> Iterator[tuple[Target, Generator]]:
     """A server and who asks it, over eight connections."""
-    flags = (f"--ef-search={world.settings.ef_search}",)
+    flags = (f"--ef-search={world.settings.ef_search}", *flags)
     with pinnersage(world.pins, world.profiles, cache_mb=cache_mb, threads=8, flags=flags) as target:
         generator = Generator(target, 8)
         try:
@@ -58,6 +59,7 @@ def make_world(settings: ServingSettings, reporter: Reporter) -> World:
     """Whatever of it is not there yet is made."""
     folder = settings.out.parent / "serving"
     pins = settings.pins or synthetic_pins(folder, settings.n_pins, 256, reporter)
+    pins = with_ids_of(settings.id_bytes, pins, folder, reporter)
     users = Users(n=settings.users, zipf=settings.zipf, seen=settings.seen)
     profiles = users_of(pins, users, folder, reporter)
     artefact = PinArtefact.open(pins, checksums=False)

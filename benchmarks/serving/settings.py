@@ -13,6 +13,7 @@ class ServingSettings:
 
     pins: Annotated[Path | None, setting("Pin artefact; made up when left out.", env="BENCH_PINS")] = None
     n_pins: Annotated[int, setting("Pins of the made-up one.", env="BENCH_N_PINS", low=10_000)] = 50_000
+    id_bytes: Annotated[int, setting("Of each pin id; 0 as they are.", env="BENCH_ID_BYTES", low=0)] = 12
     users: Annotated[int, setting("Users with a profile.", env="BENCH_USERS", low=1_000)] = 100_000
     zipf: Annotated[float, setting("Popularity of medoids.", env="BENCH_ZIPF", low=0.0, high=2.0)] = 1.0
     seen: Annotated[int, setting("Pins each has seen.", env="BENCH_SEEN", low=100)] = 200

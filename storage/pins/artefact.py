@@ -1,9 +1,8 @@
 """The pin artefact on disk: opened step by step, refused at the first doubt, then only mapped into memory."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from storage.pins.ids import IdLookup
 from storage.pins.layout import COLUMNS, EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
 from storage.pins.manifest import FORMAT, PinManifest
 from storage.pins.mapping import mapped_array, mapped_batch
+from storage.pins.texts import EncodedIds, Texts
 from storage.publishing import VersionedFolder, read_manifest, verify_files
 
 _PIN_ID, _TITLE = pa.field("pin_id", pa.large_string()), pa.field("title", pa.large_string())
@@ -57,10 +57,10 @@ class PinArtefact:
         self.embeddings: NDArray[np.float16] = _mapped(folder / EMBEDDINGS, np.float16, (n, d))
         self.representatives: NDArray[np.int32] = _mapped(folder / REPRESENTATIVE, np.int32, (n,))
         self._source, texts = _mapped_texts(folder / PINS, n)
-        self._pin_ids = texts["pin_id"]
-        self._titles = texts["title"] if "title" in texts.schema.names else None
+        self._pin_ids = Texts(texts["pin_id"])
+        self._titles = Texts(texts["title"]) if "title" in texts.schema.names else None
         # Not self.pin_ids: a cycle would keep a swapped version mapped until the garbage collector comes by.
-        self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), partial(_texts, self._pin_ids))
+        self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), self._pin_ids.__getitem__)
         self.columns = _columns(folder / COLUMNS, manifest)
         index = _index(folder / INDEX, self.n_indexed, d, manifest.parameters.storage)
         self._search = HnswSearch(index, self.embeddings)
@@ -108,11 +108,15 @@ class PinArtefact:
 
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""
-        return _texts(self._pin_ids, rows)
+        return self._pin_ids[rows]
+
+    def encoded_ids(self, rows: NDArray[np.integer]) -> EncodedIds:
+        """The ids of rows as UTF-8, in order."""
+        return self._pin_ids.encoded(rows)
 
     def titles(self, rows: NDArray[np.integer]) -> list[str]:
         """The titles of rows, in order; empty strings where the data had none."""
-        return [""] * len(rows) if self._titles is None else _texts(self._titles, rows)
+        return [""] * len(rows) if self._titles is None else self._titles[rows]
 
     def search(
         self, queries: NDArray[np.float16], k: int, *, ef_search: int
@@ -125,10 +129,6 @@ class PinArtefact:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The nearest indexed pins among some; see storage.pins.port."""
         return self._search.search_passing(queries, k, bitmap=bitmap, ef_search=ef_search)
-
-
-def _texts(column: "pa.Array[Any]", rows: NDArray[np.integer]) -> list[str]:
-    return cast(list[str], column.take(pa.array(rows)).to_pylist())
 
 
 def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:

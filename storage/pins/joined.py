@@ -13,6 +13,7 @@ from storage.pins.filters import ColumnKind, Filter
 from storage.pins.port import NO_ROW, PinView, Vectors
 from storage.pins.scoring import Ranked, best_first, exact_search_among, nearer, padded
 from storage.pins.side import Side
+from storage.pins.texts import EncodedIds
 
 TextsOf = Callable[[NDArray[np.integer]], list[str]]
 
@@ -67,6 +68,12 @@ class JoinedPins:
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""
         return self._texts(rows, self.main.pin_ids, self.side.rows.pin_ids)
+
+    def encoded_ids(self, rows: NDArray[np.integer]) -> EncodedIds:
+        """The ids of rows as UTF-8, in order."""
+        if len(rows) and int(rows.max()) >= self.main.n_pins:
+            return [pin_id.encode() for pin_id in self.pin_ids(rows)]
+        return self.main.encoded_ids(rows)
 
     def titles(self, rows: NDArray[np.integer]) -> list[str]:
         """The titles of rows, in order; empty strings where there are none."""

@@ -11,6 +11,7 @@ from storage.hashes import hash_ids
 from storage.pins.columns import NO_COLUMNS, Column, encoded
 from storage.pins.port import NO_ROW
 from storage.pins.scoring import exact_search, exact_search_among, padded
+from storage.pins.texts import EncodedIds
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -71,6 +72,10 @@ class InMemoryPins:
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""
         return [self._pin_ids[row] for row in rows]
+
+    def encoded_ids(self, rows: NDArray[np.integer]) -> EncodedIds:
+        """The ids of rows as UTF-8, in order."""
+        return [pin_id.encode() for pin_id in self.pin_ids(rows)]
 
     def titles(self, rows: NDArray[np.integer]) -> list[str]:
         """The titles of rows, in order; empty strings where there are none."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from storage.embedding_space import EmbeddingSpace
 from storage.pins.columns import FilterColumns
+from storage.pins.texts import EncodedIds
 
 NO_ROW = -1
 
@@ -78,6 +79,10 @@ class PinView(Protocol):
 
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""
+        ...
+
+    def encoded_ids(self, rows: NDArray[np.integer]) -> EncodedIds:
+        """The ids of rows as UTF-8, in order."""
         ...
 
     def titles(self, rows: NDArray[np.integer]) -> list[str]:

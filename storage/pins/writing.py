@@ -42,8 +42,7 @@ def write_pins(folder: Path, pins: PinRows, index: Hnsw) -> None:
     Raises:
         OSError: The disk is full, or the folder cannot be written to.
     """
-    _write_arrow(folder / PINS, pins)
-    _write_array(folder / IDS, id_table(cast(list[str], pins.pin_ids.to_pylist())))
+    write_ids(folder, pins.pin_ids, pins.titles)
     _write_array(folder / REPRESENTATIVE, pins.representatives)
     _write_array(folder / EMBEDDINGS, pins.embeddings)
     if pins.columns:
@@ -51,13 +50,22 @@ def write_pins(folder: Path, pins: PinRows, index: Hnsw) -> None:
     index.save(folder / INDEX)
 
 
-def _write_arrow(path: Path, pins: PinRows) -> None:
-    columns = {"pin_id": pins.pin_ids}
-    if pins.titles is not None:
-        columns["title"] = pins.titles
+def write_ids(folder: Path, pin_ids: pa.LargeStringArray, titles: pa.LargeStringArray | None) -> None:
+    """Write the two files of a version that know what pins are called.
+
+    Args:
+        folder: The version's.
+        pin_ids: n distinct ids, by row.
+        titles: n titles, or None when the data has none.
+
+    Raises:
+        OSError: As `write_pins`.
+    """
+    columns = {"pin_id": pin_ids} | ({} if titles is None else {"title": titles})
     table = pa.table(columns)
-    with path.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+    with (folder / PINS).open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
+    _write_array(folder / IDS, id_table(cast(list[str], pin_ids.to_pylist())))
 
 
 def _write_array(path: Path, array: NDArray[np.generic]) -> None:

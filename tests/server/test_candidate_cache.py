@@ -9,7 +9,7 @@ from server.encoding import encode_list
 
 
 def a_list(medoid: str, k: int = 200, wanted: int | None = None) -> CandidateList:
-    pin_ids = [f"pin-{i:08d}" for i in range(k)]
+    pin_ids = [b"pin-%08d" % i for i in range(k)]
     rows, scores = np.arange(k), np.linspace(1, 0, k, dtype=np.float32)
     return encode_list(rows, pin_ids, scores, medoid_pin_id=medoid, wanted=wanted or k)
 

@@ -43,7 +43,7 @@ def test_a_joined_answer_is_the_slowly_built_message(
     encoded = [
         encode_list(
             np.arange(len(members)),
-            [pin_id for pin_id, _ in members],
+            [pin_id.encode() for pin_id, _ in members],
             np.array([score for _, score in members], np.float32),
             medoid_pin_id=medoid,
             wanted=len(members),
@@ -70,7 +70,7 @@ def test_a_joined_answer_is_the_slowly_built_message(
 
 def test_a_fallback_carries_neither_score_nor_medoid() -> None:
     """Without scores the candidates are bare pin ids."""
-    encoded = encode_list(np.arange(2), ["a", "b"], None, medoid_pin_id="", wanted=2)
+    encoded = encode_list(np.arange(2), [b"a", b"b"], None, medoid_pin_id="", wanted=2)
 
     parsed = pb.RecommendResponse.FromString(encoded.blob)
 

@@ -26,7 +26,7 @@ def listed(rows: list[int], medoid: int, *, with_itself: bool, id_of: str) -> Ca
     rows = [medoid, *rows] if with_itself else rows
     return encode_list(
         np.array(rows, np.int64),
-        [id_of.format(row) for row in rows],
+        [id_of.format(row).encode() for row in rows],
         np.linspace(1, 0, len(rows), dtype=np.float32),
         medoid_pin_id=f"medoid {medoid}",
         wanted=200,

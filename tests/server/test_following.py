@@ -318,7 +318,7 @@ def test_put_in(wanted: int) -> None:
     """A list with others put in is what encoding the merged list gives, byte for byte."""
 
     def listed(rows: list[int], scores: list[float], k: int) -> CandidateList:
-        pin_ids = [f"pin-{'x' * row}" for row in rows]
+        pin_ids = [b"pin-" + b"x" * row for row in rows]
         return encode_list(np.array(rows), pin_ids, np.array(scores, np.float32), medoid_pin_id="m", wanted=k)
 
     main = listed([3, 1, 2, 0], [0.9, 0.7, 0.7, 0.1], 4)

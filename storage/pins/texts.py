@@ -1,0 +1,53 @@
+"""Texts by row, read from where Arrow keeps them: without an object of Arrow's for each."""
+
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+EncodedIds: TypeAlias = "NDArray[np.void] | list[bytes]"
+"""Ids as UTF-8: side by side in one array where all are of one length, and not empty."""
+
+
+class Texts:
+    """A column of texts; it keeps the memory that it was read into.
+
+    Args:
+        column: Without nulls.
+    """
+
+    def __init__(self, column: pa.LargeStringArray) -> None:
+        _, offsets, data = column.buffers()
+        of_column = slice(column.offset, column.offset + len(column) + 1)
+        self._offsets = np.frombuffer(offsets, np.int64)[of_column] if offsets else np.zeros(1, np.int64)
+        self._data = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
+
+    def __getitem__(self, rows: NDArray[np.integer]) -> list[str]:
+        """The texts of rows, in order."""
+        encoded = self.encoded(rows)
+        return [each.decode() for each in (encoded if isinstance(encoded, list) else encoded.tolist())]
+
+    def encoded(self, rows: NDArray[np.integer]) -> EncodedIds:
+        """The same as UTF-8."""
+        starts, lengths = self._places(rows)
+        length = int(lengths[0]) if len(rows) else 0
+        if length and (lengths == length).all():
+            return self._side_by_side(starts, length)
+        data = self._data.data
+        ends = starts + lengths
+        return [bytes(data[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def _places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the texts of rows begin, and how long they are."""
+        starts: NDArray[np.int64] = self._offsets[:-1].take(rows)
+        lengths: NDArray[np.int64] = self._offsets[1:].take(rows) - starts
+        return starts, lengths
+
+    def _side_by_side(self, starts: NDArray[np.int64], length: int) -> NDArray[np.void]:
+        """V{length} [n]: the bytes from each start on."""
+        # Every window of so many bytes, of which only those asked for are read.
+        windows = np.lib.stride_tricks.as_strided(
+            self._data, (len(self._data) - length + 1, length), (1, 1), writeable=False
+        )
+        return windows[starts].view(f"V{length}").ravel()
