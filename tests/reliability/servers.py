@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from tests.reliability.served_world import USERS
+
+AnswerT = TypeVar("AnswerT")
 
 ROOT = Path(__file__).parents[2]
 # Nothing here is timed by this: it ends what would hang.
@@ -126,6 +129,12 @@ def version_at(address: str) -> str:
         return str(RecommenderStub(channel).Recommend(request, timeout=HANG_S).artefact_version)
 
 
+def code_of(call: "grpc.Future[AnswerT]") -> grpc.StatusCode:
+    """How a call ended, once it has."""
+    assert isinstance(call, grpc.Call)
+    return call.code()
+
+
 @dataclass
 class Load:
     """What came of calls that were made one after the other by several callers.
@@ -135,12 +144,14 @@ class Load:
         failed: By status.
         told: What the failed ones were told.
         is_patient: Calls wait for a connection.
+        took_s: How long those took that were answered.
     """
 
     answered: Counter[str] = field(default_factory=Counter)
     failed: Counter[grpc.StatusCode] = field(default_factory=Counter)
     told: Counter[str] = field(default_factory=Counter)
     is_patient: bool = True
+    took_s: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -150,6 +161,7 @@ class Load:
 
     def call(self, stub: RecommenderStub, at: int) -> None:
         """One call; counts what came of it."""
+        began_s = time.monotonic()
         try:
             # Impatient calls all fail for as long as gRPC pauses between two connections.
             answer = stub.Recommend(
@@ -165,6 +177,7 @@ class Load:
             assert answer.candidates
             with self.lock:
                 self.answered[answer.artefact_version] += 1
+                self.took_s.append(time.monotonic() - began_s)
 
     def wait_for(self, n: int) -> None:
         """Wait until so many more calls were answered."""

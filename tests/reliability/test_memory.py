@@ -13,7 +13,7 @@ import pytest
 
 from pinnersage.v1 import recommender_pb2 as pb
 from tests.reliability.served_world import USERS, publish_pins, publish_profiles
-from tests.reliability.servers import HANG_S, Server, channel_to, serving, version_at, wait_until
+from tests.reliability.servers import HANG_S, Server, channel_to, code_of, serving, version_at, wait_until
 from tests.reliability.shares import SHARE, seeds
 
 pytestmark = pytest.mark.reliability
@@ -80,8 +80,8 @@ def _call(channel: grpc.Channel, n: int, ended: Counter[grpc.StatusCode]) -> Non
             under_way[-1].cancel()
             under_way[0].cancel()
         if len(under_way) == _AT_A_TIME:
-            codes.append(under_way.popleft().code())
-    codes += [each.code() for each in under_way]
+            codes.append(code_of(under_way.popleft()))
+    codes += map(code_of, under_way)
     ended.update(codes)
 
 

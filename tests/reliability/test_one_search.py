@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import grpc
 import numpy as np
@@ -20,7 +21,7 @@ from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
-from tests.reliability.servers import HANG_S, channel_to, wait_until
+from tests.reliability.servers import HANG_S, channel_to, code_of, wait_until
 from tests.reliability.shares import seeds
 from tests.server.conftest import settings
 from tests.server.world import describe, make_profile
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.reliability
 _ROUNDS, _CALLS, _THREADS = 100, 1_000, 64
 _OK, _FAILED, _CANCELLED = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED
 
-Answers = "list[grpc.Future[pb.RecommendResponse]]"
+Answers: TypeAlias = "list[grpc.Future[pb.RecommendResponse]]"
 
 
 class GatedPins(InMemoryPins):
@@ -127,7 +128,7 @@ def _rounds() -> Iterator[Iterator[Round]]:
 
 def codes(calls: Answers) -> Counter[grpc.StatusCode]:
     """How they ended."""
-    return Counter(call.code() for call in calls)
+    return Counter(map(code_of, calls))
 
 
 def test_a_thousand_cold_calls_cost_one_search(rounds: Iterator[Round]) -> None:

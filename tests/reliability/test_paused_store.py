@@ -91,7 +91,7 @@ def test_deadlines_hold_while_the_store_stands_still(
             draw, ended = chance("deadline", seed), Counter[grpc.StatusCode]()
             chosen = names[kind][seed * _CALLERS :][:_CALLERS]
             each = [(user, draw.uniform(0.001, 0.2)) for user in chosen]
-            for late_s in callers.map(lambda of: lateness_s(stub, *of, ended), each):
+            for late_s in callers.map(lambda of: lateness_s(stub, of[0], of[1], ended), each):
                 tally[kind, "late" if late_s > _LATE_S else "in time"] += 1
             return ended
 

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -137,16 +138,15 @@ def test_a_server_outlives_its_store(tmp_path: Path, valkey: Valkey) -> None:
             answer = answered(user)
             return isinstance(answer, pb.RecommendResponse) and not answer.degraded
 
-        wait_until(lambda: is_answered(known))
+        wait_until(partial(is_answered, known))
         for seed in seeds(len(others)):
-            user = others[seed]
             valkey.kill()
-            assert answered(user) == grpc.StatusCode.UNAVAILABLE
+            assert answered(others[seed]) == grpc.StatusCode.UNAVAILABLE
             # For half a second a profile is taken as it is.
             wait_until(lambda: pb.DEGRADATION_STALE_PROFILE in _degraded(answered(known)))
             valkey.start_again()
-            wait_until(lambda user=user: is_answered(user))
-            wait_until(lambda: is_answered(known))
+            for user in (others[seed], known):
+                wait_until(partial(is_answered, user))
         assert server.process.poll() is None
 
 
