@@ -11,11 +11,13 @@ from prometheus_client import GCCollector, PlatformCollector
 from prometheus_client.core import CollectorRegistry
 
 from server import following
+from server import forgetting as forgetting_watch
 from server import takedown as takedown_watch
 from server.admission import Admission
 from server.candidate_cache import CandidateCache, CandidateList
 from server.filling import Filling
 from server.filtering import FilteredRetrieval
+from server.forgetting import Forgetting
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
 from server.metrics_exposition import expose_processes
@@ -157,9 +159,12 @@ def wire(
         count_refused=metrics.count_refused,
     )
     exchange.poll_side()
+    forgetting = Forgetting(users, lambda: servicer.recommender.profiles)
+    forgetting.poll()
     server = _server(servicer, metrics, settings, calls, observers)
     server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
     server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
+    server.watch(Ticker(forgetting.poll, name="forgetting", every_s=forgetting_watch.POLL_S))
     return Wired(server, exchange)
 
 

@@ -1,9 +1,10 @@
 """Parsed profiles, kept: an LRU with a budget in bytes, and the store asked again every half second."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ from storage.profiles.records import StoredUser
 
 FRESH_S = 0.5
 STALE_S = 3_600.0
+# No read of the store takes as long.
+ON_THE_WAY_S = 60.0
+NEVER_S = -math.inf
 
 # Measured with tracemalloc: an entry's own objects (key, records, array headers, links of the LRU).
 _OVERHEAD_BYTES = 1_500
@@ -58,6 +62,8 @@ class ProfileCache:
         self.budget_bytes = budget_bytes
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._size_bytes = 0
+        # Who was forgotten lately, and when.
+        self._forgotten: dict[str, float] = {}
         # It covers get and put, never a read of the store.
         self._lock = threading.Lock()
 
@@ -70,18 +76,39 @@ class ProfileCache:
         return entry
 
     def put(self, key: Key, entry: _Entry) -> None:
-        """Keep the entry in place of an earlier one."""
+        """Keep the entry in place of an earlier one; not if it was read before the user was forgotten."""
         with self._lock:
             self._remove(key)
+            if self._forgotten and self._forgotten.get(key[0], NEVER_S) >= entry.checked_s:
+                return
             self._entries[key] = entry
             self._size_bytes += _size_bytes(entry)
             while self._size_bytes > self.budget_bytes:
                 self._remove(next(iter(self._entries)))
 
     def remove(self, key: Key) -> None:
-        """Forget the entry."""
+        """Drop the entry."""
         with self._lock:
             self._remove(key)
+
+    def forget(self, user_ids: Set[str], now_s: float) -> None:
+        """Drop all entries of these users, those still on their way included.
+
+        Args:
+            user_ids: Whom the store says to forget.
+            now_s: By the clock that entries were checked by.
+        """
+        with self._lock:
+            recent = {each: at_s for each, at_s in self._forgotten.items() if now_s - at_s < ON_THE_WAY_S}
+            self._forgotten = recent | dict.fromkeys(user_ids, now_s)
+            for key in [key for key in self._entries if key[0] in user_ids]:
+                self._remove(key)
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        with self._lock:
+            self._entries.clear()
+            self._size_bytes = 0
 
     def _remove(self, key: Key) -> None:
         entry = self._entries.pop(key, None)

@@ -1,7 +1,7 @@
 """The profile stage: what the store knows of a user, brought to this moment and to this artefact."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,13 @@ from model.interests import Actions, Interests, Representatives, no_interests
 from model.profile import build_interests, interests_at
 from pinnersage.v1 import recommender_pb2 as pb
 from server.metrics import Metrics
+from server.newest import Newest, RowsOf, Shown, newest_of, split, watermark_s_of, without_hidden
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import RecentAction
 from storage.pins.joined import JoinedPins
 from storage.pins.port import NO_ROW, PinView
-from storage.profiles.records import OnlineProfile, StoredUser
+from storage.profiles.records import OnlineProfile, StoredUser, Tombstone
 from storage.profiles.store import BatchDescription, ProfileReader
-
-RowsOf = Callable[[Sequence[str]], NDArray[np.int64]]
 
 _WIRE_ORIGIN = {
     Origin.BATCH: pb.INTEREST_ORIGIN_BATCH,
@@ -99,19 +98,20 @@ class ProfileSource:
         stored, online = no_interests(now_s) if user.batch is None else user.batch.interests, user.online
         blocked = self._blocked()
         rows_of = self._rows_to_show(blocked)
-        usable, rows, skipped = _split(interests_at(stored, now_s, self._batch.parameters), rows_of)
+        usable, rows, skipped = split(interests_at(stored, now_s, self._batch.parameters), rows_of)
         self.metrics.count_skipped(len(skipped))
-        origins = (Origin.BATCH,) * len(usable)
+        shown = Shown(interests=usable, rows=rows, origins=(Origin.BATCH,) * len(usable))
         if online is not None:
-            usable, rows, origins = self._with_online(usable, rows, online, rows_of, now_s)
-        newest = () if online is None else online.pin_ids
-        acted_on = np.concatenate([rows, self._pins.rows_of_hashes(user.seen), self._pins.rows(newest)])
+            newest = self._newest(online, watermark_s_of(user, self._batch.actions_until_s), rows_of, now_s)
+            shown = self._with_newest(shown, newest, rows_of, now_s)
+        acted_on = () if online is None else online.pin_ids
+        seen = [shown.rows, self._pins.rows_of_hashes(user.seen), self._pins.rows(acted_on)]
         return UserProfile(
-            interests=usable,
-            rows=rows,
-            origins=tuple(_WIRE_ORIGIN[each] for each in origins),
+            interests=shown.interests,
+            rows=shown.rows,
+            origins=tuple(_WIRE_ORIGIN[each] for each in shown.origins),
             skipped=skipped,
-            seen=representative_rows(acted_on, self._pins.representatives),
+            seen=representative_rows(np.concatenate(seen), self._pins.representatives),
             blocked=blocked,
             degraded=(pb.DEGRADATION_ONLINE_IGNORED,) if user.is_online_damaged else (),
         )
@@ -160,6 +160,14 @@ class ProfileSource:
         indexed: NDArray[np.int64] = rows[self._pins.representatives[rows] == rows]
         return indexed
 
+    def newest_tombstone(self) -> int:
+        """The number of the last user's who asked to be forgotten; 0 before the first."""
+        return self._reader.newest_tombstone()
+
+    def tombstones(self, after: int) -> list[Tombstone]:
+        """Who asked to be forgotten since the tombstone of that number."""
+        return self._reader.tombstones(after)
+
     @property
     def batch(self) -> BatchDescription:
         """The live batch profiles."""
@@ -179,43 +187,50 @@ class ProfileSource:
         """Finds the rows of the pins that an answer may name; NO_ROW for the unknown and the blocked."""
         return lambda pin_ids: blocked.without(self._pins.rows(pin_ids))
 
-    def _with_online(
-        self,
-        batch: Interests,
-        batch_rows: NDArray[np.int64],
-        online: OnlineProfile,
-        rows_of: RowsOf,
-        now_s: int,
-    ) -> tuple[Interests, NDArray[np.int64], tuple[Origin, ...]]:
-        newest = self._online_interests(online, rows_of, now_s)
-        newest_rows = rows_of(newest.medoid_pin_ids)
-        vectors = self._pins.embeddings
+    def _with_newest(self, shown: Shown, newest: Newest, rows_of: RowsOf, now_s: int) -> Shown:
+        """The batch's interests, and what the newest actions make of them."""
+        vectors, newest_rows = self._pins.embeddings, rows_of(newest.interests.medoid_pin_ids)
         combined = combine(
-            batch, vectors[batch_rows], newest, vectors[newest_rows], self._batch.parameters, now_s
+            shown.interests,
+            vectors[shown.rows],
+            newest.interests,
+            vectors[newest_rows],
+            self._batch.parameters,
+            now_s,
+            newest.disliked,
         )
-        return combined.interests, rows_of(combined.interests.medoid_pin_ids), combined.origins
+        rows = rows_of(combined.interests.medoid_pin_ids)
+        both = Shown(interests=combined.interests, rows=rows, origins=combined.origins)
+        return without_hidden(both, newest.hidden, rows_of) if newest.hidden else both
 
-    def _online_interests(self, online: OnlineProfile, rows_of: RowsOf, now_s: int) -> Interests:
-        """The online interests after the batch's watermark: the stored ones, or recomputed from the actions.
+    def _newest(self, online: OnlineProfile, watermark_s: int, rows_of: RowsOf, now_s: int) -> Newest:
+        """What the actions after the watermark come to: the stored interests, or recomputed from the actions.
 
         A roll-back or a late swap of the batch moves the watermark, a new model or embedding space makes
         other clusters, and a new artefact may lack a medoid or a takedown hide it; the raw actions make the
-        answer exact all the same, from the pins that are left.
+        answer exact all the same, from the pins that are left. What is disliked falls into interests of the
+        batch, too, and is never in the stored ones.
         """
-        watermark_s = self._batch.actions_until_s
+        is_later = online.times_s > watermark_s
         computed_from = online.actions_after_s, online.parameters_version, online.embedding_space
         present = watermark_s, self._batch.parameters_version, self._pins.embedding_space
-        if computed_from == present and (rows_of(online.interests.medoid_pin_ids) != NO_ROW).all():
-            return online.interests
-        rows = rows_of(online.pin_ids)
-        later = np.flatnonzero((online.times_s > watermark_s) & (rows != NO_ROW) & (online.weights > 0))
-        return self._build(
-            tuple(online.pin_ids[at] for at in later),
-            rows[later],
-            online.times_s[later],
-            online.weights[later],
-            now_s,
+        is_liked = not (online.weights[is_later] < 0).any()
+        if (
+            is_liked
+            and computed_from == present
+            and (rows_of(online.interests.medoid_pin_ids) != NO_ROW).all()
+        ):
+            return Newest(interests=online.interests)
+        # What a takedown hides from all may be hidden by a user as well.
+        rows = np.where(online.weights < 0, self._pins.rows(online.pin_ids), rows_of(online.pin_ids))
+        counts = np.flatnonzero(is_later & (rows != NO_ROW) & (online.weights != 0))
+        actions = Actions(
+            pin_ids=tuple(online.pin_ids[at] for at in counts),
+            vectors=self._pins.embeddings[rows[counts]],
+            times_s=online.times_s[counts],
+            weights=online.weights[counts],
         )
+        return newest_of(actions, self._batch.parameters, now_s)
 
     def _build(
         self,
@@ -229,23 +244,3 @@ class ProfileSource:
             pin_ids=pin_ids, vectors=self._pins.embeddings[rows], times_s=times_s, weights=weights
         )
         return build_interests(actions, self._batch.parameters, now_s)
-
-
-def _split(interests: Interests, rows_of: RowsOf) -> tuple[Interests, NDArray[np.int64], Interests]:
-    """The interests that a pin can stand for, the rows of those pins, and the other interests."""
-    interests, rows = _stood_in(interests, rows_of)
-    held = rows != NO_ROW
-    return interests.take(np.flatnonzero(held)), rows[held], interests.take(np.flatnonzero(~held))
-
-
-def _stood_in(interests: Interests, rows_of: RowsOf) -> tuple[Interests, NDArray[np.int64]]:
-    """Where a medoid is missing or blocked, the heaviest representative that is neither stands in."""
-    rows = rows_of(interests.medoid_pin_ids)
-    if (rows != NO_ROW).all():
-        return interests, rows
-    stood_for, medoids = interests.representatives, list(interests.medoid_pin_ids)
-    their_rows = rows_of(stood_for.pin_ids)
-    for at in np.flatnonzero(rows == NO_ROW):
-        for each in np.flatnonzero((stood_for.interests == at) & (their_rows != NO_ROW))[:1]:
-            medoids[at], rows[at] = stood_for.pin_ids[each], their_rows[each]
-    return replace(interests, medoid_pin_ids=tuple(medoids)), rows

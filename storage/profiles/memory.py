@@ -85,6 +85,10 @@ class InMemoryProfiles:
         later = (each for each in self._tombstones.values() if each.sequence > after)
         return sorted(later, key=lambda each: each.sequence)
 
+    def newest_tombstone(self) -> int:
+        """The number of the last one; 0 before the first."""
+        return max((each.sequence for each in self._tombstones.values()), default=0)
+
     def popular(self) -> tuple[str, ...]:
         """The popular pins given."""
         return self._popular
@@ -101,8 +105,8 @@ class InMemoryProfiles:
         """Bury what the user did up to then."""
         before, online = self._tombstones.get(user_id), self._online.pop(user_id, None)
         if before is None or before.until_s < until_s:
-            newest = max((each.sequence for each in self._tombstones.values()), default=0)
-            self._tombstones[user_id] = Tombstone(user_id=user_id, until_s=until_s, sequence=newest + 1)
+            number = self.newest_tombstone() + 1
+            self._tombstones[user_id] = Tombstone(user_id=user_id, until_s=until_s, sequence=number)
         if online is not None and (left := since_forgotten(online, until_s)) is not None:
             self._online[user_id] = left
 

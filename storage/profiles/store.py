@@ -203,6 +203,10 @@ class ProfileReader(Protocol):
         """As those of Tombstones."""
         ...
 
+    def newest_tombstone(self) -> int:
+        """The number of the last one; 0 before the first."""
+        ...
+
     def close(self) -> None:
         """Free what the reader holds; it cannot be used afterwards."""
         ...

@@ -93,6 +93,16 @@ class OnlineRecords:
             hold = self._hold or self._try_to_open()
             return tombstones.read(hold.environment, after) if hold else []
 
+    def newest_tombstone(self) -> int:
+        """The number of the last one; 0 before the first.
+
+        Raises:
+            StoreUnavailableError: The file is there but cannot be read.
+        """
+        with _plainly(self._path, "read"):
+            hold = self._hold or self._try_to_open()
+            return tombstones.newest(hold.environment) if hold else 0
+
     def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Until when each of these users is forgotten, Unix seconds UTC; without those who are not.
 

@@ -65,6 +65,10 @@ class LmdbProfiles:
         """Who was forgotten, in order; those later than the one numbered `after`."""
         return self._online.tombstones(after)
 
+    def newest_tombstone(self) -> int:
+        """The number of the last one; 0 before the first."""
+        return self._online.newest_tombstone()
+
     def popular(self) -> tuple[str, ...]:
         """The window's most acted-on pins, most acted-on first."""
         return self._batch.popular()

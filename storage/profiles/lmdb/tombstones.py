@@ -55,6 +55,12 @@ def read(environment: Environment, after: int) -> list[Tombstone]:
     return [decode_tombstone(value) for _, value in environment.range(_place_of(after + 1), _BY_USER)]
 
 
+def newest(environment: Environment) -> int:
+    """The number of the last tombstone; 0 before the first."""
+    key = environment.last_key(_IN_ORDER, _BY_USER)
+    return 0 if key is None else int(_SEQUENCE.unpack_from(key, len(_IN_ORDER))[0])
+
+
 def bury(environment: Environment, user_id: str, until_s: int) -> None:
     """Store the tombstone, or keep a later one; of the online record, leave what is later still."""
     key = key_of_user(user_id)
@@ -62,7 +68,7 @@ def bury(environment: Environment, user_id: str, until_s: int) -> None:
     before = None if found is None else decode_tombstone(found, user_id)
     changes: dict[bytes, bytes | None] = {}
     if before is None or before.until_s < until_s:
-        number = _newest(environment) + 1
+        number = newest(environment) + 1
         value = encode_tombstone(Tombstone(user_id=user_id, until_s=until_s, sequence=number))
         changes |= {key: value, _place_of(number): value}
         if before is not None:
@@ -83,12 +89,6 @@ def is_misplaced(key: bytes, value: bytes) -> bool:
 
 def _place_of(number: int) -> bytes:
     return _IN_ORDER + _SEQUENCE.pack(number)
-
-
-def _newest(environment: Environment) -> int:
-    """The number of the last tombstone; 0 before the first."""
-    key = environment.last_key(_IN_ORDER, _BY_USER)
-    return 0 if key is None else int(_SEQUENCE.unpack_from(key, len(_IN_ORDER))[0])
 
 
 def _left_of(online: bytes, user_id: str, until_s: int) -> bytes | None:

@@ -19,7 +19,7 @@ from storage.profiles.redis.address import RedisAddress
 from storage.profiles.redis.keys import Keys, bucket_of, number_of, profile_field, seen_field
 from storage.profiles.redis.link import Command, Link
 from storage.profiles.redis.publisher import TIMEOUT_S, require_whole
-from storage.profiles.redis.tombstones import read_tombstones
+from storage.profiles.redis.tombstones import read_newest, read_tombstones
 from storage.profiles.redis.versions import Versions
 from storage.profiles.store import BatchDescription
 
@@ -108,6 +108,10 @@ class RedisProfiles:
     def tombstones(self, after: int = 0) -> list[Tombstone]:
         """Who was forgotten, in order; those later than the one numbered `after`."""
         return read_tombstones(self._link, self._keys, after)
+
+    def newest_tombstone(self) -> int:
+        """The number of the last one; 0 before the first."""
+        return read_newest(self._link, self._keys)
 
     def popular(self) -> tuple[str, ...]:
         """The window's most acted-on pins, most acted-on first."""

@@ -78,6 +78,12 @@ def read_tombstones(link: Link, keys: Keys, after: int) -> list[Tombstone]:
     return found
 
 
+def read_newest(link: Link, keys: Keys) -> int:
+    """The number of the last one; 0 before the first."""
+    (reply,) = link.ask(("ZRANGE", keys.tombstones, -1, -1, "WITHSCORES"))
+    return int(float(cast(list[bytes], reply)[1])) if reply else 0
+
+
 def _page(link: Link, keys: Keys, after: int) -> list[Tombstone]:
     (reply,) = link.ask(
         ("ZRANGEBYSCORE", keys.tombstones, f"({after}", "+inf", "WITHSCORES", "LIMIT", 0, _AT_A_TIME)

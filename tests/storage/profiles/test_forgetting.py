@@ -182,11 +182,13 @@ def test_a_user_of_whom_nothing_is_known_can_be_forgotten(store: Store) -> None:
     store.writer.forget("zoe", LATER_S)
     assert store.writer.forgotten(["ann", "zoe", ""]) == {"zoe": LATER_S}
     assert store.writer.forgotten([]) == {}
+    assert store.tombstones.forgotten(["zoe", "ann"]) == {"zoe": LATER_S}
 
 
 def test_tombstones_are_told_in_the_order_they_came(store: Store) -> None:
     """Each user once; who asks again hears of what is new, a second wish included."""
     assert store.tombstones.tombstones() == []
+    assert store.reader.newest_tombstone() == 0
     for user_id, until_s in [("zoe", 50), ("ann", 70), ("名前", 60), ("zoe", 80)]:
         store.writer.forget(user_id, until_s)
     told = store.tombstones.tombstones()
@@ -195,6 +197,7 @@ def test_tombstones_are_told_in_the_order_they_came(store: Store) -> None:
     assert [each.user_id for each in store.tombstones.tombstones(told[0].sequence)] == ["名前", "zoe"]
     assert store.tombstones.tombstones(told[-1].sequence) == []
     assert store.reader.tombstones() == told
+    assert store.reader.newest_tombstone() == told[-1].sequence
 
 
 @pytest.mark.parametrize("kind", ["lmdb", "redis"])

@@ -17,7 +17,10 @@ from storage.profiles.redis import reader as redis_reader
 from tests.storage.profiles.people import encoded, manifest, online, profile, same
 from tests.storage.profiles.valkeys import Valkey
 
-READS = ("+hmget", "+get", "+hget", "+hgetall", "+hexists", "+exists", "+ping", "+select", "+client")
+READS = (
+    *("+hmget", "+get", "+hget", "+hgetall", "+hexists", "+exists", "+ping", "+select", "+client"),
+    *("+zrange", "+zrangebyscore"),
+)
 LEASES = ("+zadd", "+zrem")
 
 
@@ -43,6 +46,7 @@ def test_a_reader_needs_to_read_and_to_hold_on(users: str) -> None:
     reader = open_reader(as_user(users, "ann:secret"))
     assert same(reader.batch("ann"), profile("ann", "cat-1"))
     assert reader.popular() == ()
+    assert reader.tombstones(reader.newest_tombstone()) == []
     reader.close()
 
 

@@ -1,0 +1,68 @@
+"""Users who asked to be forgotten, followed while the server runs: no worker may bring them back from memory.
+
+Who is asked about is read again within half a second. But a store that falls silent is bridged with what is
+kept, for an hour, and that must not be somebody whom it has said to forget.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from server.profile_cache import ProfileCache
+from server.profiles import ProfileSource
+from storage.errors import StorageError
+
+POLL_S = 1.0
+
+log = structlog.get_logger("server.forgetting")
+
+
+class Forgetting:
+    """Drops from a cache whom the store says to forget.
+
+    Args:
+        users: The cache.
+        source: What reads the store now.
+        clock: The cache's.
+    """
+
+    def __init__(
+        self,
+        users: ProfileCache,
+        source: Callable[[], ProfileSource],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._users, self._source, self._clock = users, source, clock
+        # Whoever is kept was read before the first look, or honours what was there then.
+        self._heard_of: int | None = None
+        self._problem = ""
+
+    def poll(self) -> None:
+        """Look once; raises nothing."""
+        try:
+            self._look()
+        except StorageError as error:
+            self._fail(str(error))
+        except Exception as error:
+            # Whatever it is, the next look must come.
+            self._fail(f"{type(error).__name__}: {error}")
+        else:
+            self._problem = ""
+
+    def _look(self) -> None:
+        source = self._source()
+        if self._heard_of is None:
+            self._heard_of = source.newest_tombstone()
+            self._users.clear()
+            return
+        told = source.tombstones(self._heard_of)
+        if told:
+            self._users.forget({each.user_id for each in told}, self._clock())
+            self._heard_of = told[-1].sequence
+            log.info("users forgotten", users=len(told))
+
+    def _fail(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            log.error("not heard who asked to be forgotten, kept profiles may be theirs", problem=problem)
