@@ -31,7 +31,7 @@ def bury(folder: Path, user_id: str, until_s: int) -> None:
 
 
 def buried(folder: Path) -> Mapping[str, int]:
-    """Until when each user in an archive is forgotten, Unix seconds UTC.
+    """Until when each user in an archive is forgotten, Unix seconds UTC; nobody in what is no archive.
 
     Raises:
         DataError: The file cannot be read.
@@ -39,7 +39,7 @@ def buried(folder: Path) -> Mapping[str, int]:
     until_s: dict[str, int] = {}
     try:
         lines = (folder / FILE).read_bytes().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return until_s
     except OSError as error:
         raise DataError(f"{folder / FILE} cannot be read: {error.strerror or error}") from error

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from process.progress import Reporter
+from profile_builder.archive_tombstones import buried
 from profile_builder.batch import BatchParts, BatchPolicy, run_batch
 from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_calibration
 from profile_builder.errors import UsageError
@@ -35,6 +36,7 @@ from profile_builder.summary import (
     describe_pruned,
 )
 from profile_builder.times import parse_time
+from storage.dataset import read_dataset
 from storage.events.opening import open_appender
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
@@ -86,7 +88,7 @@ def batch(settings: BatchSettings) -> None:
     """
     publisher, model_file = open_batch_publisher(settings.profiles), read_model_file(settings.model)
     policy = BatchPolicy(
-        read=_read_policy(settings, model_file.parameters.window_days, _forgotten(settings.profiles)),
+        read=_read_policy(settings, model_file.parameters.window_days, _forgotten(settings)),
         max_actions=settings.max_actions,
         n_popular=settings.popular,
         local=LocalPolicy(processes=settings.processes or len(os.sched_getaffinity(0))),
@@ -173,10 +175,13 @@ def _rejects_path(settings: BatchSettings) -> Path:
     return (Path() if is_redis(settings.profiles) else profiles_folder(settings.profiles)) / _REJECTS
 
 
-def _forgotten(profiles: str) -> Mapping[str, int]:
-    """Who asked to be forgotten, and until when."""
-    with closing(open_tombstones(profiles)) as tombstones:
-        return forgotten_until_s(tombstones)
+def _forgotten(settings: BatchSettings) -> Mapping[str, int]:
+    """Who asked to be forgotten, and until when: as the store knows, or an archive that is read."""
+    with closing(open_tombstones(settings.profiles)) as tombstones:
+        stored = forgotten_until_s(tombstones)
+    actions = settings.actions or (None if settings.data is None else read_dataset(settings.data).actions)
+    beside = {} if actions is None else buried(actions)
+    return {user_id: max(stored.get(user_id, 0), beside.get(user_id, 0)) for user_id in {*stored, *beside}}
 
 
 def _read_policy(

@@ -16,11 +16,13 @@ from profile_builder.errors import ArchiveError
 from profile_builder.inputs import ActionInput
 from profile_builder.reading import find_action_files
 from storage.events.records import Event, Forget
+from storage.model_file import write_model_file
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.opening import open_reader
 from storage.rejects import Rejects
+from tests.profile_builder.conftest import Shop, Terminal
 from tests.profile_builder.online_world import AT_ONCE, W_S, Online, event
-from tests.profile_builder.world import POLICY, WEIGHTS, make_parts
+from tests.profile_builder.world import MODEL, POLICY, WEIGHTS, make_parts
 
 
 def rows(folder: Path) -> list[tuple[str, str, int]]:
@@ -255,3 +257,23 @@ def test_tombstones_beside_rows_survive_a_line_cut_short(tmp_path: Path) -> None
     bury(tmp_path, "ann", 3)
 
     assert buried(tmp_path) == {"ann": 5, "ann\nü": 7}
+
+
+def test_a_batch_over_an_archive_passes_over_whom_that_forgot(
+    shop: Shop, run: Terminal, tmp_path: Path
+) -> None:
+    """Whatever profile store it publishes into: the folder alone says it."""
+    online = Online(archive=tmp_path / "actions")
+    online.events.append([event("ann", "cat-1", 5), event("ben", "cat-1", 5)])
+    finish(online)
+    online.events.append([Forget("ann", W_S + 10)])
+    finish(online)
+    write_model_file(shop.model, MODEL)
+
+    given = ("--actions", tmp_path / "actions", "--pins", shop.pins, "--model", shop.model)
+    assert run("batch", *given, "--profiles", shop.profiles) == 0, run.err
+
+    profiles = open_reader(str(shop.profiles))
+    assert profiles.batch("ann") is None
+    assert profiles.batch("ben") is not None
+    profiles.close()
