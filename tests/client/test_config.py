@@ -1,7 +1,9 @@
 """Policies that cannot be are refused where they are written."""
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +139,18 @@ def test_the_service_config_of_the_default_policy() -> None:
         ],
         "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},
     }
+
+
+def test_other_clients_are_told_the_same_policy() -> None:
+    """What the documentation gives them to copy spends as little on retries as our own."""
+    serving = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```json\n(.*?)```", serving, re.DOTALL)
+    ours = json.loads(service_config(Retries()))
+
+    assert json.loads(shown)["retryThrottling"] == ours["retryThrottling"]
+    (theirs,) = json.loads(shown)["methodConfig"]
+    policy = ours["methodConfig"][0]["retryPolicy"] | {"maxBackoff": "1s"}
+    assert theirs == ours["methodConfig"][0] | {"retryPolicy": policy}
 
 
 def test_a_single_attempt_leaves_no_retry_policy() -> None:

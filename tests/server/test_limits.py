@@ -1,19 +1,24 @@
 """Every limit of the wire contract, at and beyond: refused before any work, each violation named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
+import numpy as np
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.encoding import varint
 from server.ports import Ports
-from tests.server.conftest import request_id_of, settings
-from tests.server.world import default_people, make_pins
+from storage.pins.memory import InMemoryPins
+from storage.profiles.memory import InMemoryProfiles
+from storage.profiles.records import StoredUser
+from tests.server.conftest import Serve, request_id_of, settings
+from tests.server.world import SPACE, default_people, describe, fan, make_pins, make_profile
 
 Ask = Callable[[RecommenderStub], object]
 
@@ -174,6 +179,48 @@ def test_beyond_the_limit_the_field_is_named(stub: RecommenderStub, ask: Ask, me
 
     assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert refusal.value.details() == message
+
+
+class CountedStore(InMemoryProfiles):
+    """Counts who is looked up."""
+
+    reads = 0
+
+    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
+        self.reads += 1
+        return super().read(user_id, held)
+
+
+class CountedPins(InMemoryPins):
+    """Counts what is asked of the pins: whose they are, and which are near."""
+
+    asked = 0
+
+    def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int64]:
+        self.asked += 1
+        return super().rows(pin_ids)
+
+    def search(
+        self, queries: NDArray[np.float16], k: int, *, ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        self.asked += 1
+        return super().search(queries, k, ef_search=ef_search)
+
+
+def test_what_is_refused_costs_no_work(serve: Serve) -> None:
+    """Beyond any limit neither the store nor the index is asked; at the limit both are."""
+    store = CountedStore(describe(), profiles=[make_profile("ann", {"cat-0": 1.0})])
+    pins = CountedPins(["cat-0", "cat-1"], fan(0, 2), embedding_space=SPACE)
+    stub = serve(pins, store)
+    before = store.reads, pins.asked
+    for ask, _ in REFUSED.values():
+        with pytest.raises(grpc.RpcError):
+            ask(stub)
+    assert (store.reads, pins.asked) == before
+
+    recommend(max_candidates=1_000)(stub)
+    assert store.reads > before[0]
+    assert pins.asked > before[1]
 
 
 def test_all_violations_are_told_at_once(stub: RecommenderStub) -> None:
