@@ -1,6 +1,5 @@
 """Work that nobody waits for: a bounded queue, a thread of low priority, and what is too much is dropped."""
 
-import os
 import threading
 from contextlib import suppress
 from queue import Empty, Full, Queue
@@ -8,9 +7,10 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from server.side_threads import LOWEST_PRIORITY, yield_to_others
+
 ItemT = TypeVar("ItemT")
 ItemT_contra = TypeVar("ItemT_contra", contravariant=True)
-_LOWEST_PRIORITY = 19
 _LOOK_S = 0.2
 
 log = structlog.get_logger("server.background")
@@ -72,7 +72,7 @@ class Background(Generic[ItemT]):
             self._thread.join()
 
     def _run(self) -> None:
-        _yield_to_others()
+        yield_to_others(LOWEST_PRIORITY)
         while not (self._stopping.is_set() and self._waiting.empty()):
             with suppress(Empty):
                 self._try(self._waiting.get(timeout=0 if self._stopping.is_set() else _LOOK_S))
@@ -88,9 +88,3 @@ class Background(Generic[ItemT]):
             # Whatever it is, the next item must come; answers do not depend on it.
             log.exception("background work failed", thread=self._thread.name)
             self._work.dropped()
-
-
-def _yield_to_others() -> None:
-    """Linux counts niceness by thread; elsewhere this one is like all others."""
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)

@@ -1,13 +1,19 @@
 """Threads apart from those that answer calls, for what must neither wait for them nor hold them."""
 
+import os
 import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol
 
 Behaviour = Callable[..., Any]
 Threads = ThreadPoolExecutor
+
+LOWEST_PRIORITY = 19
+# Of a processor that calls keep busy, such a thread still gets a tenth.
+LOW_PRIORITY = 10
 
 
 def in_threads(behaviour: Behaviour, threads: Threads, *, non_blocking: bool = False) -> Behaviour:
@@ -49,10 +55,19 @@ class Ticker:
         every_s: Seconds from the end of one time to the next.
         jitter: By what share of them each pause is longer or shorter, by chance: so that many servers do not
             all look at once.
+        niceness: Of its thread, where it takes long at times.
     """
 
-    def __init__(self, work: Callable[[], None], *, name: str, every_s: float, jitter: float = 0.0) -> None:
-        self._work, self._every_s, self._jitter = work, every_s, jitter
+    def __init__(
+        self,
+        work: Callable[[], None],
+        *,
+        name: str,
+        every_s: float,
+        jitter: float = 0.0,
+        niceness: int = 0,
+    ) -> None:
+        self._work, self._every_s, self._jitter, self._niceness = work, every_s, jitter, niceness
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -67,8 +82,20 @@ class Ticker:
             self._thread.join()
 
     def _run(self) -> None:
+        yield_to_others(self._niceness)
         while not self._stopping.wait(self._pause_s()):
             self._work()
 
     def _pause_s(self) -> float:
         return self._every_s * (1 + self._jitter * random.uniform(-1, 1))  # noqa: S311 - no secret
+
+
+def yield_to_others(niceness: int) -> None:
+    """Lower the calling thread's priority, for good.
+
+    Linux counts niceness by thread; elsewhere this one is like all others.
+    """
+    if not niceness:
+        return
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

@@ -21,7 +21,7 @@ from server.ending import Ending
 from server.metrics_files import prepare
 from server.serving import serve_metrics
 from server.settings import ServerSettings
-from server.side_threads import Ticker
+from server.side_threads import LOW_PRIORITY, Ticker
 from server.team import Team, Worker
 from server.vouching import Vouching
 from server.worker import Task
@@ -73,7 +73,7 @@ def _following(team: Team, vouching: Vouching, every_s: float) -> Iterator[None]
     def look() -> None:
         team.serve(vouching.look(team.versions))
 
-    ticker = Ticker(look, name="swap", every_s=every_s, jitter=POLL_JITTER)
+    ticker = Ticker(look, name="swap", every_s=every_s, jitter=POLL_JITTER, niceness=LOW_PRIORITY)
     ticker.start()
     try:
         yield
