@@ -8,22 +8,27 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
 
 from benchmarks.serving.figures import Figure, ratios, show, write
-from benchmarks.serving.mixes import mix
+from benchmarks.serving.mixes import mix, other_mixes
+from benchmarks.serving.overload import overload
 from benchmarks.serving.processes import GENERATOR_CORE, SERVER_CORE
 from benchmarks.serving.requests import batch_requests, without_common_medoids
 from benchmarks.serving.served import World, bare_server, make_world, served
 from benchmarks.serving.settings import ServingSettings
+from benchmarks.serving.skew import skew
+from benchmarks.serving.swaps import swaps
 from pinnersage.v1 import recommender_pb2 as pb
 from process.commands import Program
 from process.progress import Reporter
 from storage.errors import StorageError
 from storage.pins.artefact import PinArtefact
+
+Part = Callable[[World, Mapping[str, Figure]], dict[str, Figure]]
 
 K = 200  # of the first tier: what 400 candidates of 3 interests take
 LOAD = 0.6
@@ -36,7 +41,7 @@ def measure(settings: ServingSettings) -> None:
     world = make_world(settings, reporter)
     os.sched_setaffinity(0, {GENERATOR_CORE})
     figures: dict[str, Figure] = {}
-    for title, part in (("Warm", _warm), ("Cold", _cold), ("Mix", mix)):
+    for title, part in _PARTS:
         with reporter.step(title):
             figures |= part(world, figures)
         write(settings.out, figures, _facts(world))
@@ -131,6 +136,17 @@ def _facts(world: World) -> dict[str, object]:
         "load_average": os.getloadavg(),
         "calls_of_a_block": world.settings.calls,
     }
+
+
+_PARTS: Sequence[tuple[str, Part]] = (
+    ("Warm", _warm),
+    ("Cold", _cold),
+    ("Mix", mix),
+    ("Mix of other users", other_mixes),
+    ("Overload", overload),
+    ("Skew between workers", skew),
+    ("Swaps under load", swaps),
+)
 
 
 def main() -> int:

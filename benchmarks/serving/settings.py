@@ -19,7 +19,7 @@ class ServingSettings:
     seen: Annotated[int, setting("Pins each has seen.", env="BENCH_SEEN", low=100)] = 200
     ef_search: Annotated[int, setting("HNSW efSearch.", env="EF_SEARCH", low=1)] = 320
     cache_mb: Annotated[int, setting("Cache budget of the mix.", env="CACHE_MB", low=16)] = 512
-    mix_calls: Annotated[int, setting("Calls of the mix.", env="BENCH_MIX_CALLS", low=1_000)] = 10_000
+    mix_calls: Annotated[int, setting("Calls of the mix.", env="BENCH_MIX_CALLS", low=1_000)] = 6_000
     calls: Annotated[int, setting("Calls of a block.", env="BENCH_CALLS", low=100)] = 500
     rounds: Annotated[int, setting("Blocks of each kind.", env="BENCH_ROUNDS", low=3)] = 11
     out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
