@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 from pinnersage.client._filters import Condition
@@ -38,6 +39,11 @@ class Arguments(argparse.Namespace):
 
     command: str
     server: str
+    tls: bool
+    ca: Path | None
+    cert: Path | None
+    key: Path | None
+    api_key_file: Path | None
     timeout_s: float
     json: bool
     user: str
@@ -138,6 +144,7 @@ def _add(add_parser: _AddParser, name: str, purpose: str) -> argparse.ArgumentPa
         metavar="HOST:PORT",
         help=f"the server (default: $PINNERSAGE_SERVER, else {DEFAULT_SERVER})",
     )
+    _add_security(parser)
     parser.add_argument(
         "--timeout",
         dest="timeout_s",
@@ -148,6 +155,28 @@ def _add(add_parser: _AddParser, name: str, purpose: str) -> argparse.ArgumentPa
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document, for scripts")
     return parser
+
+
+def _add_security(parser: argparse.ArgumentParser) -> None:
+    """The options for a server that does not talk to everybody."""
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="speak TLS with a server whose certificate this machine trusts",
+    )
+    for flag, purpose in (
+        ("--ca", "authorities that signed the server's certificate, PEM, in place of this machine's"),
+        ("--cert", "certificate to show to the server, PEM"),
+        ("--key", "its private key, PEM"),
+    ):
+        parser.add_argument(flag, type=Path, metavar="FILE", help=f"{purpose}; means --tls")
+    parser.add_argument(
+        "--api-key-file",
+        type=Path,
+        default=os.environ.get("PINNERSAGE_API_KEY_FILE") or None,
+        metavar="FILE",
+        help="file with the API key (default: $PINNERSAGE_API_KEY_FILE, else no key)",
+    )
 
 
 def _add_narrowing(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,21 @@ class Status(enum.IntEnum):
     """128 + SIGPIPE: the reader, `head` say, has had enough."""
 
 
+# What gRPC says of two who do not understand one another, and what a person can do about it.
+_HANDSHAKES = (
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "has a certificate that is not trusted here; name who signed it: --ca FILE",
+    ),
+    ("Hostname Verification Check failed", "has a certificate for another name; use that name for --server"),
+    ("WRONG_VERSION_NUMBER", "does not speak TLS; leave out --tls, --ca, --cert and --key"),
+    (
+        "Socket closed",
+        "hung up; if it speaks TLS, say --tls, or show it a certificate: --cert FILE --key FILE",
+    ),
+)
+
+
 def status_of(error: CallError) -> Status:
     """The exit status for a failed call."""
     if error.target is None:
@@ -36,11 +51,13 @@ def sentence(error: CallError, *, timeout_s: float) -> str:
     """What went wrong and what to do, for a person."""
     if error.target is None:
         return error.message
-    if error.status is grpc.StatusCode.UNAVAILABLE and error.request_id is None:
+    if error.status is grpc.StatusCode.UNAUTHENTICATED:
         return (
-            f"no PinnerSage server answers at {error.target} ({_cause(error.message)});"
-            " start it, or name another with --server HOST:PORT or $PINNERSAGE_SERVER"
+            f"{error.target} wants an API key that is in use; give it with --api-key-file FILE or "
+            "$PINNERSAGE_API_KEY_FILE"
         )
+    if error.status is grpc.StatusCode.UNAVAILABLE and error.request_id is None:
+        return _unreachable(error.target, error.message)
     if error.status is grpc.StatusCode.DEADLINE_EXCEEDED:
         return (
             f"{error.target} gave no answer in {timeout_s:g} s;"
@@ -50,6 +67,16 @@ def sentence(error: CallError, *, timeout_s: float) -> str:
         return f"{error.target} does not know {error.method}: an older PinnerSage, or another service"
     request = f", request {error.request_id}" if error.request_id else ""
     return f"{error.message} ({error.status.name} from {error.target}{request})"
+
+
+def _unreachable(target: str, message: str) -> str:
+    for sign, meaning in _HANDSHAKES:
+        if sign in message:
+            return f"{target} {meaning}"
+    return (
+        f"no PinnerSage server answers at {target} ({_cause(message)});"
+        " start it, or name another with --server HOST:PORT or $PINNERSAGE_SERVER"
+    )
 
 
 def _cause(message: str) -> str:

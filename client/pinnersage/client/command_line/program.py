@@ -16,6 +16,7 @@ from pinnersage.client._errors import CallError, ConfigurationError
 from pinnersage.client.command_line.arguments import Arguments, parse
 from pinnersage.client.command_line.columns import printable, shortened
 from pinnersage.client.command_line.commands import Answer, health, profile, recommend, similar
+from pinnersage.client.command_line.connection import api_key_of, credentials_of
 from pinnersage.client.command_line.failures import Status, sentence, status_of
 
 COMMANDS: Mapping[str, Callable[[Client, Arguments], Answer]] = {
@@ -61,7 +62,12 @@ def _run(arguments: Arguments) -> int:
 
 
 def _ask(arguments: Arguments) -> Answer:
-    with Client(arguments.server, timeout=Timeout(call_s=arguments.timeout_s)) as client:
+    with Client(
+        arguments.server,
+        timeout=Timeout(call_s=arguments.timeout_s),
+        credentials=credentials_of(arguments),
+        api_key=api_key_of(arguments),
+    ) as client:
         return COMMANDS[arguments.command](client, arguments)
 
 
