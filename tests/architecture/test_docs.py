@@ -1,10 +1,12 @@
 """What the documents name exists: files, targets, commands and their flags."""
 
-import os
 import re
+import runpy
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -63,16 +65,21 @@ def read(document: str) -> str:
 
 @cache
 def help_text(*command: str) -> str:
-    """What a command says about itself."""
-    ran = subprocess.run(
-        [*command, "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"COLUMNS": "300", "TERMINAL_WIDTH": "300"},
-    )
+    """What a command says about itself; `python -m` here, where most of what it imports is there already."""
+    if command[:2] == (sys.executable, "-m"):
+        return _said_here(*command[2:], "--help")
+    ran = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     return ran.stdout
+
+
+def _said_here(module: str, *arguments: str) -> str:
+    said = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(sys, "argv", [module, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+    assert not ended.value.code
+    return said.getvalue()
 
 
 def program_of(line: str) -> tuple[str, ...] | None:
