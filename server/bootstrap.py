@@ -28,6 +28,7 @@ from server.pressure import Pressure
 from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
+from server.recording import Recorder
 from server.retrieval import Retrieval
 from server.sampling import Sampler
 from server.security import build_security
@@ -41,6 +42,7 @@ from server.validation import Defaults, wire_policy
 from server.variants import NO_VARIANTS, Variants
 from server.variants_file import read_variants
 from server.vouching import Versions, Vouching, pins_at, profiles_at
+from storage.events.opening import open_appender, shown
 from storage.pins.artefact import PinArtefact
 from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
@@ -127,10 +129,12 @@ def wire(
     )
     served = Served(main=pins, pins=pins, profiles=profiles)
     observers = build_observers(settings, metrics)
+    recorder = _recorder(settings)
     servicer = Servicer(
         stages.over(served),
         Defaults(wire_policy(settings.merge_policy), _variants(settings)),
         observers.observer,
+        recorder,
     )
     # Of what is served, added pins and all.
     metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
@@ -164,6 +168,8 @@ def wire(
     server = _server(servicer, metrics, settings, calls, observers)
     server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
     server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
+    if recorder is not None:
+        server.watch(recorder)
     server.watch(Ticker(forgetting.poll, name="forgetting", every_s=forgetting_watch.POLL_S))
     return Wired(server, exchange)
 
@@ -258,6 +264,19 @@ class _Stages:
 def now_s() -> int:
     """Unix seconds UTC."""
     return int(time.time())
+
+
+def _recorder(settings: ServerSettings) -> Recorder | None:
+    """What takes actions, where there is a stream for them.
+
+    Raises:
+        EventStreamError: The URL names none.
+    """
+    events = settings.events
+    if events is None:
+        return None
+    log.info("actions are recorded", events=shown(events))
+    return Recorder(lambda: open_appender(events))
 
 
 def _warm_up(pins: PinView, source: ProfileSource, ef_search: int) -> None:

@@ -14,13 +14,13 @@ from google.rpc import error_details_pb2, status_pb2
 from process.user_hashes import User
 from server.deadlines import Deadline
 from server.errors import (
-    TOLD_INSTEAD,
     CallCancelledError,
     DeadlineExpiredError,
     InvalidRequestError,
     ServerError,
     Violation,
     status_of,
+    told_instead,
 )
 from server.metrics_calls import MethodMetrics
 from server.request_ids import REQUEST_ID_KEY, request_id_of
@@ -142,8 +142,8 @@ def _refusal(error: Exception, call: Call) -> Refusal:
     code = status_of(error)
     _log_refused(error, code, call)
     message = str(error)
-    if code in TOLD_INSTEAD:
-        message = f"{TOLD_INSTEAD[code]}; the server's log has it under request id {call.request_id}"
+    if told := told_instead(error):
+        message = f"{told}; the server's log has it under request id {call.request_id}"
     metadata: tuple[tuple[str, str | bytes], ...] = ((REQUEST_ID_KEY, call.request_id),)
     if isinstance(error, InvalidRequestError):
         metadata += ((DETAILS_KEY, _bad_request(error, code, message)),)
@@ -156,7 +156,7 @@ def _log_answered(call: Call) -> None:
 
 def _log_refused(error: Exception, code: grpc.StatusCode, call: Call) -> None:
     # A message that the caller reads may name a user: it stays out of the log.
-    untold = {"reason": str(error)} if code in TOLD_INSTEAD else {}
+    untold = {"reason": str(error)} if told_instead(error) else {}
     log.log(
         _LOG_LEVELS.get(code, logging.DEBUG),
         "call refused",

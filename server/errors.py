@@ -5,6 +5,8 @@ ServerError
 ├── NotFoundError           no such user or pin                    NOT_FOUND
 ├── DeadlineExpiredError    the caller's deadline passed           DEADLINE_EXCEEDED
 ├── CallCancelledError      the caller gave up                     CANCELLED
+├── NotEnabledError         the server was not started with it     FAILED_PRECONDITION
+├── RecordingError          the event stream takes no action       UNAVAILABLE
 └── StartError              the server cannot start as configured  (exit status 1)
 """
 
@@ -50,6 +52,14 @@ class CallCancelledError(ServerError):
     """The caller gave up before the stage named could begin."""
 
 
+class NotEnabledError(ServerError):
+    """The server was started without what the method needs; the message says with what to start it."""
+
+
+class RecordingError(ServerError):
+    """An action was not recorded, or nobody knows whether it was."""
+
+
 class StartError(ServerError):
     """The server cannot start with these settings, artefacts or ports."""
 
@@ -60,6 +70,8 @@ STATUS_BY_ERROR: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (NotFoundError, grpc.StatusCode.NOT_FOUND),
     (DeadlineExpiredError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (CallCancelledError, grpc.StatusCode.CANCELLED),
+    (NotEnabledError, grpc.StatusCode.FAILED_PRECONDITION),
+    (RecordingError, grpc.StatusCode.UNAVAILABLE),
     (DamagedRecordError, grpc.StatusCode.DATA_LOSS),
     (ProfileStoreError, grpc.StatusCode.UNAVAILABLE),
 )
@@ -69,6 +81,12 @@ TOLD_INSTEAD = {
     grpc.StatusCode.UNAVAILABLE: "the profile store cannot be read at the moment",
     grpc.StatusCode.INTERNAL: "internal error",
 }
+
+
+def told_instead(error: Exception) -> str | None:
+    """What a caller reads in place of the error's own message; None where that will do."""
+    # It names neither the stream nor what is wrong with it.
+    return None if isinstance(error, RecordingError) else TOLD_INSTEAD.get(status_of(error))
 
 
 def status_of(error: Exception) -> grpc.StatusCode:

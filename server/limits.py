@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one request may ask for, and how much it is told. Sizes in bytes, everything else is a count.
+    """What one request may ask for, and how much it is told. Sizes in bytes, times in s, all else is a count.
 
     A status travels in metadata, of which gRPC takes 8 KiB: only so many violations fit.
     """
@@ -24,6 +24,7 @@ class Limits:
     described_pins: int = 1_000
     filter_conditions: int = 16
     filter_values: int = 200
+    action_ahead_s: int = 3_600
     told_violations: int = 10
 
 

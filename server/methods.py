@@ -11,18 +11,22 @@ from server.servicer import Servicer
 from server.side_threads import Threads, in_threads
 
 
-def method_handlers(servicer: Servicer, metrics: Metrics, batches: Threads) -> grpc.GenericRpcHandler:
+def method_handlers(
+    servicer: Servicer, metrics: Metrics, batches: Threads, records: Threads
+) -> grpc.GenericRpcHandler:
     """The methods. Answers are bytes already, requests are parsed where errors are handled.
 
     Args:
         servicer: Answers.
         metrics: Counts the calls.
         batches: Threads of RecommendBatch, whose answers take long and wait for their reader.
+        records: Threads of RecordAction, which waits for the event stream.
     """
 
     def of(name: str) -> MethodMetrics:
         return MethodMetrics(metrics, name)
 
+    record = answer_unary(servicer.record_action, pb.RecordActionRequest, of("RecordAction"))
     batch = answer_streaming(servicer.recommend_batch, pb.RecommendBatchRequest, of("RecommendBatch"))
     return grpc.method_handlers_generic_handler(
         SERVICE,
@@ -43,5 +47,6 @@ def method_handlers(servicer: Servicer, metrics: Metrics, batches: Threads) -> g
             "GetPins": grpc.unary_unary_rpc_method_handler(
                 answer_unary(servicer.get_pins, pb.GetPinsRequest, of("GetPins"))
             ),
+            "RecordAction": grpc.unary_unary_rpc_method_handler(in_threads(record, records)),
         },
     )

@@ -25,8 +25,9 @@ METHODS: Mapping[str, str] = {
     "SimilarPins": "unary",
     "GetProfile": "unary",
     "GetPins": "unary",
+    "RecordAction": "unary",
 }
-STAGES = ("profile", "sample", "filter", "retrieve", "search", "merge", "fuse", "encode")
+STAGES = ("profile", "sample", "filter", "retrieve", "search", "merge", "fuse", "encode", "record")
 REASONS: Mapping["pb.AnswerReason.ValueType", str] = {
     pb.ANSWER_REASON_UNSPECIFIED: "ordinary",
     pb.ANSWER_REASON_UNKNOWN_USER: "unknown_user",

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from pinnersage.v1 import recommender_pb2 as pb
 from server.answers import (
     encode_recommendation,
@@ -12,11 +14,12 @@ from server.answers import (
 )
 from server.calls import Call
 from server.encoding import batch_messages, encode_user_result
-from server.errors import NotFoundError
+from server.errors import NotEnabledError, NotFoundError
 from server.filter_validation import Kinds
 from server.limits import LIMITS
 from server.observing import NOBODY_LOOKS, Observer
 from server.recommending import Recommendation, Recommender
+from server.recording import Recorder
 from server.validation import (
     Defaults,
     Options,
@@ -25,6 +28,7 @@ from server.validation import (
     validate_recommend,
     validate_recommend_batch,
     validate_recommend_for_pins,
+    validate_record_action,
     validate_similar_pins,
 )
 
@@ -36,14 +40,20 @@ class Servicer:
         recommender: The stages. Replaced by others, it is the one that each later call is answered by.
         defaults: What holds where a request says nothing.
         observer: Sees every answer.
+        recorder: Takes actions; None for a server without an event stream.
     """
 
     def __init__(
-        self, recommender: Recommender, defaults: Defaults, observer: Observer = NOBODY_LOOKS
+        self,
+        recommender: Recommender,
+        defaults: Defaults,
+        observer: Observer = NOBODY_LOOKS,
+        recorder: Recorder | None = None,
     ) -> None:
         self.recommender = recommender
         self._defaults = defaults
         self._observer = observer
+        self._recorder = recorder
 
     def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
         """Recommend for one user."""
@@ -119,6 +129,21 @@ class Servicer:
         recommender = self.recommender
         return pins_message(
             pin_ids, pins=recommender.pins, blocked=recommender.blocked(), request_id=call.request_id
+        ).SerializeToString()
+
+    def record_action(self, request: pb.RecordActionRequest, call: Call) -> bytes:
+        """Append what a user did to the event stream."""
+        recommender, recorder = self.recommender, self._recorder
+        if recorder is None:
+            raise NotEnabledError(
+                "this server records no actions: start it with --events URL (PINNERSAGE_EVENTS)"
+            )
+        event = validate_record_action(request, recommender.clock())
+        call.user_id = event.user_id
+        with recommender.metrics.stage("record"):
+            recorder.record(event, call.deadline)
+        return pb.RecordActionResponse(
+            request_id=call.request_id, action_time=Timestamp(seconds=event.timestamp_s)
         ).SerializeToString()
 
 

@@ -14,6 +14,7 @@ from server.admission import Admission, Bounds
 from server.arrivals import Method, RequestFirstPool
 from server.connections import Connections
 from server.errors import StartError
+from server.health_port import HealthPort
 from server.methods import method_handlers
 from server.metrics import Metrics
 from server.metrics_catalogue import SERVICE
@@ -24,6 +25,8 @@ from server.side_threads import Beside, in_threads
 
 # Who asks whether the server lives must not queue behind the calls that keep it busy.
 _HEALTH = Bounds(threads=1, queued=1_000)
+# Who waits for the event stream holds nobody else, however slow it is.
+_RECORDS = Bounds(threads=16, queued=64)
 
 log = structlog.get_logger("server.serving")
 
@@ -57,13 +60,13 @@ class RunningServer:
     ) -> None:
         self._metrics, self._credentials = metrics, credentials
         self._watching: list[Beside] = []
-        self.calls, self.batches = calls, batches
-        metrics.watch_admission((calls, batches))
+        self.calls, self.batches, self.records = calls, batches, Admission(_RECORDS)
+        metrics.watch_admission((calls, batches, self.records))
         self._server = grpc.server(
             self._threads(calls, "call"), interceptors=list(interceptors), options=connections.options()
         )
-        apart = self._threads(batches, "batch")
-        self._server.add_generic_rpc_handlers((method_handlers(servicer, metrics, apart),))
+        apart, records = self._threads(batches, "batch"), self._threads(self.records, "record")
+        self._server.add_generic_rpc_handlers((method_handlers(servicer, metrics, apart, records),))
         self._health = _enable_health(self._server)
         if with_reflection:
             enable_reflection(self._server, SERVICE)
@@ -80,6 +83,8 @@ class RunningServer:
         port = self._bind(ports)
         if ports.metrics_port:
             self._metrics_server = serve_metrics(ports.host, ports.metrics_port, self.registry)
+        if ports.health_port:
+            self.watch(HealthPort(ports.host, ports.health_port, self._health))
         for beside in self._watching:
             beside.start()
         self._server.start()
@@ -115,7 +120,7 @@ class RunningServer:
         ended, give_up_s = self._server.stop(grace_s), time.monotonic() + grace_s
         are_idle = [
             admission.wait_until_idle(max(0.0, give_up_s - time.monotonic()))
-            for admission in (self.calls, self.batches)
+            for admission in (self.calls, self.batches, self.records)
         ]
         # What is left now waits for nothing of ours: who watches health, a tool with reflection open.
         self._server.stop(None)

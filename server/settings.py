@@ -134,6 +134,14 @@ class ServingSettings:
             high=86_400,
         ),
     ] = 60.0
+    events: Annotated[
+        str | None,
+        setting(
+            "Event stream that RecordAction appends to: a file, redis://, kafka://. Default: it is refused.",
+            env="EVENTS",
+            metavar="URL",
+        ),
+    ] = None
     fallback: Annotated[
         Fallback,
         setting(

@@ -13,6 +13,7 @@ from server.filter_validation import EARLIEST_S, LATEST_S, Kinds, read_filter
 from server.limits import LIMITS
 from server.settings import MergePolicy
 from server.variants import NO_VARIANT, NO_VARIANTS, Budget, Variant, Variants
+from storage.events.records import Event
 from storage.pins.filters import Filter
 
 
@@ -206,6 +207,29 @@ def validate_get_profile(request: pb.GetProfileRequest) -> str:
     findings.check_id("user_id", request.user_id)
     findings.raise_if_any()
     return request.user_id
+
+
+def validate_record_action(request: pb.RecordActionRequest, now_s: int) -> Event:
+    """The action of RecordAction.
+
+    Args:
+        request: As it came.
+        now_s: Unix seconds UTC.
+    """
+    findings = _Findings()
+    for field in ("user_id", "pin_id", "action"):
+        findings.check_id(field, getattr(request, field))
+    if request.HasField("event_id"):
+        findings.check_id("event_id", request.event_id)
+    time_s = request.action_time.seconds if request.HasField("action_time") else now_s
+    if not 0 <= time_s <= now_s + LIMITS.action_ahead_s:
+        findings.add(
+            "action_time",
+            f"is {time_s} seconds from 1970; an action's time lies between then and an hour from now",
+        )
+    findings.raise_if_any()
+    event_id = request.event_id if request.HasField("event_id") else None
+    return Event(request.user_id, request.pin_id, time_s, request.action, event_id)
 
 
 def validate_get_pins(request: pb.GetPinsRequest) -> list[str]:

@@ -51,12 +51,18 @@ def serve() -> Iterator[Serve]:
         threads: int = 4,
         root: Path = IN_MEMORY,
         variants: Path | None = None,
+        events: str | None = None,
     ) -> RecommenderStub:
         server = wire_server(
             pins or make_pins(),
             profiles or default_people().store(),
             settings(
-                pins=root, fallback=fallback, merge_policy=merge_policy, threads=threads, variants=variants
+                pins=root,
+                fallback=fallback,
+                merge_policy=merge_policy,
+                threads=threads,
+                variants=variants,
+                events=events,
             ),
         )
         port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))

@@ -779,6 +779,74 @@ class GetPinsResponse(_message.Message):
 Global___GetPinsResponse: _TypeAlias = GetPinsResponse  # noqa: Y015
 
 @_typing.final
+class RecordActionRequest(_message.Message):
+    """Neither pin nor action is looked up: what profiles are made of is decided by those who make them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    PIN_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    ACTION_TIME_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Opaque UTF-8, 1 to 128 bytes, as the next two."""
+    pin_id: _builtins.str
+    action: _builtins.str
+    """What was done, as the data set's action weights name it: "save", "hide"."""
+    event_id: _builtins.str
+    """Two with the same id are one action, however often they are sent; 1 to 128 bytes. Left out: those that agree
+    in user, pin, action and second are.
+    """
+    @_builtins.property
+    def action_time(self) -> _timestamp_pb2.Timestamp:
+        """When, to the second; default now. From 1970 on, and at most an hour ahead of the server's clock."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        pin_id: _builtins.str = ...,
+        action: _builtins.str = ...,
+        action_time: _timestamp_pb2.Timestamp | None = ...,
+        event_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_event_id", b"_event_id", "action_time", b"action_time", "event_id", b"event_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event_id", b"_event_id", "action", b"action", "action_time", b"action_time", "event_id", b"event_id", "pin_id", b"pin_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__event_id: _TypeAlias = _typing.Literal["event_id"]  # noqa: Y015
+    _WhichOneofArgType__event_id: _TypeAlias = _typing.Literal["_event_id", b"_event_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__event_id) -> _WhichOneofReturnType__event_id | None: ...
+
+Global___RecordActionRequest: _TypeAlias = RecordActionRequest  # noqa: Y015
+
+@_typing.final
+class RecordActionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACTION_TIME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    @_builtins.property
+    def action_time(self) -> _timestamp_pb2.Timestamp:
+        """When the action is taken to have happened."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        action_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action_time", b"action_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_time", b"action_time", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordActionResponse: _TypeAlias = RecordActionResponse  # noqa: Y015
+
+@_typing.final
 class Filter(_message.Message):
     """Conditions on the columns that the pins were indexed with, judged by the candidate itself: a near-duplicate
     does not speak for it. Interests are not filtered, nor is the medoid that a candidate names. An answer is

@@ -64,6 +64,11 @@ class RecommenderStub(object):
                 request_serializer=pinnersage_dot_v1_dot_recommender__pb2.GetPinsRequest.SerializeToString,
                 response_deserializer=pinnersage_dot_v1_dot_recommender__pb2.GetPinsResponse.FromString,
                 _registered_method=True)
+        self.RecordAction = channel.unary_unary(
+                '/pinnersage.v1.Recommender/RecordAction',
+                request_serializer=pinnersage_dot_v1_dot_recommender__pb2.RecordActionRequest.SerializeToString,
+                response_deserializer=pinnersage_dot_v1_dot_recommender__pb2.RecordActionResponse.FromString,
+                _registered_method=True)
 
 
 class RecommenderServicer(object):
@@ -115,6 +120,16 @@ class RecommenderServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordAction(self, request, context):
+        """Appends what a user did to the event stream, from which profiles are kept fresh. An answer means that the
+        stream keeps it. FAILED_PRECONDITION where the server was given no stream, UNAVAILABLE when the stream does
+        not take it in time: then it may have been appended all the same, and whoever asks again gives the same
+        event_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecommenderServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -147,6 +162,11 @@ def add_RecommenderServicer_to_server(servicer, server):
                     servicer.GetPins,
                     request_deserializer=pinnersage_dot_v1_dot_recommender__pb2.GetPinsRequest.FromString,
                     response_serializer=pinnersage_dot_v1_dot_recommender__pb2.GetPinsResponse.SerializeToString,
+            ),
+            'RecordAction': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAction,
+                    request_deserializer=pinnersage_dot_v1_dot_recommender__pb2.RecordActionRequest.FromString,
+                    response_serializer=pinnersage_dot_v1_dot_recommender__pb2.RecordActionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +331,33 @@ class Recommender(object):
             '/pinnersage.v1.Recommender/GetPins',
             pinnersage_dot_v1_dot_recommender__pb2.GetPinsRequest.SerializeToString,
             pinnersage_dot_v1_dot_recommender__pb2.GetPinsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pinnersage.v1.Recommender/RecordAction',
+            pinnersage_dot_v1_dot_recommender__pb2.RecordActionRequest.SerializeToString,
+            pinnersage_dot_v1_dot_recommender__pb2.RecordActionResponse.FromString,
             options,
             channel_credentials,
             insecure,

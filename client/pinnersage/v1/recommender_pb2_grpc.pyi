@@ -58,6 +58,12 @@ class RecommenderStub:
     """Everything stored about a user's interests. NOT_FOUND for an unknown user."""
     GetPins: _grpc.UnaryUnaryMultiCallable[_recommender_pb2.GetPinsRequest, _recommender_pb2.GetPinsResponse]
     """What the served artefact knows of up to 1,000 pins: their titles, and the pin that stands for each."""
+    RecordAction: _grpc.UnaryUnaryMultiCallable[_recommender_pb2.RecordActionRequest, _recommender_pb2.RecordActionResponse]
+    """Appends what a user did to the event stream, from which profiles are kept fresh. An answer means that the
+    stream keeps it. FAILED_PRECONDITION where the server was given no stream, UNAVAILABLE when the stream does
+    not take it in time: then it may have been appended all the same, and whoever asks again gives the same
+    event_id.
+    """
 
 @_typing.type_check_only
 class RecommenderAsyncStub(RecommenderStub):
@@ -81,6 +87,12 @@ class RecommenderAsyncStub(RecommenderStub):
     """Everything stored about a user's interests. NOT_FOUND for an unknown user."""
     GetPins: _aio.UnaryUnaryMultiCallable[_recommender_pb2.GetPinsRequest, _recommender_pb2.GetPinsResponse]  # type: ignore[assignment]
     """What the served artefact knows of up to 1,000 pins: their titles, and the pin that stands for each."""
+    RecordAction: _aio.UnaryUnaryMultiCallable[_recommender_pb2.RecordActionRequest, _recommender_pb2.RecordActionResponse]  # type: ignore[assignment]
+    """Appends what a user did to the event stream, from which profiles are kept fresh. An answer means that the
+    stream keeps it. FAILED_PRECONDITION where the server was given no stream, UNAVAILABLE when the stream does
+    not take it in time: then it may have been appended all the same, and whoever asks again gives the same
+    event_id.
+    """
 
 class RecommenderServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -137,5 +149,17 @@ class RecommenderServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recommender_pb2.GetPinsResponse, _abc.Awaitable[_recommender_pb2.GetPinsResponse]]:
         """What the served artefact knows of up to 1,000 pins: their titles, and the pin that stands for each."""
+
+    @_abc_1.abstractmethod
+    def RecordAction(
+        self,
+        request: _recommender_pb2.RecordActionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recommender_pb2.RecordActionResponse, _abc.Awaitable[_recommender_pb2.RecordActionResponse]]:
+        """Appends what a user did to the event stream, from which profiles are kept fresh. An answer means that the
+        stream keeps it. FAILED_PRECONDITION where the server was given no stream, UNAVAILABLE when the stream does
+        not take it in time: then it may have been appended all the same, and whoever asks again gives the same
+        event_id.
+        """
 
 def add_RecommenderServicer_to_server(servicer: RecommenderServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
