@@ -1,6 +1,7 @@
 """What others speak to the server with: grpcurl, ghz as it is configured here, clients in Go and Java."""
 
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,34 @@ def run(*command: str | Path) -> "subprocess.CompletedProcess[str]":
 
 def grpcurl(address: str, method: str, request: object, *flags: str) -> "subprocess.CompletedProcess[str]":
     return run(tool("grpcurl"), "-plaintext", *flags, "-d", json.dumps(request), address, method)
+
+
+def shown_commands() -> list[str]:
+    """Every grpcurl command of the docs that name the server's default address."""
+    return [
+        line
+        for page in ("docs/serving.md", "examples/README.md")
+        for line in (ROOT / page).read_text().splitlines()
+        if line.startswith("grpcurl ")
+    ]
+
+
+@pytest.mark.parametrize("command", shown_commands())
+def test_grpcurl_does_what_the_docs_show(command: str, address: str) -> None:
+    """Word for word, but for address and user. What is refused on purpose is refused with its details."""
+    ours = (
+        command.replace("127.0.0.1:50051", address)
+        .replace("customer-7", "user-0")
+        .replace('"ada"', '"user-0"')
+    )
+    ran = run(tool("grpcurl"), *shlex.split(ours)[1:])
+
+    if '"max_candidates": 0' in command:
+        assert "Code: InvalidArgument" in ran.stdout + ran.stderr
+        assert "google.rpc.BadRequest" in ran.stdout + ran.stderr
+    else:
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert ran.stdout
 
 
 def test_grpcurl_describes_messages(address: str) -> None:
