@@ -55,6 +55,10 @@ class Target:
         """Lists not found there so far."""
         return self.counts()['pinnersage_candidate_cache_lookups_total{result="miss"}']
 
+    def parsed(self) -> float:
+        """Users' profiles parsed so far."""
+        return self.counts()['pinnersage_profile_lookups_total{result="parsed"}']
+
     def cached_bytes(self) -> float:
         """Of the lists in the cache."""
         return self.counts()["pinnersage_candidate_cache_bytes"]

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from process.progress import Reporter
+from storage.manifests import MANIFEST
 from storage.pins.artefact import pin_versions
 from storage.pins.layout import IDS, PINS
 from storage.pins.manifest import FORMAT
@@ -39,9 +40,10 @@ def with_ids_of(n_bytes: int, pins: Path, folder: Path, reporter: Reporter) -> P
 
 def _write(original: Path, to: Path, n_bytes: int) -> dict[str, object]:
     manifest = read_manifest(original, newest_format=FORMAT)
-    for name in manifest.pop("files"):
-        if name not in {PINS, IDS}:
-            _shared(original / name, to / name)
+    del manifest["files"]
+    for path in original.iterdir():
+        if path.name not in {PINS, IDS, MANIFEST}:
+            _shared(path, to / path.name)
     n = len(np.load(original / IDS, mmap_mode="r")[0])
     digits = n_bytes - len(_PREFIX)
     write_ids(

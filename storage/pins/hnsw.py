@@ -179,7 +179,7 @@ class HnswSearch:
         met = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search, bitmap=bitmap)
         found = [rows[rows >= 0] for rows in met]
         ranked = [
-            best_first(cosines(query, self._pool[rows]), rows, k)
+            best_first(cosines(query, self._pool.take(rows, axis=0)), rows, k)
             for query, rows in zip(queries, found, strict=True)
         ]
         return padded([scores for scores, _ in ranked], [rows for _, rows in ranked], k)
@@ -191,7 +191,7 @@ class HnswSearch:
             # The graph led to fewer than k rows, though there are as many: compare all of them.
             scores, all_rows = exact_search(query[np.newaxis], self._pool, k)
             return scores[0], all_rows[0]
-        return best_first(cosines(query, self._pool[rows]), rows, k)
+        return best_first(cosines(query, self._pool.take(rows, axis=0)), rows, k)
 
 
 def _storage(index: Any) -> Storage | None:  # noqa: ANN401 - a faiss.Index

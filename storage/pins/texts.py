@@ -1,6 +1,6 @@
 """Texts by row, read from where Arrow keeps them: without an object of Arrow's for each."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +10,19 @@ EncodedIds: TypeAlias = "NDArray[np.void] | list[bytes]"
 """Ids as UTF-8: side by side in one array where all are of one length, and not empty."""
 
 
+Buffers: TypeAlias = tuple[memoryview | None, memoryview | None, memoryview | None]
+
+
 class Texts:
     """A column of texts; it keeps the memory that it was read into.
 
     Args:
-        column: Without nulls.
+        column: Large strings without nulls.
     """
 
-    def __init__(self, column: pa.LargeStringArray) -> None:
-        _, offsets, data = column.buffers()
+    def __init__(self, column: "pa.Array[Any]") -> None:
+        # Buffers show their memory to numpy, which pyarrow's types do not say.
+        _, offsets, data = cast(Buffers, column.buffers())
         of_column = slice(column.offset, column.offset + len(column) + 1)
         self._offsets = np.frombuffer(offsets, np.int64)[of_column] if offsets else np.zeros(1, np.int64)
         self._data = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)

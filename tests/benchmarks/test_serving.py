@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.serving.drawing import Asked, apart, newcomers
 from benchmarks.serving.figures import Figure, ratios, write
 from benchmarks.serving.requests import N_EXCLUDED, batch_requests, recommend_requests
 from benchmarks.serving.world import distinct_by_popularity, user_id
@@ -52,3 +53,24 @@ def test_a_figure_is_the_median_of_ratios_of_neighbours(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "serving.json").read_text())
     assert written["warm_over_ceiling"]["value"] == 0.5
     assert written["measured_on"] == {"pins": 50}
+
+
+def asked(user: str, *rows: int) -> Asked:
+    return Asked(request=f"{user} {rows}".encode(), user_id=user, rows=rows)
+
+
+def test_of_pairs_kept_apart_no_second_request_needs_a_list_of_any_other() -> None:
+    """Bob's second shares a list with Ann's first, Carol's with Ann's second, Dora's with her own first."""
+    ann, eve = (asked("ann", 1, 2), asked("ann", 3)), (asked("eve", 1, 2), asked("eve", 9))
+    bob, carol = (asked("bob", 5), asked("bob", 2)), (asked("carol", 6), asked("carol", 3))
+    dora = asked("dora", 7), asked("dora", 7)
+    firsts, seconds = zip(ann, bob, carol, dora, eve, ann, strict=True)
+
+    assert apart(firsts, seconds) == ([ann[0], eve[0]], [ann[1], eve[1]])
+
+
+def test_newcomers_are_users_nobody_asked_for_whose_lists_are_there() -> None:
+    """Each once."""
+    others = [asked("ann", 1), asked("bob", 2, 1), asked("carol", 3), asked("bob", 1, 2)]
+
+    assert newcomers([asked("ann", 1), asked("dora", 2)], others) == [others[1]]
