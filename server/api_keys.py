@@ -60,7 +60,7 @@ def read_keys(path: Path) -> ApiKeys:
         if found is None or found["name"] in digests:
             raise StartError(
                 f"--api-keys {path}, line {number}: write NAME sha256:HEX, each name once, as "
-                f"`python -m server key new --api-keys {path} --name NAME` does."
+                f"`python -m server key --api-keys {path} --name NAME` does."
             )
         digests[found["name"]] = bytes.fromhex(found["digest"])
     return ApiKeys(digests)

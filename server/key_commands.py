@@ -1,4 +1,4 @@
-"""`python -m server key`: makes API keys."""
+"""`python -m server key`: makes an API key."""
 
 import sys
 from dataclasses import dataclass
@@ -33,6 +33,5 @@ def new_key(settings: NewKeySettings) -> None:
 def key_program() -> Program:
     """The program."""
     program = Program("server key", expected=(StartError,))
-    program.describe("API keys of the server; see docs/security.md.")
-    program.command("new", NewKeySettings, new_key)
+    program.command("key", NewKeySettings, new_key)
     return program

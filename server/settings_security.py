@@ -37,7 +37,7 @@ class SecuritySettings:
     api_keys: Annotated[
         Path | None,
         setting(
-            "Hashes of the API keys that calls need one of; `python -m server key new` makes them.",
+            "Hashes of the API keys that calls need one of; `python -m server key` makes them.",
             env="API_KEYS",
             metavar="FILE",
         ),

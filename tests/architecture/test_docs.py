@@ -26,6 +26,7 @@ DOCUMENTS = (
     "docs/observability.md",
     "docs/operations.md",
     "docs/reliability.md",
+    "docs/security.md",
     "docs/serving.md",
     "docs/variants.md",
     "examples/README.md",

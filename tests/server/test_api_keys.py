@@ -77,12 +77,12 @@ def test_a_line_that_is_no_key_is_refused(line: str, path: Path) -> None:
     """With its number and how to make one: a slip must not take a caller's key away in silence."""
     path.write_text("ok sha256:" + "0" * 64 + f"\n{line}\n")
 
-    with pytest.raises(StartError, match=r"keys\.txt, line 2: write NAME sha256:HEX.*server key new"):
+    with pytest.raises(StartError, match=r"keys\.txt, line 2: write NAME sha256:HEX.*server key"):
         read_keys(path)
 
 
 def key_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["server", "key", "new", *arguments])
+    monkeypatch.setattr(sys, "argv", ["server", "key", *arguments])
     return main()
 
 
