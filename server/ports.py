@@ -19,12 +19,14 @@ class Ports:
         host: An address or a name.
         port: gRPC; 0 takes a free one.
         metrics_port: Prometheus; 0 serves no metrics.
+        health_port: Health in the clear; 0 has it on the gRPC port alone.
         is_held: The gRPC port is held for this process already.
     """
 
     host: str
     port: int
     metrics_port: int
+    health_port: int = 0
     is_held: bool = False
 
 

@@ -42,6 +42,15 @@ class SecuritySettings:
             metavar="FILE",
         ),
     ] = None
+    health_port: Annotated[
+        int,
+        setting(
+            "Port that answers for health, and nothing else, without TLS: for Kubernetes' probes. 0 is none.",
+            env="HEALTH_PORT",
+            low=0,
+            high=65_535,
+        ),
+    ] = 0
     allow_insecure: Annotated[
         bool,
         setting(

@@ -52,7 +52,7 @@ def serve_alone(settings: ServerSettings, port: int, ending: Ending) -> None:
     """Serve on a port that is held, until told to end."""
     server = build_server(settings)
     ending.listen()
-    server.start(Ports(host=settings.host, port=port, metrics_port=settings.metrics_port, is_held=True))
+    server.start(_ports(settings, port, settings.metrics_port))
     _until_told(server, settings, ending)
 
 
@@ -80,9 +80,20 @@ def _work(task: Task, link: "_Link", ending: Ending) -> None:
     wired = build_worker(settings, task.versions, metrics)
     wired.server.watch(Ticker(metrics.refresh, name="gauges", every_s=_REFRESH_S))
     ending.listen()
-    wired.server.start(Ports(host=settings.host, port=task.port, metrics_port=0, is_held=True))
+    # The supervisor's metrics are of all workers.
+    wired.server.start(_ports(settings, task.port, metrics_port=0))
     link.follow(wired)
     _until_told(wired.server, settings, ending)
+
+
+def _ports(settings: ServerSettings, port: int, metrics_port: int) -> Ports:
+    return Ports(
+        host=settings.host,
+        port=port,
+        metrics_port=metrics_port,
+        health_port=settings.health_port,
+        is_held=True,
+    )
 
 
 def _until_told(server: RunningServer, settings: ServerSettings, ending: Ending) -> None:

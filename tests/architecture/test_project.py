@@ -45,6 +45,7 @@ def test_there_is_a_lock_for_every_environment() -> None:
         "requirements-demo.lock",
         "requirements-dev.lock",
         "requirements-evaluation.lock",
+        "requirements-helm.lock",
         "requirements-image.lock",
         "requirements-kafka.lock",
         "requirements-stubs.lock",

@@ -1,0 +1,130 @@
+{{/* What the pods have in common: hardening, the artefact, the data, the store. */}}
+
+{{- define "pinnersage.podHardening" -}}
+serviceAccountName: {{ include "pinnersage.fullname" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "pinnersage.hardening" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  privileged: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* A program of ours begins like this: image, hardening, /tmp. */}}
+{{- define "pinnersage.program" -}}
+image: {{ include "pinnersage.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{ include "pinnersage.hardening" . }}
+{{- end }}
+
+{{/* {"ef-search": 400, "no-reflection": true} as arguments; what is true is the flag alone. */}}
+{{- define "pinnersage.flags" -}}
+{{- range $name, $value := . }}
+- {{ if kindIs "bool" $value }}{{ printf "--%s%s" (ternary "" "no-" $value) $name | quote }}{{ else }}{{ printf "--%s=%v" $name $value | quote }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "pinnersage.storeEnv" -}}
+{{- with include "pinnersage.profilesSecret" . }}
+- name: PINNERSAGE_PROFILES_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+- name: PINNERSAGE_PROFILES_USERNAME
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: username, optional: true}}
+{{- end }}
+{{- end }}
+
+{{- define "pinnersage.artefactVolume" -}}
+- name: artefact
+{{- if eq .Values.artefact.source "volume" }}
+  persistentVolumeClaim: {claimName: {{ include "pinnersage.artefactClaim" . }}}
+{{- else }}
+  emptyDir: {sizeLimit: {{ mul 4 .Values.artefact.sizeMi }}Mi}
+- name: scripts
+  configMap: {name: {{ include "pinnersage.fullname" . }}-scripts, defaultMode: 0555}
+{{- end }}
+- name: tmp
+  emptyDir: {sizeLimit: 1Gi}
+{{- end }}
+
+{{- define "pinnersage.rclone" -}}
+image: {{ .Values.artefact.fetch.image | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{ include "pinnersage.hardening" . }}
+{{- with .Values.artefact.fetch.secretName }}
+envFrom:
+  - secretRef: {name: {{ . }}}
+{{- end }}
+env:
+  - {name: RCLONE_CONFIG, value: /tmp/rclone.conf}
+  - {name: RCLONE_CACHE_DIR, value: /tmp}
+resources: {{ toYaml .Values.artefact.fetch.resources | nindent 2 }}
+{{- end }}
+
+{{/* Init container: what is live comes to this pod's disk. */}}
+{{- define "pinnersage.fetchArtefact" -}}
+{{- if eq .Values.artefact.source "fetch" }}
+- name: fetch-artefact
+  {{- include "pinnersage.rclone" . | nindent 2 }}
+  command: [/scripts/fetch.sh, {{ .Values.artefact.fetch.url | quote }}, /artefact]
+  volumeMounts:
+    - {name: artefact, mountPath: /artefact}
+    - {name: scripts, mountPath: /scripts, readOnly: true}
+    - {name: tmp, mountPath: /tmp}
+{{- end }}
+{{- end }}
+
+{{/* Container beside a program that runs on: new versions, added pins and the takedown list follow. */}}
+{{- define "pinnersage.followArtefact" -}}
+{{- if eq .Values.artefact.source "fetch" }}
+- name: follow-artefact
+  {{- include "pinnersage.rclone" . | nindent 2 }}
+  command: [/scripts/fetch.sh, {{ .Values.artefact.fetch.url | quote }}, /artefact, {{ .Values.artefact.fetch.everySeconds | quote }}]
+  volumeMounts:
+    - {name: artefact, mountPath: /artefact}
+    - {name: scripts, mountPath: /scripts, readOnly: true}
+    - {name: tmp, mountPath: /tmp}
+{{- end }}
+{{- end }}
+
+{{- define "pinnersage.dataVolume" -}}
+- name: data
+{{- if .Values.data.existingClaim }}
+  persistentVolumeClaim: {claimName: {{ .Values.data.existingClaim }}}
+{{- else }}
+  emptyDir: {sizeLimit: {{ .Values.data.sizeLimit }}}
+{{- end }}
+{{- end }}
+
+{{- define "pinnersage.dataMount" -}}
+name: data
+mountPath: /data
+{{- if and .Values.data.existingClaim .Values.data.folder }}
+subPath: {{ .Values.data.folder }}
+{{- end }}
+{{- end }}
+
+{{- define "pinnersage.fetchData" -}}
+{{- if not .Values.data.existingClaim }}
+- name: fetch-data
+  {{- include "pinnersage.rclone" . | nindent 2 }}
+  command: [rclone, copy, {{ .Values.data.fetchUrl | quote }}, /data]
+  volumeMounts:
+    - {name: data, mountPath: /data}
+    - {name: tmp, mountPath: /tmp}
+{{- end }}
+{{- end }}
+

@@ -1,0 +1,44 @@
+"""Health in the clear, on a port of its own where nothing else answers: Kubernetes' probes speak no TLS."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+
+from server.errors import StartError
+from server.ports import address_of
+
+# What a probe has in hand is next to nothing; whoever holds many connections holds back probes alone.
+_OPTIONS = (("grpc.max_concurrent_streams", 8), ("grpc.max_receive_message_length", 1_024))
+
+
+class HealthPort:
+    """Says on another port what the service's own port says of health; begins and ends with the server.
+
+    Args:
+        host: An address or a name.
+        port: The workers of one server share it.
+        servicer: Of the service's own port, so that both say the same at any time.
+
+    Raises:
+        StartError: The port is in use, or the address does not exist.
+    """
+
+    def __init__(self, host: str, port: int, servicer: health.HealthServicer) -> None:
+        self._server = grpc.server(ThreadPoolExecutor(1, "health-port"), options=_OPTIONS)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
+        try:
+            self._server.add_insecure_port(address_of(host, port))
+        except RuntimeError as error:
+            raise StartError(
+                f"cannot answer for health on {address_of(host, port)}: the port is in use or the address is "
+                "not this machine's. Choose another with --health-port (PINNERSAGE_HEALTH_PORT)."
+            ) from error
+
+    def start(self) -> None:
+        """Begin."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._server.stop(None).wait()
