@@ -17,6 +17,7 @@ from model.errors import InvalidInputError
 from model.interests import Interests, Representatives
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedRecordError
+from storage.profiles.newest import NewestAction
 from storage.profiles.records import OnlineProfile, Profile, Tombstone
 from storage.v1 import profile_pb2
 
@@ -127,6 +128,16 @@ def decode_online(value: bytes, user_id: str) -> OnlineProfile:
     """
     what = f"online record of user {user_id!r}"
     return _opened(value, profile_pb2.OnlineProfile, _online_profile, what, user_id)
+
+
+def decode_newest(value: bytes, user_id: str) -> list[NewestAction]:
+    """The newest actions alone of the online record in `value`: a fraction of the work.
+
+    Raises:
+        DamagedRecordError: The value is damaged, or is another user's.
+    """
+    what = f"online record of user {user_id!r}"
+    return _opened(value, profile_pb2.OnlineProfile, _newest_actions, what, user_id)
 
 
 def encode_tombstone(tombstone: Tombstone) -> bytes:
@@ -258,7 +269,15 @@ def _profile(message: profile_pb2.Profile) -> Profile:
     )
 
 
-def _online_profile(message: profile_pb2.OnlineProfile) -> OnlineProfile:
+def _newest_actions(message: profile_pb2.OnlineProfile) -> list[NewestAction]:
+    _check_lengths(message)
+    # Those of an earlier version have none.
+    hashes = message.event_hashes or [0] * len(message.pin_ids)
+    actions = zip(message.times_s, message.pin_ids, hashes, message.weights, strict=True)
+    return [NewestAction._make(action) for action in actions]
+
+
+def _check_lengths(message: profile_pb2.OnlineProfile) -> None:
     n_actions = len(message.pin_ids)
     if not (len(message.times_s) == len(message.weights) == n_actions):
         raise ValueError(
@@ -266,6 +285,10 @@ def _online_profile(message: profile_pb2.OnlineProfile) -> OnlineProfile:
         )
     if len(message.event_hashes) not in {0, n_actions}:
         raise ValueError(f"it has {n_actions} pins and {len(message.event_hashes)} hashes of events")
+
+
+def _online_profile(message: profile_pb2.OnlineProfile) -> OnlineProfile:
+    _check_lengths(message)
     return OnlineProfile(
         user_id=message.user_id,
         embedding_space=_space(message.embedding_space),

@@ -40,14 +40,14 @@ class Newest:
 def read_newest(
     user_ids: Iterable[str],
     values: Iterable[bytes | None],
-    decode: Callable[[bytes, str], OnlineProfile],
+    decode: Callable[[bytes, str], Sequence[NewestAction]],
 ) -> Newest:
     """The newest actions in stored values.
 
     Args:
         user_ids: Whose they are.
         values: In the same order; None where there is none.
-        decode: storage.profiles.encoding.decode_online.
+        decode: storage.profiles.encoding.decode_newest.
     """
     of: dict[str, Sequence[NewestAction]] = {}
     damaged: list[str] = []
@@ -55,7 +55,7 @@ def read_newest(
         if value is None:
             continue
         try:
-            of[user_id] = actions_of(decode(value, user_id))
+            of[user_id] = decode(value, user_id)
         except DamagedRecordError:
             damaged.append(user_id)
     return Newest(of, damaged)

@@ -23,7 +23,7 @@ from storage.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-from storage.profiles.encoding import decode_online, encode_online, is_online_record_of_another
+from storage.profiles.encoding import decode_newest, decode_online, encode_online, is_online_record_of_another
 from storage.profiles.forgetting import since_forgotten
 from storage.profiles.lmdb import meta_page, tombstones
 from storage.profiles.lmdb.environments import Hold, is_full, is_read_only, open_shared
@@ -203,7 +203,7 @@ class LmdbOnlineWriter:
         """The newest actions of some users."""
         with _plainly(self._path, "read"):
             values = self._hold.environment.get_each(*(user_id.encode() for user_id in user_ids))
-        return read_newest(user_ids, values, decode_online)
+        return read_newest(user_ids, values, decode_newest)
 
     def mark(self, name: str) -> str | None:
         """What is held under a mark's name, or None."""

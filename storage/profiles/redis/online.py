@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from storage.errors import OvertakenError
-from storage.profiles.encoding import decode_online, encode_online
+from storage.profiles.encoding import decode_newest, decode_online, encode_online
 from storage.profiles.marks import decode_mark, encode_mark
 from storage.profiles.newest import Newest, read_newest
 from storage.profiles.records import OnlineProfile
@@ -60,7 +60,7 @@ class RedisOnlineWriter:
         if not user_ids:
             return Newest({}, ())
         (values,) = self._link.ask(("MGET", *map(self._keys.online, user_ids)))
-        return read_newest(user_ids, cast(list[bytes | None], values), decode_online)
+        return read_newest(user_ids, cast(list[bytes | None], values), decode_newest)
 
     def mark(self, name: str) -> str | None:
         """What is held under a mark's name, or None."""
