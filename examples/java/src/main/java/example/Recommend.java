@@ -33,7 +33,7 @@ public final class Recommend {
       show(
           RecommenderGrpc.newBlockingStub(channel)
               // The server gives up when nobody waits any more, and its logs call the call by this name.
-              .withDeadlineAfter(2, TimeUnit.SECONDS)
+              .withDeadlineAfter(5, TimeUnit.SECONDS)
               .withInterceptors(named("example-java"))
               .recommend(request.build()));
     } catch (StatusRuntimeException error) {
