@@ -357,3 +357,34 @@ def test_an_unknown_pin_is_not_found(client: Client) -> None:
     """The error names what was not there."""
     with pytest.raises(NotFoundError, match="there is no pin 'x'"):
         client.similar_pins("x")
+
+
+def test_an_action_is_recorded_as_it_is_said(client: Client, fake: FakeRecommender) -> None:
+    """Who, what, when, and under which id; left out, the time is the server's and the id is made up here."""
+    then = client.record("ann", "85123A", "save", action_time=NOON, event_id="a-1")
+    assert (then.action_time, then.event_id, then.request_id) == (NOON, "a-1", "fake-1")
+    assert sent(fake) == {
+        "user_id": "ann",
+        "pin_id": "85123A",
+        "action": "save",
+        "action_time": NOON,
+        "event_id": "a-1",
+    }
+    now = client.record("ann", "85123A", "save")
+    assert now.action_time > NOON
+    assert sent(fake).keys() == {"user_id", "pin_id", "action", "event_id"}
+    assert sent(fake)["event_id"] == now.event_id != client.record("ann", "85123A", "save").event_id
+
+
+def test_an_action_that_is_recorded_again_counts_once(client: Client, fake: FakeRecommender) -> None:
+    """The stream may have kept what the caller heard nothing of: the retry has the same id."""
+    fake.fail(grpc.StatusCode.UNAVAILABLE)
+    client.record("ann", "85123A", "save")
+    first, second = (call.arguments["event_id"] for call in fake.calls)
+    assert first == second
+
+
+def test_a_time_without_a_zone_is_no_time_of_an_action(client: Client) -> None:
+    """It would be another one on every machine."""
+    with pytest.raises(InvalidArgumentError, match="action_time has no time zone"):
+        client.record("ann", "85123A", "save", action_time=NOON.replace(tzinfo=None))

@@ -32,6 +32,7 @@ NAMES = {
     "Profile",
     "RecentPin",
     "Recommendation",
+    "RecordedAction",
     "ResourceExhaustedError",
     "Retries",
     "SampledInterest",

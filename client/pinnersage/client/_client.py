@@ -2,8 +2,10 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
+from uuid import uuid4
 
 import grpc
 
@@ -23,13 +25,14 @@ from pinnersage.client._errors import REQUEST_ID_KEY, ClosedError, typed_error
 from pinnersage.client._filters import Condition
 from pinnersage.client._health import REQUEST as HEALTH_REQUEST
 from pinnersage.client._health import HealthStatus, health_check
-from pinnersage.client._requests import build, filter_of, recent_pins
+from pinnersage.client._requests import build, filter_of, recent_pins, timestamp_of
 from pinnersage.client._values import (
     MergePolicy,
     Pins,
     Profile,
     RecentPin,
     Recommendation,
+    RecordedAction,
     SimilarPins,
     UserRecommendation,
 )
@@ -285,6 +288,46 @@ class Client:
         """Titles and representatives of up to 1,000 pins; unknown ones are listed, not an error."""
         request = build(pb.GetPinsRequest, pin_ids=pin_ids)
         return decoding.pins(self._call("GetPins", self._stub.GetPins, request, timeout_s))
+
+    def record(
+        self,
+        user_id: str,
+        pin_id: str,
+        action: str,
+        *,
+        action_time: datetime | None = None,
+        event_id: str | None = None,
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> RecordedAction:
+        """Append what a user did to the server's event stream; when this returns, the stream keeps it.
+
+        After an UnavailableError or a DeadlineExceededError it may be there all the same. Who asks again then
+        gives the `event_id` of the first time, and it counts once, as it does when this client retries.
+
+        Args:
+            user_id: Up to 128 bytes of UTF-8, as the next two.
+            pin_id: The pin acted on; it is not looked up.
+            action: What was done, by a name of the data set's action weights.
+            action_time: When; an aware datetime, from 1970 to an hour from now. Default: now.
+            event_id: What the action is known by; default: one that is made up here.
+            request_id: See `recommend`.
+            timeout_s: See `recommend`.
+
+        Raises:
+            ServerError: With status FAILED_PRECONDITION, for a server without an event stream.
+        """
+        event_id = str(uuid4()) if event_id is None else event_id
+        request = build(
+            pb.RecordActionRequest,
+            user_id=user_id,
+            pin_id=pin_id,
+            action=action,
+            action_time=timestamp_of(pb.RecordActionRequest, "action_time", action_time),
+            event_id=event_id,
+        )
+        response = self._call("RecordAction", self._stub.RecordAction, request, timeout_s, request_id)
+        return decoding.recorded_action(response, event_id)
 
     def health(self, *, timeout_s: float | None = None) -> HealthStatus:
         """What the server says about itself; an UnavailableError when there is none. Never retried."""

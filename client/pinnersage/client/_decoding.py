@@ -17,6 +17,7 @@ from pinnersage.client._values import (
     Pins,
     Profile,
     Recommendation,
+    RecordedAction,
     SampledInterest,
     SimilarPin,
     SimilarPins,
@@ -81,6 +82,13 @@ def pins(message: pb.GetPinsResponse) -> Pins:
         unknown_pin_ids=tuple(message.unknown_pin_ids),
         artefact_version=message.artefact_version,
         request_id=message.request_id,
+    )
+
+
+def recorded_action(message: pb.RecordActionResponse, event_id: str) -> RecordedAction:
+    """The answer to RecordAction."""
+    return RecordedAction(
+        action_time=_time(message.action_time), event_id=event_id, request_id=message.request_id
     )
 
 

@@ -12,6 +12,7 @@ from typing import NoReturn, TypeVar, get_args
 
 import grpc
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from pinnersage.client._errors import InvalidArgumentError
 from pinnersage.client._filters import AnyOf, Condition, NoneOf, Within
@@ -52,6 +53,19 @@ def recent_pins(pins: Iterable[str | RecentPin]) -> list[pb.RecentPin]:
     """
     given = _listed(pb.RecommendForPinsRequest, "pins", pins)
     return [_recent_pin(f"pins[{at}]", pin) for at, pin in enumerate(given)]
+
+
+def timestamp_of(message: type[Message], field: str, time: datetime | None) -> Timestamp | None:
+    """A time of a request; None where none is given.
+
+    Raises:
+        InvalidArgumentError: It is no aware datetime.
+    """
+    if time is None:
+        return None
+    timestamp = Timestamp()
+    timestamp.FromDatetime(_aware(message, field, time))
+    return timestamp
 
 
 def filter_of(message: type[Message], filters: Iterable[Condition]) -> pb.Filter | None:

@@ -300,6 +300,21 @@ class Profile:
     degraded: tuple[Degradation, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAction:
+    """An action that the event stream keeps.
+
+    Attributes:
+        action_time: When it is taken to have happened, to the second.
+        event_id: What it is known by: recorded again under the same, it is one action.
+        request_id: What to look for in the server's log.
+    """
+
+    action_time: datetime
+    event_id: str
+    request_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """What the server knows of a pin.

@@ -80,7 +80,7 @@ def test_the_flag_goes_before_the_variable(
     assert "127.0.0.1:50051" in run("health", "--help")[1]
 
 
-@pytest.mark.parametrize("command", ["recommend", "similar", "profile", "health"])
+@pytest.mark.parametrize("command", ["recommend", "similar", "profile", "record", "health"])
 def test_every_help_explains_the_exit_statuses(run: Run, command: str) -> None:
     """Where scripts' authors look."""
     status, shown, _ = run(command, "--help")

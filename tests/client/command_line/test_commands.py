@@ -1,5 +1,7 @@
 """Titles belong to an answer, and never cost it."""
 
+import json
+
 import grpc
 import pytest
 
@@ -47,3 +49,28 @@ def test_titles_of_more_pins_than_one_call_takes(capsys: pytest.CaptureFixture[s
     assert sum(len(ids) for ids in asked if isinstance(ids, tuple)) == 1_001
     assert len(asked) == 2
     assert capsys.readouterr().out.count("title of p") == 1_000
+
+
+def test_an_action_is_recorded_from_a_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    """People read what is kept and under which id; a document says the same."""
+    arguments = ["record", "ann", "85123A", "save", "--at", "2013-08-07T12:00", "--event-id", "a-1"]
+    with FakeRecommender() as fake:
+        assert main([*arguments, "--server", fake.target]) == 0
+        assert capsys.readouterr().out == "ann: save 85123A, 2013-08-07 12:00:00 UTC, event a-1\n"
+        assert main([*arguments, "--json", "--server", fake.target]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "user_id": "ann",
+        "pin_id": "85123A",
+        "action": "save",
+        "action_time": "2013-08-07T12:00:00Z",
+        "event_id": "a-1",
+        "request_id": "fake-2",
+    }
+
+
+def test_a_server_without_a_stream_says_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its words reach the person, with exit status 1."""
+    with FakeRecommender() as fake:
+        fake.fail(grpc.StatusCode.FAILED_PRECONDITION, "start it with --events URL")
+        assert main(["record", "ann", "85123A", "save", "--server", fake.target]) == 1
+    assert "start it with --events URL" in capsys.readouterr().err

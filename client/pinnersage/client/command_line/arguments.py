@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +11,7 @@ from typing import NoReturn
 from pinnersage.client._filters import Condition
 from pinnersage.client._values import MergePolicy
 from pinnersage.client._version import __version__
-from pinnersage.client.command_line.where import FORMS, condition
+from pinnersage.client.command_line.where import FORMS, condition, moment
 
 DEFAULT_SERVER = "127.0.0.1:50051"
 # What a person can take in; the server's own default of 400 is made for feeds.
@@ -57,6 +58,9 @@ class Arguments(argparse.Namespace):
     min_score: float | None
     titles: bool
     where: list[Condition]
+    action: str
+    at: datetime | None
+    event_id: str | None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_recommend(commands.add_parser)
     _add_similar(commands.add_parser)
     _add_profile(commands.add_parser)
+    _add_record(commands.add_parser)
     _add_health(commands.add_parser)
     return parser
 
@@ -123,16 +128,32 @@ def _add_profile(add_parser: _AddParser) -> None:
     parser.add_argument("user", metavar="USER", help="the user's id")
 
 
+def _add_record(add_parser: _AddParser) -> None:
+    purpose = "what a user did, in the server's event stream"
+    parser = _add(add_parser, "record", purpose, does="Record")
+    parser.add_argument("user", metavar="USER", help="the user's id")
+    parser.add_argument("pin", metavar="PIN", help="the pin acted on")
+    parser.add_argument("action", metavar="ACTION", help="what was done, as the action weights name it: save")
+    parser.add_argument(
+        "--at", type=moment, metavar="TIME", help="when, ISO 8601; without an offset UTC (default: now)"
+    )
+    parser.add_argument(
+        "--event-id",
+        metavar="ID",
+        help="recorded again under the same id it counts once (default: a new one)",
+    )
+
+
 def _add_health(add_parser: _AddParser) -> None:
     _add(add_parser, "health", "whether the server is there and serves")
 
 
-def _add(add_parser: _AddParser, name: str, purpose: str) -> argparse.ArgumentParser:
+def _add(add_parser: _AddParser, name: str, purpose: str, *, does: str = "Show") -> argparse.ArgumentParser:
     """A command, with the options that all of them have."""
     parser = add_parser(
         name,
         help=purpose,
-        description=f"Show {purpose}.",
+        description=f"{does} {purpose}.",
         epilog=_EXIT_STATUS,
         formatter_class=_Help,
         # An option to come would make today's abbreviations ambiguous.

@@ -79,6 +79,16 @@ def profile(client: Client, arguments: Arguments) -> Answer:
     return Answer(document=documents.profile(answer), lines=text.profile(answer))
 
 
+def record(client: Client, arguments: Arguments) -> Answer:
+    """What a user did, in the server's event stream."""
+    user, pin, action = arguments.user, arguments.pin, arguments.action
+    recorded = client.record(user, pin, action, action_time=arguments.at, event_id=arguments.event_id)
+    return Answer(
+        document=documents.recorded(user, pin, action, recorded),
+        lines=text.recorded(user, pin, action, recorded),
+    )
+
+
 def health(client: Client, arguments: Arguments) -> Answer:
     """Whether the server is there and serves."""
     answer = client.health()

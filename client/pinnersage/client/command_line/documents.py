@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from pinnersage.client._health import HealthStatus
-from pinnersage.client._values import Interest, Medoid, Profile, Recommendation, SimilarPins
+from pinnersage.client._values import (
+    Interest,
+    Medoid,
+    Profile,
+    Recommendation,
+    RecordedAction,
+    SimilarPins,
+)
 
 Document = dict[str, object]
 Titles = Mapping[str, str]
@@ -74,6 +81,18 @@ def profile(answer: Profile) -> Document:
         "computed_at": _time(answer.computed_at),
         "actions_until": _time(answer.actions_until),
         "artefact_version": answer.artefact_version,
+        "request_id": answer.request_id,
+    }
+
+
+def recorded(user_id: str, pin_id: str, action: str, answer: RecordedAction) -> Document:
+    """What the event stream keeps."""
+    return {
+        "user_id": user_id,
+        "pin_id": pin_id,
+        "action": action,
+        "action_time": _time(answer.action_time),
+        "event_id": answer.event_id,
         "request_id": answer.request_id,
     }
 

@@ -15,7 +15,7 @@ from pinnersage.client._config import Timeout
 from pinnersage.client._errors import CallError, ConfigurationError
 from pinnersage.client.command_line.arguments import Arguments, parse
 from pinnersage.client.command_line.columns import printable, shortened
-from pinnersage.client.command_line.commands import Answer, health, profile, recommend, similar
+from pinnersage.client.command_line.commands import Answer, health, profile, recommend, record, similar
 from pinnersage.client.command_line.connection import api_key_of, credentials_of
 from pinnersage.client.command_line.failures import Status, sentence, status_of
 
@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, Callable[[Client, Arguments], Answer]] = {
     "recommend": recommend,
     "similar": similar,
     "profile": profile,
+    "record": record,
     "health": health,
 }
 

@@ -13,6 +13,7 @@ from pinnersage.client._values import (
     MergePolicy,
     Profile,
     Recommendation,
+    RecordedAction,
     SimilarPins,
 )
 from pinnersage.client.command_line.columns import printable, table
@@ -56,6 +57,12 @@ def profile(answer: Profile) -> list[str]:
     ]
     shown = [(name, printable(value)) for name, value in facts if value]
     return [head, *_degraded(answer.degraded), "", *_interests(answer.interests), "", *table(shown)]
+
+
+def recorded(user_id: str, pin_id: str, action: str, answer: RecordedAction) -> list[str]:
+    """What the event stream keeps."""
+    what = f"{printable(user_id)}: {printable(action)} {printable(pin_id)}"
+    return [f"{what}, {answer.action_time:%Y-%m-%d %H:%M:%S} UTC, event {printable(answer.event_id)}"]
 
 
 def health(server: str, answer: HealthStatus) -> list[str]:

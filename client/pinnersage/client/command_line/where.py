@@ -49,15 +49,20 @@ def _comparison(text: str, column: str, operator: str, value: str) -> Condition:
         case "!=":
             return NoneOf(column, (value,))
         case ">=":
-            return Within(column, since=_time(value))
+            return Within(column, since=moment(value))
         case "<":
-            return Within(column, before=_time(value))
+            return Within(column, before=moment(value))
         case "==":
             raise argparse.ArgumentTypeError(f"{text!r}: a text is compared by one =")
     raise argparse.ArgumentTypeError(f"{text!r}: a time is compared by >= (from then on) or < (before then)")
 
 
-def _time(value: str) -> datetime:
+def moment(value: str) -> datetime:
+    """A time as people type it; without an offset it is UTC.
+
+    Raises:
+        ArgumentTypeError: It is none; the message shows how to write one.
+    """
     try:
         time = datetime.fromisoformat(value)
     except ValueError as error:

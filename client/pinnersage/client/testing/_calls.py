@@ -21,8 +21,8 @@ class ReceivedCall:
 
     Attributes:
         method: The method's name in the wire contract: "Recommend".
-        arguments: The fields that were set, by name: strings, numbers, a MergePolicy, tuples of strings or of
-            RecentPin; of `filter` a tuple of the conditions.
+        arguments: The fields that were set, by name: strings, numbers, times, a MergePolicy, tuples of
+            strings or of RecentPin; of `filter` a tuple of the conditions.
         metadata: The call's headers.
     """
 
@@ -73,6 +73,8 @@ def _call(request: Message, context: grpc.ServicerContext) -> ReceivedCall:
 def _plain(name: str, value: object) -> object:
     if name == "merge_policy":
         return MergePolicy(value)
+    if isinstance(value, Timestamp):
+        return value.ToDatetime(tzinfo=UTC)
     if isinstance(value, pb.Filter):
         return tuple(map(_condition, value.conditions))
     if isinstance(value, str) or not isinstance(value, Iterable):

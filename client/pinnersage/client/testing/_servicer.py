@@ -2,6 +2,7 @@
 # ruff: noqa: N802 - gRPC calls them by the names of the wire contract
 
 from collections.abc import Iterator
+from time import time
 from typing import TypeVar
 
 import grpc
@@ -20,6 +21,7 @@ AnswerT = TypeVar(
     pb.SimilarPinsResponse,
     pb.GetProfileResponse,
     pb.GetPinsResponse,
+    pb.RecordActionResponse,
 )
 
 
@@ -76,6 +78,16 @@ class FakeServicer(RecommenderServicer):
         """The known pins, and the ids of the others."""
         request_id = self._log.receive(request, context)
         return _identified(self._answers.known_pins(request.pin_ids), request_id)
+
+    def RecordAction(
+        self, request: pb.RecordActionRequest, context: grpc.ServicerContext
+    ) -> pb.RecordActionResponse:
+        """The time given, or now."""
+        request_id = self._log.receive(request, context)
+        answer = pb.RecordActionResponse(action_time=request.action_time)
+        if not request.HasField("action_time"):
+            answer.action_time.FromSeconds(int(time()))
+        return _identified(answer, request_id)
 
 
 def health_handler(answers: Answers) -> grpc.GenericRpcHandler:
