@@ -1,0 +1,166 @@
+"""RELIABILITY 13, of wishes and of reported actions: what was acknowledged survives any death and holds."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import grpc
+import pytest
+
+from pinnersage.v1 import recommender_pb2 as pb
+from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from storage.events.opening import open_consumer
+from storage.events.records import Event
+from storage.profiles.opening import open_online_writer, open_tombstones
+from tests.reliability.served_world import publish_pins, publish_users
+from tests.reliability.servers import HANG_S, Server, channel_to, serving
+from tests.reliability.shares import SHARE, chance, seeds
+from tests.reliability.zygote import ROOT
+from tests.storage.profiles.valkeys import Valkey
+
+pytestmark = pytest.mark.reliability
+
+_N_USERS = 500
+
+# Forks a process for each line it reads, a number from which it counts up: a word for each that is kept.
+_KEEPERS = r"""
+import os, sys
+from pathlib import Path
+from server.deadlines import Deadline
+from server.recording import Recorder
+from storage.events.file.appender import FileAppender
+from storage.events.records import Event
+from storage.profiles.lmdb.online import LmdbOnlineWriter
+
+kind, folder = sys.argv[1], Path(sys.argv[2])
+
+def keeper():
+    if kind == "wishes":
+        writer = LmdbOnlineWriter(folder)
+        return lambda n: writer.forget(f"user-{n % 500}", n)
+    recorder = Recorder(lambda: FileAppender(folder / "events.jsonl"))
+    recorder.start()
+    return lambda n: recorder.record(Event(f"user-{n % 500}", f"pin-{n}", n, "save"), Deadline())
+
+for line in iter(sys.stdin.readline, ""):
+    child = os.fork()
+    if child == 0:
+        os.write(1, b"pid %d\n" % os.getpid())
+        keep = keeper()
+        for n in range(int(line), int(line) + 1_000_000):
+            keep(n)
+            os.write(1, b"%d\n" % n)
+    os.waitpid(child, 0)
+    print("dead", flush=True)
+"""
+
+
+def acknowledged_by_the_killed(
+    kind: str, folder: Path, tally: Counter[tuple[str, ...]]
+) -> Iterator[tuple[int, list[int]]]:
+    """The seed, and the numbers acknowledged, of process after process killed at an instant of its own."""
+    command = [sys.executable, "-W", "ignore", "-c", _KEEPERS, kind, str(folder)]
+    next_number = 1
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as keepers:
+        assert keepers.stdin is not None
+        assert keepers.stdout is not None
+        for seed in seeds(1_000):
+            print(next_number, file=keepers.stdin, flush=True)
+            pid = int(keepers.stdout.readline().split()[1])
+            n_before = chance(kind, seed).randrange(1, 12)
+            numbers = [int(keepers.stdout.readline()) for _ in range(n_before)]
+            os.kill(pid, signal.SIGKILL)
+            while (line := keepers.stdout.readline().strip()) != "dead":
+                numbers.append(int(line))
+            tally[kind, "any instant", "kill", "signal 9"] += 1
+            tally[kind, "any instant", "kill", "acknowledged, all there"] += len(numbers)
+            yield seed, numbers
+            next_number = numbers[-1] + 2
+        keepers.stdin.close()
+
+
+def test_every_acknowledged_wish_survives_kill_9(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
+    """A user who was told that they are forgotten stays forgotten, whatever becomes of who stored it."""
+    until_s: dict[str, int] = {}
+    for seed, numbers in acknowledged_by_the_killed("wishes", tmp_path, tally):
+        until_s |= {f"user-{number % _N_USERS}": number for number in numbers}
+        with closing(open_tombstones(str(tmp_path))) as tombstones:
+            found = tombstones.forgotten([*until_s])
+            told = {each.user_id: each.until_s for each in tombstones.tombstones()}
+        assert all(found[user] >= at_s for user, at_s in until_s.items()), f"seed {seed}"
+        assert found.items() <= told.items(), f"seed {seed}"
+    assert until_s
+
+
+def test_every_acknowledged_action_survives_kill_9(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
+    """What RecordAction answered is in the stream, once the server is dead as before."""
+    seed_of = {
+        number: seed
+        for seed, numbers in acknowledged_by_the_killed("actions", tmp_path, tally)
+        for number in numbers
+    }
+    kept: set[int] = set()
+    with closing(open_consumer(str(tmp_path / "events.jsonl"))) as consumer:
+        while records := consumer.read(max_records=10_000, timeout_s=0.1).records:
+            kept |= {record.timestamp_s for record in records if isinstance(record, Event)}
+    assert seed_of
+    assert {seed_of[number] for number in seed_of.keys() - kept} == set()
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    server = Valkey()
+    yield server
+    server.stop()
+
+
+def answer_of(server: Server, user: str) -> "pb.RecommendResponse | grpc.StatusCode":
+    """What a new connection, which is any worker's, hears of a user."""
+    with channel_to(server.address) as channel:
+        try:
+            return RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id=user), timeout=HANG_S)
+        except grpc.RpcError as error:
+            return error.code()
+
+
+def is_told(answer: "pb.RecommendResponse | grpc.StatusCode") -> bool:
+    """Something of the user was: a pin near one that they liked."""
+    return isinstance(answer, pb.RecommendResponse) and len(answer.candidates) > 0
+
+
+def test_no_worker_brings_back_whom_the_store_forgot_before_it_died(tmp_path: Path, valkey: Valkey) -> None:
+    """Kept by two workers, forgotten, and then the store is killed: others are answered late, they never."""
+    url = valkey.url()
+    publish_pins(tmp_path / "pins", "first")
+    publish_users(url, {"ann": ["p1", "p2"], "ben": ["p3", "p4"]})
+    with serving(tmp_path, "--profiles", url, "--workers", "2") as server:
+        server.wait_for("serving", 2)
+        before = [answer_of(server, user) for user in ("ann", "ben") for _ in range(10)]
+        assert all(map(is_told, before))
+        writer = open_online_writer(url)
+        began_s = time.monotonic()
+        writer.forget("ann", int(time.time()))
+        writer.close()
+        server.wait_for("users forgotten", 2)
+        if SHARE == 1:
+            assert time.monotonic() - began_s <= 2
+        assert not any(is_told(answer_of(server, "ann")) for _ in range(10))
+
+        valkey.kill()
+        assert not any(is_told(answer_of(server, "ann")) for _ in range(10))
+        late = [answer_of(server, "ben") for _ in range(10)]
+        assert any(map(is_told, late))
+        assert all(
+            pb.DEGRADATION_STALE_PROFILE in each.degraded
+            for each in late
+            if isinstance(each, pb.RecommendResponse)
+        )
+    valkey.start_again()
