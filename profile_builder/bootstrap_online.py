@@ -37,8 +37,9 @@ def online(settings: OnlineSettings) -> None:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
     """
     configure_logs(log_format=settings.log_format, level=settings.log_level)
-    metrics, stop = OnlineMetrics(), _stopped_by_signals()
+    metrics = OnlineMetrics()
     with ExitStack() as open_things:
+        stop = open_things.enter_context(_stopped_by_signals())
         following = open_things.enter_context(closing(_following(settings, metrics)))
         policy = _policy(settings, following.basis.embedding_space)
         if settings.metrics_port:
@@ -125,12 +126,17 @@ def _serving(registry: CollectorRegistry, host: str, port: int) -> Iterator[None
         thread.join()
 
 
-def _stopped_by_signals() -> threading.Event:
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set."""
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    return stop
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,120 @@
+"""`python -m profile_builder online` as a person runs it: a process of its own, from its start to SIGTERM."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from storage.events.opening import open_appender
+from storage.events.records import Event
+from storage.model_file import write_model_file
+from storage.profiles.lmdb.online import OnlineRecords
+from storage.profiles.opening import open_batch_publisher
+from storage.profiles.store import BatchManifest
+from tests.profile_builder.conftest import Shop, Terminal
+from tests.profile_builder.online_world import DESCRIPTION
+from tests.profile_builder.world import MODEL
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "profile_builder", "online", *map(str, arguments)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, text=True, stderr=subprocess.PIPE, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def eventually(ask: Callable[[], bool]) -> None:
+    """It comes true; how long that takes is for others to judge."""
+    until = time.monotonic() + 60
+    while not ask():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def metric(port: int, name: str) -> float:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as page:
+        lines = page.read().decode().splitlines()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), -1.0)
+    return -1.0
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_a_day_in_its_life(shop: Shop, tmp_path: Path) -> None:
+    """It begins before there is a stream or a batch, follows both, and ends at SIGTERM with all in files."""
+    write_model_file(shop.model, MODEL)
+    events, archive, port, now_s = (
+        tmp_path / "events.jsonl",
+        tmp_path / "actions",
+        free_port(),
+        int(time.time()),
+    )
+    given = ("--events", events, "--pins", shop.pins, "--profiles", shop.profiles, "--model", shop.model)
+    records = OnlineRecords(shop.profiles)
+    with running(*given, "--archive", archive, "--metrics-port", port) as process:
+        with closing(open_appender(str(events))) as appender:
+            appender.append([Event("ann", "cat-1", now_s, "save")])
+            eventually(lambda: records.get("ann") is not None)
+            open_batch_publisher(str(shop.profiles)).publish(
+                (), (), lambda: BatchManifest(description=DESCRIPTION)
+            )
+            eventually(lambda: _follows(appender, records, now_s))
+        assert metric(port, "pinnersage_online_watermark_seconds") == DESCRIPTION.actions_until_s
+        eventually(lambda: metric(port, "pinnersage_online_lag_bytes") == 0)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert '"event": "stopped"' in said
+    records.close()
+    read = [row for file in archive.rglob("*.parquet") for row in pq.ParquetFile(file).read().to_pylist()]
+    assert {row["user_id"] for row in read} >= {"ann", "ben"}
+
+
+def _follows(appender: object, records: OnlineRecords, now_s: int) -> bool:
+    """Whether records are made with the batch's watermark by now."""
+    appender.append([Event("ben", "cat-2", now_s, "save", f"{time.monotonic_ns()}")])  # type: ignore[attr-defined]
+    ben = records.get("ben")
+    return ben is not None and ben.actions_after_s == DESCRIPTION.actions_until_s
+
+
+def test_what_keeps_it_from_beginning_is_said(shop: Shop, run: Terminal, tmp_path: Path) -> None:
+    """One sentence, and what to do."""
+    given = ["--events", tmp_path / "events.jsonl", "--pins", shop.pins, "--profiles", shop.profiles]
+    assert run("online", *given) == 1
+    assert "no batch was published yet: publish one, or say --model model.toml to begin" in run.err
+    write_model_file(shop.model, MODEL)
+    given += ["--model", shop.model]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run("online", *given, "--metrics-port", port) == 1
+        assert f"the Prometheus port 127.0.0.1:{port} cannot be opened" in run.err
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "ftp://x", "file:"])
+def test_a_stream_that_is_none_is_refused(shop: Shop, run: Terminal, url: str) -> None:
+    """Before anything is written."""
+    write_model_file(shop.model, MODEL)
+    given = ["--events", url, "--pins", shop.pins, "--profiles", shop.profiles, "--model", shop.model]
+    assert run("online", *given, "--metrics-port", 0) == 1
+    assert run.err.startswith("profile_builder: events at ")
