@@ -5,15 +5,21 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pinnersage.client import Client
+from pinnersage.client import AnswerReason, Client
 from tests.end_to_end.conftest import Job
 from tests.end_to_end.processes import ROOT, run, serving, start, tool
 from tests.end_to_end.world import N_USERS, topics_of
+
+METHODS = (
+    *("Recommend", "RecommendForPins", "RecommendBatch", "SimilarPins"),
+    *("GetProfile", "GetPins", "RecordAction"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +78,7 @@ def test_grpcurl_lists_and_describes(address: str) -> None:
     """With reflection grpcurl finds the service, its methods and their documentation-ready types."""
     assert "pinnersage.v1.Recommender" in grpcurl(address, "list").stdout.split()
     described = grpcurl(address, "describe", "pinnersage.v1.Recommender").stdout
-    for method in ("Recommend", "RecommendForPins", "RecommendBatch", "SimilarPins", "GetProfile", "GetPins"):
+    for method in METHODS:
         assert f"rpc {method} (" in described
 
 
@@ -216,3 +222,17 @@ def test_a_damaged_artefact_is_refused_with_its_reason(job: Job, tmp_path: Path)
 
     assert ran.returncode == 1
     assert "hnsw.faiss does not match its checksum" in ran.stderr
+
+
+def test_who_asks_to_be_forgotten_is_gone_from_a_running_server(job: Job, tmp_path: Path) -> None:
+    """By the command alone, without a stream; another user notices nothing."""
+    profiles = shutil.copytree(job.profiles, tmp_path / "profiles")
+    with (
+        serving("--pins", job.pins, "--profiles", profiles, "--drain-s", "0") as (address, _),
+        Client(address) as client,
+    ):
+        assert client.recommend("user-0").candidates
+        assert run("profile_builder", "forget", "user-0", "--profiles", profiles).returncode == 0
+        while client.recommend("user-0").reason is not AnswerReason.UNKNOWN_USER:
+            time.sleep(0.05)
+        assert client.recommend("user-1").candidates

@@ -20,10 +20,11 @@ EXAMPLES = ROOT / "build" / "examples"
 
 @pytest.fixture(scope="module")
 def address(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server process over the job's artefacts, with a variant."""
-    variants = tmp_path_factory.mktemp("variants") / "variants.toml"
+    """A server process over the job's artefacts, with a variant and an event stream."""
+    folder = tmp_path_factory.mktemp("variants")
+    variants, events = folder / "variants.toml", folder / "events.jsonl"
     variants.write_text("[variants.narrow]\nmax_interests = 1\n")
-    parts = ("--pins", job.pins, "--profiles", job.profiles, "--variants", variants)
+    parts = ("--pins", job.pins, "--profiles", job.profiles, "--variants", variants, "--events", events)
     with serving(*parts) as (address, _):
         yield address
 
@@ -82,6 +83,7 @@ def test_grpcurl_describes_messages(address: str) -> None:
         ("SimilarPins", {"pin_id": "cat-0", "max_candidates": 3}, "candidates"),
         ("GetProfile", {"user_id": "user-0"}, "interests"),
         ("GetPins", {"pin_ids": ["cat-0"]}, "pins"),
+        ("RecordAction", {"user_id": "user-0", "pin_id": "cat-0", "action": "save"}, "action_time"),
     ],
 )
 def test_grpcurl_calls_every_method(address: str, method: str, request_: object, field: str) -> None:
