@@ -2,6 +2,10 @@
 
 import threading
 from dataclasses import dataclass
+from math import inf
+
+# What a call takes is known from about so many, the latest ones.
+_CALLS_OF_MEAN = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,10 @@ class Admission:
     flight, from `enter`, when its request is here, to `leave`, when a thread is done with it. Only what is in
     flight takes a place: neither a caller who does not send nor one who does not read can fill the server.
 
+    A call that would come too late takes no place either, judged by the time that the latest calls took.
+    Else, with more calls than can be answered, each would wait until it is too late for it, and what was
+    already done for it would be for nobody.
+
     Args:
         bounds: How many may be in flight.
     """
@@ -36,6 +44,7 @@ class Admission:
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self._open = self._in_flight = 0
+        self._mean_s = 0.0  # of a thread with a call
         self._changed = threading.Condition(threading.Lock())
         self._is_awaited = False
 
@@ -44,17 +53,22 @@ class Admission:
         with self._changed:
             self._open += 1
 
-    def enter(self) -> bool:
-        """Take the call on; False when there are as many as there may be."""
+    def enter(self, remaining_s: float = inf) -> bool:
+        """Take the call on; False when there are as many as there may be, or when it would come too late.
+
+        Args:
+            remaining_s: Until the call's deadline.
+        """
         with self._changed:
-            if self._in_flight >= self.bounds.calls:
+            if not self.has_room(remaining_s):
                 return False
             self._in_flight += 1
             return True
 
-    def leave(self) -> None:
-        """Make room: no thread is at work on the call any more."""
+    def leave(self, took_s: float) -> None:
+        """Make room: no thread is at work on the call any more, after so long."""
         with self._changed:
+            self._mean_s += (took_s - self._mean_s) / _CALLS_OF_MEAN
             self._in_flight -= 1
             self._tell()
 
@@ -74,10 +88,14 @@ class Admission:
         """Calls taken on that wait for a thread."""
         return max(0, self._in_flight - self.bounds.threads)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next call would be turned away."""
-        return self._in_flight >= self.bounds.calls
+    def has_room(self, remaining_s: float = inf) -> bool:
+        """Whether a call of this deadline would be taken on."""
+        ahead = self._in_flight
+        if ahead >= self.bounds.calls:
+            return False
+        # A thread is free; or all that are ahead, and the call itself, are done in time.
+        threads = self.bounds.threads
+        return ahead < threads or (ahead + 1) * self._mean_s <= threads * remaining_s
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no call is open and no thread at work; whether that came within the time."""

@@ -10,6 +10,7 @@ This is the one place that knows how grpc._server hands over its calls. The vers
 tests/server/test_arrivals.py fails should another one do it differently.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
@@ -58,15 +59,16 @@ class RequestFirstPool(ThreadPoolExecutor):
     def submit(self, run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
         """Take a call over from grpc, which holds the lock of the call's state."""
         answer, event, state, behaviour, _await_request, deserialiser, serialiser = handed
-        if self.admission.is_full:
+        if not self.admission.has_room(_remaining_s(event)):
             self._turn_away(event, state)
             return _HANDED_OVER
 
         def work(request: bytes) -> None:
+            began = time.perf_counter()
             try:
                 run(answer, event, state, behaviour, lambda: request, deserialiser, serialiser)
             finally:
-                self.admission.leave()
+                self.admission.leave(time.perf_counter() - began)
 
         self.admission.begin()
         state.callbacks.append(self.admission.end)
@@ -95,7 +97,7 @@ class RequestFirstPool(ThreadPoolExecutor):
     def _take_on(self, event: Handed, state: Handed, request: bytes, work: Callable[[bytes], None]) -> None:
         if not _server._is_rpc_state_active(state):
             return
-        if self.admission.enter():
+        if self.admission.enter(_remaining_s(event)):
             super().submit(work, request)
         else:
             self._turn_away(event, state)
@@ -126,6 +128,12 @@ class RefusingPool(ThreadPoolExecutor):
         self._count_refused(event.call_details.method)
         _abort(event, state, self._status, self._why)
         return _HANDED_OVER
+
+
+def _remaining_s(event: Handed) -> float:
+    # As grpc's own time_remaining; without a deadline it is centuries away.
+    deadline_s: float = event.call_details.deadline
+    return deadline_s - time.time()
 
 
 def _abort(event: Handed, state: Handed, status: StatusCode, details: str) -> None:

@@ -181,9 +181,13 @@ def _parts() -> tuple[list[str], NDArray[np.float16]]:
 
 
 def _lateness_s(call: tuple[grpc.Channel, float]) -> float:
+    """Of a call that nobody can answer: it waits in vain, or learns at once that it would."""
     channel, timeout_s = call
     began_s = time.monotonic()
-    assert codes(ask(channel, 1, timeout_s)) == {grpc.StatusCode.DEADLINE_EXCEEDED: 1}
+    assert set(codes(ask(channel, 1, timeout_s))) <= {
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
     return time.monotonic() - began_s - timeout_s
 
 

@@ -224,12 +224,72 @@ def test_a_failing_method_gives_its_place_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("in_flight", "queued", "is_full"), [(0, 0, False), (2, 0, False), (5, 3, False), (6, 4, True)]
+    ("in_flight", "queued", "has_room"), [(0, 0, True), (2, 0, True), (5, 3, True), (6, 4, False)]
 )
-def test_the_places_are_counted(in_flight: int, queued: int, is_full: bool) -> None:
+def test_the_places_are_counted(in_flight: int, queued: int, has_room: bool) -> None:
     """Two threads and four places to wait: the third call waits, the seventh is turned away."""
     admission = Admission(Bounds(threads=2, queued=4))
     for _ in range(in_flight):
         assert admission.enter()
-    assert (admission.in_flight, admission.queued, admission.is_full) == (in_flight, queued, is_full)
-    assert admission.enter() != is_full
+    assert (admission.in_flight, admission.queued, admission.has_room()) == (in_flight, queued, has_room)
+    assert admission.enter() == has_room
+
+
+def busy_for(seconds: float, *, threads: int, queued: int) -> Admission:
+    """Each of its latest calls took so long."""
+    admission = Admission(Bounds(threads=threads, queued=queued))
+    for _ in range(1_000):
+        assert admission.enter()
+        admission.leave(seconds)
+    return admission
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "least_s"),
+    [
+        (0, 0.0),  # a thread is free: whoever comes is tried
+        (1, 0.0),
+        (2, 1.5),  # three calls, this one among them, at half a second each
+        (5, 3.0),
+    ],
+)
+def test_a_call_that_would_come_too_late_is_turned_away(in_flight: int, least_s: float) -> None:
+    """Two threads and a second a call; who set no deadline waits as long as it takes."""
+    admission = busy_for(1.0, threads=2, queued=4)
+    for _ in range(in_flight):
+        assert admission.enter()
+
+    assert admission.has_room(least_s + 0.01)
+    assert admission.has_room(least_s - 0.01) == (least_s == 0.0)
+    assert admission.enter()
+
+
+def test_what_calls_take_is_learnt_anew() -> None:
+    """After a spell of calls of a minute, two hundred quick ones are enough to take on what has a second."""
+    admission = busy_for(60.0, threads=1, queued=200)
+    assert admission.enter()
+    assert not admission.has_room(1.0)
+    for _ in range(200):
+        admission.leave(0.01)
+        assert admission.enter()
+
+    assert admission.has_room(1.0)
+
+
+def test_who_is_too_late_learns_it_at_once() -> None:
+    """With the same answer as any call too many, long before the deadline; the others are served."""
+    gate = Gate()
+    with serving(gate, threads=1, queued=4) as (channel, admission, shed):
+        for _ in range(100):
+            assert admission.enter()
+            admission.leave(1_000.0)
+        patient: list[grpc.Future[bytes]] = [unary(channel).future(b"cat")]
+        gate.wait_for(inside=1)
+        patient.append(unary(channel).future(b"cat"))
+        with pytest.raises(grpc.RpcError) as refusal:
+            unary(channel)(b"dog", timeout=60)
+        gate.open()
+
+        assert refusal.value.code() is SHED
+        assert codes(patient) == {grpc.StatusCode.OK: 2}
+    assert shed == {METHOD.encode(): 1}
