@@ -6,7 +6,8 @@ and removing a day's folder when it is older than any window removes the rows th
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from storage.errors import DataError
@@ -31,29 +32,28 @@ def bury(folder: Path, user_id: str, until_s: int) -> None:
 
 
 def buried(folder: Path) -> Mapping[str, int]:
-    """Until when each user in an archive is forgotten, Unix seconds UTC; nobody in what is no archive.
+    """Until when each user in an archive is forgotten, or in any below a folder, Unix seconds UTC.
+
+    Args:
+        folder: Where actions are read; what is no archive forgets nobody.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: A file cannot be read.
     """
     until_s: dict[str, int] = {}
-    try:
-        lines = (folder / FILE).read_bytes().splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return until_s
-    except OSError as error:
-        raise DataError(f"{folder / FILE} cannot be read: {error.strerror or error}") from error
-    for line in filter(None, lines):
-        user_id, at_s = _tombstone(line)
-        if user_id is not None:
+    for file in sorted(folder.rglob(FILE)):
+        for user_id, at_s in _tombstones(file):
             until_s[user_id] = max(at_s, until_s.get(user_id, at_s))
     return until_s
 
 
-def _tombstone(line: bytes) -> tuple[str | None, int]:
-    """Whose and until when; nobody's, of a line that was cut short: it is written again."""
+def _tombstones(file: Path) -> Iterator[tuple[str, int]]:
+    """Those in a file; a line that was cut short is nobody's: it was written again."""
     try:
-        content = json.loads(line)
-        return str(content["user_id"]), int(content["until"])
-    except (ValueError, KeyError, TypeError):
-        return None, 0
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}") from error
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):
+            content = json.loads(line)
+            yield str(content["user_id"]), int(content["until"])
