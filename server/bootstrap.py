@@ -35,7 +35,7 @@ from server.security import build_security
 from server.servicer import Servicer
 from server.serving import RunningServer
 from server.settings import Fallback, ServerSettings
-from server.side_threads import Ticker
+from server.side_threads import LOW_PRIORITY, Ticker
 from server.swapping import Exchange, Opening, Served
 from server.takedown import BlockedOver, Takedown
 from server.validation import Defaults, wire_policy
@@ -79,7 +79,9 @@ def build_server(settings: ServerSettings) -> RunningServer:
     def follow() -> None:
         wired.exchange.swap(vouching.look(wired.exchange.versions))
 
-    wired.server.watch(Ticker(follow, name="swap", every_s=settings.poll_s, jitter=POLL_JITTER))
+    wired.server.watch(
+        Ticker(follow, name="swap", every_s=settings.poll_s, jitter=POLL_JITTER, niceness=LOW_PRIORITY)
+    )
     return wired.server
 
 
