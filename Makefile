@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 STUBS_VENV := .venv-stubs
+SPARK_VENV := .venv-spark
 BIN := $(VENV)/bin
 DATA ?=
 # As one argument, whatever blanks are in it; quotes would keep the shell from reading "~".
@@ -34,6 +35,13 @@ $(STUBS_VENV)/.installed: requirements-stubs.lock
 	@$(STUBS_VENV)/bin/pip $(PIP_INSTALL) --requirement $<
 	@touch $@
 
+$(SPARK_VENV)/.installed: requirements-dev.lock requirements-spark.lock client/pyproject.toml
+	@echo "Installing Spark into $(SPARK_VENV) ..."
+	@$(PYTHON) -m venv $(SPARK_VENV)
+	@$(SPARK_VENV)/bin/pip $(PIP_INSTALL) --requirement requirements-dev.lock --requirement requirements-spark.lock
+	@$(SPARK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./client
+	@touch $@
+
 .PHONY: demo
 demo: $(VENV)/.installed-demo ## Recommendations on your screen; DATA=folder for your own data
 	@$(BIN)/python -m demo $(if $(DATA),--data $(DATA_FOLDER))
@@ -54,6 +62,14 @@ RELIABILITY = PINNERSAGE_RELIABILITY_SEED=$(SEED) $(BIN)/python -m pytest tests 
 .PHONY: test-reliability
 test-reliability: setup ## A tenth of the reliability tests, in minutes; SEED=n runs one case
 	@PINNERSAGE_RELIABILITY_SHARE=0.1 $(RELIABILITY) --timeout=600 $(ARGS)
+
+.PHONY: test-spark
+test-spark: $(SPARK_VENV)/.installed spark-package ## The tests on Spark, with a cluster of its own; needs Java 17
+	@$(SPARK_VENV)/bin/python -m pytest tests -m spark --timeout=600 $(ARGS)
+
+.PHONY: spark-package
+spark-package: $(BIN)/python ## What spark-submit takes along, into build/spark
+	@profile_builder/spark/package.sh build/spark $(BIN)/python
 
 .PHONY: chaos
 chaos: setup ## All of the reliability tests, and tables of what came of each case

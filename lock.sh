@@ -10,6 +10,8 @@ compile pyproject.toml --group demo --constraint requirements-dev.lock --output-
 compile pyproject.toml --group evaluation --constraint requirements-dev.lock --output-file requirements-evaluation.lock
 compile pyproject.toml --group kafka --constraint requirements-dev.lock --output-file requirements-kafka.lock
 compile pyproject.toml --group tracing --constraint requirements-dev.lock --output-file requirements-tracing.lock
+compile pyproject.toml --group spark --constraint requirements-dev.lock --output-file requirements-spark.lock
+compile pyproject.toml --group spark-executor --constraint requirements-spark.lock --output-file requirements-spark-executor.lock
 # Of the image, which holds all programs: what each of them may need.
 compile pyproject.toml --group kafka --group tracing --constraint requirements-dev.lock --output-file requirements-image.lock
 compile pyproject.toml --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from process.progress import Reporter
 from profile_builder.archive_tombstones import buried
-from profile_builder.batch import BatchParts, BatchPolicy, run_batch
+from profile_builder.batch import BatchParts, BatchPolicy, BatchResult, run_batch
 from profile_builder.calibrating import CalibrateParts, CalibratePolicy, run_calibration
 from profile_builder.errors import UsageError
 from profile_builder.forgetting import (
@@ -23,6 +23,7 @@ from profile_builder.local import LocalPolicy
 from profile_builder.settings import (
     BatchSettings,
     CalibrateSettings,
+    Engine,
     ForgetSettings,
     ListSettings,
     PruneSettings,
@@ -110,7 +111,7 @@ def batch(settings: BatchSettings) -> None:
             rejects=rejects,
             reporter=Reporter(),
         )
-        result = run_batch(parts, policy)
+        result = _run(settings, parts, policy)
     print("\n".join(describe_batch(result, model_file, settings.max_actions, rejects)))
     if settings.keep is not None:
         print(describe_pruned(publisher.prune(settings.keep)))
@@ -134,6 +135,21 @@ def forget(settings: ForgetSettings) -> None:
         ):
             is_stored = forget_through_stream(wish, appender, tombstones, Patience(wait_s=settings.wait_s))
     print(describe_forgotten(wish, shown(settings.profiles), is_stored=is_stored))
+
+
+def _run(settings: BatchSettings, parts: BatchParts, policy: BatchPolicy) -> BatchResult:
+    """Run the batch on the engine that was asked for."""
+    if settings.engine == Engine.LOCAL:
+        return run_batch(parts, policy)
+    try:
+        # Only those who use Spark have it.
+        from profile_builder.spark import bootstrap as spark  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(
+            f"--engine spark needs {error.name}, which is not installed here: pip install --require-hashes "
+            "--requirement requirements-spark.lock (docs/spark.md)"
+        ) from error
+    return spark.run(settings, parts, policy)
 
 
 def list_batches(settings: ListSettings) -> None:

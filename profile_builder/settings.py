@@ -44,6 +44,7 @@ class Engine(StrEnum):
     """What builds the users."""
 
     LOCAL = "local"
+    SPARK = "spark"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,25 @@ class BatchSettings:
         ),
     ] = 400
     engine: Annotated[Engine, setting("What builds the users.", env="ENGINE")] = Engine.LOCAL
-    processes: Annotated[int, setting("Worker processes; 0 is one a core.", env="PROCESSES", low=0)] = 0
+    processes: Annotated[
+        int, setting("Worker processes of the local engine; 0 is one a core.", env="PROCESSES", low=0)
+    ] = 0
+    spark_master: Annotated[
+        str | None,
+        setting(
+            "The Spark cluster. Default: what spark-submit or Spark's configuration says, else this machine.",
+            env="SPARK_MASTER",
+            metavar="URL",
+        ),
+    ] = None
+    spark_pins: Annotated[
+        Path | None,
+        setting(
+            "Where Spark's executors find the pin artefact; default: where this process does.",
+            env="SPARK_PINS",
+            metavar="DIR",
+        ),
+    ] = None
     max_reject_share: Annotated[float, _MAX_REJECT_SHARE] = 0.05
     rejects: Annotated[
         Path | None,

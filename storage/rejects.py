@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +44,10 @@ class Rejects:
         line = {"file": file, "row": row, "id": _shown(pin_id), "reason": reason, "value": _shown(value)}
         with self._writing():
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Count rows by reason that are not written out: there are too many of them."""
+        self.counts += Counter(counts)
 
     def check(self, n_read: int, max_share: float, *, tolerated: Collection[str] = ()) -> None:
         """Stop a build that would lose too much of its input.

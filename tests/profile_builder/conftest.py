@@ -101,3 +101,18 @@ def movietweetings() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set PINNERSAGE_DATASETS to the folder of the data sets")
     return folder
+
+
+@pytest.fixture(scope="session")
+def movie_pins(movietweetings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artefact of the films with behaviour vectors, the smaller of the two."""
+    root = tmp_path_factory.mktemp("movies")
+    build(
+        movietweetings / "pins_behaviour64.parquet",
+        "behaviour-64",
+        pin_versions(root),
+        rejects_path=root / "rejects.jsonl",
+        policy=BuildPolicy(),
+        reporter=Reporter(quiet=True),
+    )
+    return root

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -205,7 +206,7 @@ def test_one_impossible_time_empties_no_window(run: Terminal, shop: Shop) -> Non
     ("flags", "message"),
     [
         (("--now", "yesterday"), "--now yesterday: write Unix seconds"),
-        (("--engine", "spark"), "Invalid value for '--engine'"),
+        (("--engine", "flink"), "Invalid value for '--engine'"),
         (("--processes", "-1"), "Invalid value for '--processes'"),
         (("--max-reject-share", "2"), "Invalid value for '--max-reject-share'"),
         (("--max-actions", "0"), "Invalid value for '--max-actions'"),
@@ -233,7 +234,14 @@ def test_a_wrong_flag_is_named(run: Terminal, calibrated: Shop, flags: tuple[str
 
 def test_an_engine_that_is_not_there_is_named(run: Terminal, calibrated: Shop) -> None:
     """With those that are."""
-    assert "'spark' is not one of 'local'" in refused(run, batch(run, calibrated, "--engine", "spark"))
+    assert "is not one of 'local', 'spark'" in refused(run, batch(run, calibrated, "--engine", "flink"))
+
+
+@pytest.mark.skipif(find_spec("pyspark") is not None, reason="Spark is installed")
+def test_without_spark_a_person_hears_what_to_install(run: Terminal, calibrated: Shop) -> None:
+    """One sentence, before anything is read."""
+    message = refused(run, batch(run, calibrated, "--engine", "spark"))
+    assert "--engine spark needs pyspark, which is not installed here: pip install" in message
 
 
 def test_without_actions_a_person_hears_where_they_come_from(run: Terminal, calibrated: Shop) -> None:

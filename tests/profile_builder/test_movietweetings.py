@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index_builder.build import BuildPolicy, build
-from process.progress import Reporter
-from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.artefact import PinArtefact
 from storage.profiles.opening import open_reader
 from storage.profiles.store import ProfileReader
 from tests.profile_builder.conftest import Terminal
@@ -15,31 +13,18 @@ from tests.profile_builder.conftest import Terminal
 pytestmark = pytest.mark.data
 
 
-@pytest.fixture(scope="module")
-def pins(movietweetings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artefact of the films with behaviour vectors, the smaller of the two."""
-    root = tmp_path_factory.mktemp("pins")
-    build(
-        movietweetings / "pins_behaviour64.parquet",
-        "behaviour-64",
-        pin_versions(root),
-        rejects_path=root / "rejects.jsonl",
-        policy=BuildPolicy(),
-        reporter=Reporter(quiet=True),
-    )
-    return root
-
-
-def test_real_people_have_interests(run: Terminal, movietweetings: Path, pins: Path, tmp_path: Path) -> None:
+def test_real_people_have_interests(
+    run: Terminal, movietweetings: Path, movie_pins: Path, tmp_path: Path
+) -> None:
     """Alpha is found by light users; every person with a usable rating has medoids that they rated."""
-    actions = ("--actions", movietweetings / "actions.parquet", "--pins", pins)
+    actions = ("--actions", movietweetings / "actions.parquet", "--pins", movie_pins)
     model, profiles = ("--model", tmp_path / "model.toml"), ("--profiles", tmp_path / "profiles")
     assert run("calibrate", *actions, "--out", tmp_path / "model.toml") == 0
     assert "light users (10 to 30 pins) have a median of 4 interests" in run.out
 
     assert run("batch", *actions, *model, *profiles, "--processes", 2) == 0
     assert "unknown pin" in run.out
-    reader, films = open_reader(str(tmp_path / "profiles")), PinArtefact.open(pins)
+    reader, films = open_reader(str(tmp_path / "profiles")), PinArtefact.open(movie_pins)
     assert reader.describe().n_users == 9_859
     _check(reader, films)
     assert len(reader.popular()) == 400
