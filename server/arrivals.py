@@ -22,6 +22,7 @@ from grpc import StatusCode, _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from server.admission import Admission
+from server.call_threads import CallThreads
 
 PUSHBACK_MS = 100
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
@@ -52,8 +53,10 @@ class RequestFirstPool(ThreadPoolExecutor):
     """
 
     def __init__(self, admission: Admission, *, name: str, count_shed: Callable[[Method], None]) -> None:
-        super().__init__(admission.bounds.threads, name)
+        super().__init__(max_workers=1)
         self.admission = admission
+        # Its own are never started.
+        self._call_threads = CallThreads(admission.bounds.threads, name)
         self._count_shed = count_shed
 
     def submit(self, run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
@@ -98,7 +101,7 @@ class RequestFirstPool(ThreadPoolExecutor):
         if not _server._is_rpc_state_active(state):
             return
         if self.admission.enter(_remaining_s(event)):
-            super().submit(work, request)
+            self._call_threads.run(work, request)
         else:
             self._turn_away(event, state)
 

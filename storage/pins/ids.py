@@ -13,8 +13,6 @@ HashIds = Callable[[Sequence[str]], NDArray[np.uint64]]
 # Four hashes in a bucket or fewer, and a table of their starts of one byte for each hash.
 _BITS_WITHIN = 2
 _WIDEST = 64
-# Up to so many are found faster by binary search, which is one step for Python.
-_FEW = 40
 
 
 def id_table(pin_ids: Sequence[str], *, hash_ids: HashIds = hash_ids) -> NDArray[np.uint64]:
@@ -99,7 +97,7 @@ class IdLookup:
 
     def rows_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """int64 [n]: the first row of each hash, NO_ROW for unknown ones."""
-        if self._buckets is not None and len(hashes) > _FEW:
+        if self._buckets is not None:
             return self._buckets.rows_of(hashes, self._hashes, self._rows)
         # Beyond the last hash is the last one: not the one that was looked for.
         places = self._hashes.searchsorted(hashes)

@@ -49,6 +49,9 @@ def widened(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
 
 def best_first(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Ranked:
     """The k highest scores, descending, and their rows; ties by row."""
+    if (scores[1:] < scores[:-1]).all():
+        # As an index hands them out, but for what its roundings exchange now and then.
+        return scores[:k], rows[:k]
     order = np.lexsort((rows, -scores))[:k]
     return scores[order], rows[order]
 

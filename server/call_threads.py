@@ -1,0 +1,57 @@
+"""Threads that answer calls: work goes in, and nobody waits for what comes of it.
+
+ThreadPoolExecutor makes a future for each piece of work, with a lock of its own, and counts idle threads by a
+semaphore: more than the rest of handing a call over takes, and no call is ever asked for by its future.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TypeAlias
+
+Work: TypeAlias = "Callable[[bytes], None]"
+_Queue: TypeAlias = "SimpleQueue[tuple[Work, bytes] | None]"
+
+
+class CallThreads:
+    """So many threads at most, each started when it is first needed. They end when nobody holds this object.
+
+    Args:
+        n: How many.
+        name: Of each, before its number.
+    """
+
+    def __init__(self, n: int, name: str) -> None:
+        self._n, self._name = n, name
+        self._queue: _Queue = SimpleQueue()
+        self._n_started = 0
+        self._starting = threading.Lock()
+        weakref.finalize(self, _end, self._queue, n)
+
+    def run(self, work: Work, request: bytes) -> None:
+        """Let a thread do the work, which raises nothing, as soon as one is free."""
+        self._queue.put((work, request))
+        if self._n_started < self._n:
+            self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._n_started < self._n:
+                name = f"{self._name}_{self._n_started}"
+                self._n_started += 1
+                # What is under way when the process ends was given up before: see server.worker.
+                threading.Thread(target=_answer, args=(self._queue,), name=name, daemon=True).start()
+
+
+def _answer(queue: _Queue) -> None:
+    while (taken := queue.get()) is not None:
+        work, request = taken
+        work(request)
+        # A thread that waits must keep nothing of its last call alive.
+        del taken, work, request
+
+
+def _end(queue: _Queue, n: int) -> None:
+    for _ in range(n):
+        queue.put(None)

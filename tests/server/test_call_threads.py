@@ -1,0 +1,73 @@
+"""Work is done once, by so many threads at most, and threads end with whoever held them."""
+
+import threading
+import weakref
+from collections.abc import Callable
+
+from server.call_threads import CallThreads
+
+
+def test_each_piece_of_work_is_done_once() -> None:
+    """Whichever thread does it."""
+    threads, done = CallThreads(3, "call"), threading.Semaphore(0)
+    requests: list[bytes] = []
+
+    def work(request: bytes) -> None:
+        requests.append(request)
+        done.release()
+
+    for at in range(100):
+        threads.run(work, b"%d" % at)
+    for _ in range(100):
+        assert done.acquire(timeout=30)
+
+    assert sorted(requests) == sorted(b"%d" % at for at in range(100))
+
+
+def test_there_are_never_more_threads_than_allowed() -> None:
+    """Two are at work and hold on; the third waits until one of them is done."""
+    threads, gate, begun = CallThreads(2, "call"), threading.Event(), threading.Semaphore(0)
+    names: set[str] = set()
+
+    def work(_: bytes) -> None:
+        names.add(threading.current_thread().name)
+        begun.release()
+        assert gate.wait(30)
+
+    for _ in range(3):
+        threads.run(work, b"")
+    assert begun.acquire(timeout=30)
+    assert begun.acquire(timeout=30)
+    assert not begun.acquire(blocking=False)
+    gate.set()
+    assert begun.acquire(timeout=30)
+    assert names == {"call_0", "call_1"}
+
+
+def test_threads_end_when_nobody_holds_them_and_keep_no_call_alive() -> None:
+    """What a call needed is given back as soon as it is answered, the threads with the server."""
+
+    class Needed:
+        """What a call needs."""
+
+    threads, done = CallThreads(1, "call"), threading.Event()
+    at_work: list[threading.Thread] = []
+    needed = Needed()
+    kept = weakref.ref(needed, lambda _: done.set())
+
+    threads.run(_using(needed, at_work), b"")
+    del needed
+    assert done.wait(30)
+    assert kept() is None
+
+    del threads
+    at_work[0].join(30)
+    assert not at_work[0].is_alive()
+
+
+def _using(needed: object, at_work: list[threading.Thread]) -> Callable[[bytes], None]:
+    def work(_: bytes) -> None:
+        assert needed
+        at_work.append(threading.current_thread())
+
+    return work
