@@ -79,6 +79,8 @@ def _said_here(module: str, *arguments: str) -> str:
     said = StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
         patch.setattr(sys, "argv", [module, *arguments])
+        # Another test may have imported it, which a process of its own would not have.
+        patch.delitem(sys.modules, f"{module}.__main__", raising=False)
         with pytest.raises(SystemExit) as ended:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
     assert not ended.value.code
