@@ -95,9 +95,8 @@ def _encoded(user_id: str, interests: Interests, rules: Rules, forgotten_until_s
 
 def _usable(actions: UserActions, pins: Pins, n: int) -> UserActions:
     """The newest n of those that make interests, and the newest n of those that lower them."""
-    liked, disliked = positive(actions), actions.take(np.flatnonzero(actions.weights < 0))
-    capped = newest(liked, pins, n)
-    return capped.and_those(newest(disliked, pins, n)) if len(disliked) else capped
+    liked, disliked = newest(positive(actions), pins, n), np.flatnonzero(actions.weights < 0)
+    return liked.and_those(newest(actions.take(disliked), pins, n)) if len(disliked) else liked
 
 
 def positive(actions: UserActions) -> UserActions:
