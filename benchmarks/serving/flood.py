@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from benchmarks.serving import frames
 from benchmarks.serving.frames import Frame, Kind
 
-OK, TURNED_AWAY = 0, 8  # gRPC's statuses
+OK, GIVEN_UP, TURNED_AWAY = 0, 4, 8  # gRPC's statuses
 _RESET = 1  # a stream that the server resets is a call cancelled
 _READ_BYTES = 1 << 18
 _GIVE_UP_S = 30.0
+_STUCK_S = 0.01  # until a socket has room, or a call gives up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +35,13 @@ class Callers:
         connections: How many.
         streams: Calls at a time on each that they keep to; None for as many as the server allows.
         at_most: Calls at a time of all of them together, each followed by the next: a closed loop.
+        patience_s: Each call's deadline, from the moment it is due; a call is not sent after it.
     """
 
     connections: int
     streams: int | None = None
     at_most: float = inf
+    patience_s: float = inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +62,9 @@ class Flood:
     lasted_s: float
     most: int
 
-    def per_second(self, status: int = OK) -> float:
-        """Calls that ended so, a second, while calls fell due."""
-        return self.count(status, within_s=self.lasted_s) / self.lasted_s
+    def per_second(self) -> float:
+        """Answers a second, while calls were sent."""
+        return self.count(OK, within_s=self.lasted_s) / self.lasted_s
 
     def count(self, status: int, *, within_s: float = inf) -> int:
         """Calls that ended so, and by when."""
@@ -112,6 +115,7 @@ class _Connection:
         return len(self.due_s) < self.streams and n_bytes <= self.window
 
     def call(self, headers: bytes, message: bytes, due_s: float) -> None:
+        """Send a call, as far as the socket takes it."""
         self.unsent += frames.call(self.next_stream, headers, message)
         self.due_s[self.next_stream] = due_s
         self.next_stream += 2
@@ -146,7 +150,7 @@ class _Loop:
     """Sends what is due and takes what comes, over a few connections."""
 
     def __init__(self, port: int, headers: bytes, callers: Callers) -> None:
-        self._headers, self._at_most = headers, callers.at_most
+        self._headers, self._at_most, self._patience_s = headers, callers.at_most, callers.patience_s
         self._selector = selectors.DefaultSelector()
         self._connections = deque(
             self._connect(port, callers.streams or inf) for _ in range(callers.connections)
@@ -157,10 +161,12 @@ class _Loop:
     def run(self, requests: Sequence[bytes], due_s: NDArray[np.float64], lasts_s: float) -> Flood:
         due = deque(zip(due_s.tolist(), requests, strict=True))
         began = time.perf_counter()
-        while (now := time.perf_counter() - began) < lasts_s and (due or self._under_way):
+        while (now := time.perf_counter() - began) < lasts_s:
             self._send_due(due, now)
+            if not due and not self._under_way:
+                break
             next_s = due[0][0] if due else inf
-            self._wait(began, max(0.0, min(next_s, lasts_s) - now) if next_s > now else 0.01)
+            self._wait(began, min(next_s, lasts_s) - now if next_s > now else _STUCK_S)
         lasted_s = min(now, lasts_s)
         while self._under_way:
             if time.perf_counter() - began > lasts_s + _GIVE_UP_S:
@@ -206,11 +212,15 @@ class _Loop:
             connection = self._connections[0]
             self._connections.rotate(-1)
             due_s, request = due[0]
+            if now >= due_s + self._patience_s:
+                self._ended.append((GIVEN_UP, now, now - due_s))
+                due.popleft()
+                continue
             if not connection.has_room(len(request) + 5):
                 tried += 1
                 continue
             due.popleft()
-            connection.call(self._headers, request, due_s)
+            connection.call(self._headers + frames.timeout(due_s + self._patience_s - now), request, due_s)
             self._under_way += 1
             self._most = max(self._most, self._under_way)
             tried = 0
@@ -226,8 +236,10 @@ class _Loop:
             for frame in frames.frames(connection.received):
                 status = connection.take(frame)
                 if status is not None:
-                    due_s = connection.due_s.pop(frame.stream)
-                    self._ended.append((status, now, now - due_s))
+                    latency_s = now - connection.due_s.pop(frame.stream)
+                    # An answer that comes too late has nobody who waits for it.
+                    came = status if latency_s <= self._patience_s else GIVEN_UP
+                    self._ended.append((came, now, latency_s))
                     self._under_way -= 1
             connection.send()
 

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from math import inf
 
 WINDOW = 65_535  # of a connection and of each stream, until its receiver widens it
 _WIDEST = 2**31 - 1
@@ -73,6 +74,13 @@ def request_headers(method: str) -> bytes:
             b"\x0f\x10" + _text(b"application/grpc"),  # content-type
         )
     )
+
+
+def timeout(seconds: float) -> bytes:
+    """One more header: how long the caller waits, to a millisecond; none for ever."""
+    if seconds == inf:
+        return b""
+    return b"\x00" + _text(b"grpc-timeout") + _text(b"%dm" % max(1, round(seconds * 1_000)))
 
 
 def call(stream: int, headers: bytes, message: bytes) -> bytes:

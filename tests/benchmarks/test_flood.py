@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.serving import frames
-from benchmarks.serving.flood import OK, TURNED_AWAY, Callers, flood
+from benchmarks.serving.flood import GIVEN_UP, OK, TURNED_AWAY, Callers, flood
 from benchmarks.serving.overload import goodput_bound
 
 METHOD = "/tests.Echo/Echo"
@@ -101,6 +101,25 @@ def test_calls_are_sent_when_they_are_due_and_none_after_the_end() -> None:
     assert asked.count(OK) == 3
     assert (asked.ended_s >= due_s[:3]).all()
     assert asked.lasted_s == 0.3
+
+
+def test_callers_with_deadlines_tell_the_server_and_give_up() -> None:
+    """A call that waited too long for its turn is not sent; an answer that came too late is none."""
+    told: list[float] = []
+
+    def late(request: bytes, context: grpc.ServicerContext) -> bytes:
+        told.append(context.time_remaining() or 0.0)
+        while context.is_active():
+            threading.Event().wait(0.01)
+        return request
+
+    callers = Callers(connections=1, streams=1, patience_s=0.3)
+    with serving(late) as port:
+        asked = flood(port, METHOD, [b"a"], at_once(9), callers=callers, lasts_s=30)
+
+    assert (asked.count(OK), len(asked.statuses)) == (0, 9)
+    assert asked.count(GIVEN_UP) >= 9 - len(told) > 0
+    assert 0.0 < max(told) <= 0.3
 
 
 def test_refusals_are_told_from_answers() -> None:
