@@ -148,6 +148,16 @@ elif echo "Building examples/$(patsubst .%,%,$(@F)) ..." && $(2) >$@.log 2>&1; t
 else echo "Skipping examples/$(patsubst .%,%,$(@F)): it cannot be built, see $@.log."; fi
 endef
 
+build/sbom/.installed: requirements-sbom.lock
+	@$(PYTHON) -m venv build/sbom
+	@build/sbom/bin/pip $(PIP_INSTALL) --requirement $<
+	@touch $@
+
+.PHONY: sbom
+sbom: build/sbom/.installed ## The image's bill of materials (CycloneDX), as build/sbom.cdx.json
+	@build/sbom/bin/cyclonedx-py requirements --output-reproducible --validate --output-file build/sbom.cdx.json requirements-image.lock
+	@echo "build/sbom.cdx.json: $$(grep -c '"purl"' build/sbom.cdx.json) packages, valid"
+
 .PHONY: lock
 lock: ## Resolve the dependencies anew (needs uv)
 	@./lock.sh

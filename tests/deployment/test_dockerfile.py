@@ -1,0 +1,103 @@
+"""The image: what its recipe promises, as far as that can be read off; docs/deployment.md says how it ran."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import ROOT
+from tests.deployment.licences import DOCUMENT, table
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+PROGRAMS = ("server", "index_builder", "profile_builder")
+
+
+def instructions(dockerfile: str) -> list[tuple[str, str]]:
+    """The instructions of all stages, each on one line."""
+    joined = re.sub(r"\\\n\s*", "", "\n".join(re.findall(r"(?m)^(?!#).*", dockerfile)))
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in joined.splitlines()) if word]
+
+
+def last_stage() -> list[tuple[str, str]]:
+    every = instructions(DOCKERFILE)
+    begin = max(at for at, (word, _) in enumerate(every) if word == "FROM")
+    return every[begin:]
+
+
+def of(stage: list[tuple[str, str]], word: str) -> list[str]:
+    return [rest for name, rest in stage if name == word]
+
+
+def names(lock: str) -> set[str]:
+    return set(re.findall(r"(?m)^([a-z0-9._-]+==\S+)", (ROOT / lock).read_text()))
+
+
+def copied() -> set[str]:
+    """What the recipe takes from the folder it is built in."""
+    return {
+        source
+        for rest in of(instructions(DOCKERFILE), "COPY")
+        if "--from" not in rest
+        for source in rest.split()[:-1]
+    }
+
+
+def test_hadolint_finds_nothing() -> None:
+    """The critic of Dockerfiles is content."""
+    hadolint = Path(sys.executable).parent / "hadolint"
+    ran = subprocess.run(
+        [str(hadolint), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_it_runs_as_nobody_in_particular() -> None:
+    """By number, so that an orchestrator sees that it is not root; one process, started without a shell."""
+    (user,) = of(last_stage(), "USER")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    (entry,), (command,) = of(last_stage(), "ENTRYPOINT"), of(last_stage(), "CMD")
+    assert json.loads(entry) == ["python", "-m"]
+    assert json.loads(command) == ["server"]
+
+
+def test_everything_comes_from_the_lock() -> None:
+    """Hashes are required, nothing is compiled, and the lock has what each of the programs may need."""
+    installs = [rest for rest in of(instructions(DOCKERFILE), "RUN") if "pip" in rest and " install " in rest]
+    (install,) = installs
+    assert "--require-hashes --disable-pip-version-check --only-binary :all:" in install
+    assert "--requirement requirements-image.lock" in install
+    image = names("requirements-image.lock")
+    for part in ("requirements.lock", "requirements-kafka.lock", "requirements-tracing.lock"):
+        assert names(part) <= image, part
+
+
+def test_no_build_tool_stays() -> None:
+    """The last stage installs nothing, and takes away what its base has to install with."""
+    runs = of(last_stage(), "RUN")
+    assert runs == ["python -m pip uninstall --yes --quiet setuptools wheel pip"]
+
+
+def test_it_takes_what_the_programs_are_and_nothing_else() -> None:
+    """Each room that a program imports is copied; .dockerignore lets in what is copied, and no more."""
+    rooms = {"model", "storage", "process", *PROGRAMS, "client"}
+    assert copied() == rooms | {"LICENSE", "requirements-image.lock"}
+    ignored = [
+        line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] not in {"#", ""}
+    ]
+    assert ignored[0] == "*"
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied()
+
+
+@pytest.mark.parametrize("label", ["title", "description", "licenses", "version", "revision"])
+def test_it_says_what_it_is(label: str) -> None:
+    """Labels of the Open Container Initiative."""
+    (labels,) = of(last_stage(), "LABEL")
+    assert f"org.opencontainers.image.{label}=" in labels
+
+
+def test_licences_are_written_down_as_they_are() -> None:
+    """docs/licences.md has every package of the image, and what each says of its terms."""
+    assert DOCUMENT.read_text(encoding="utf-8") == table()

