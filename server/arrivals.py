@@ -50,14 +50,22 @@ class RequestFirstPool(ThreadPoolExecutor):
         admission: How many threads, and how many calls may wait for one.
         name: The threads' name.
         count_shed: Told the method of each call that is turned away.
+        count_wait: Told how many seconds each call waited that found no thread free.
     """
 
-    def __init__(self, admission: Admission, *, name: str, count_shed: Callable[[Method], None]) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        name: str,
+        count_shed: Callable[[Method], None],
+        count_wait: Callable[[float], None],
+    ) -> None:
         super().__init__(max_workers=1)
         self.admission = admission
         # Its own are never started.
         self._call_threads = CallThreads(admission.bounds.threads, name)
-        self._count_shed = count_shed
+        self._count_shed, self._count_wait = count_shed, count_wait
 
     def submit(self, run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
         """Take a call over from grpc, which holds the lock of the call's state."""
@@ -101,9 +109,19 @@ class RequestFirstPool(ThreadPoolExecutor):
         if not _server._is_rpc_state_active(state):
             return
         if self.admission.enter(_remaining_s(event)):
-            self._call_threads.run(work, request)
+            self._call_threads.run(self._timed(work) if self.admission.queued else work, request)
         else:
             self._turn_away(event, state)
+
+    def _timed(self, work: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """The same for a call that has to wait."""
+        came = time.perf_counter()
+
+        def later(request: bytes) -> None:
+            self._count_wait(time.perf_counter() - came)
+            work(request)
+
+        return later
 
     def _turn_away(self, event: Handed, state: Handed) -> None:
         self._count_shed(event.call_details.method)

@@ -93,6 +93,7 @@ class Metrics:
             for method, labels in calls.items()
             for code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED)
         }
+        self._waits = Measure(self.rows, "pinnersage_queue_seconds")
         self.stages = self._measures("pinnersage_stage_seconds", STAGES)
         self.time_stages(lambda _name, measure: Stage(measure))
         lookups = self._counts("pinnersage_candidate_cache_lookups", ("hit", "miss"))
@@ -204,6 +205,10 @@ class Metrics:
     def count_shed(self, method: str) -> None:
         """Count a call that was turned away."""
         self._turn_away(method, grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    def count_wait(self, seconds: float) -> None:
+        """Count a call that waited for a thread."""
+        self._waits.observe(seconds)
 
     def count_unauthenticated(self, path: bytes) -> None:
         """Count a call without a credential; of another service's methods nothing is counted."""

@@ -156,6 +156,11 @@ def _calls() -> Sequence[Family]:
         Gauge(
             name="pinnersage_calls_queued", meaning="Those of them that wait for a thread.", across=Across.SUM
         ),
+        Histogram(
+            name="pinnersage_queue_seconds",
+            meaning="What calls that found no thread free waited for one; their handling begins after it.",
+            buckets=_CALL_BUCKETS_S,
+        ),
     )
 
 

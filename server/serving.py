@@ -132,7 +132,9 @@ class RunningServer:
         return all(are_idle)
 
     def _threads(self, admission: Admission, name: str) -> RequestFirstPool:
-        return RequestFirstPool(admission, name=name, count_shed=self._count_shed)
+        return RequestFirstPool(
+            admission, name=name, count_shed=self._count_shed, count_wait=self._metrics.count_wait
+        )
 
     def _count_shed(self, method: Method) -> None:
         self._metrics.count_shed(method.decode().rpartition("/")[2])
@@ -181,8 +183,14 @@ def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> tuple[WS
 
 def _enable_health(server: grpc.Server) -> health.HealthServicer:
     servicer = health.HealthServicer()
-    threads = RequestFirstPool(Admission(_HEALTH), name="health", count_shed=lambda _: None)
+    threads = RequestFirstPool(
+        Admission(_HEALTH), name="health", count_shed=_pass_over, count_wait=_pass_over
+    )
     servicer.Check = in_threads(servicer.Check, threads)
     servicer.Watch = in_threads(servicer.Watch, threads, non_blocking=True)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return servicer
+
+
+def _pass_over(_: object) -> None:
+    """Calls for health are not counted."""

@@ -1,6 +1,7 @@
 """Calls take a thread with their request in hand, as many as there is room for: in a real gRPC server."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,12 +61,17 @@ def twice(request: bytes, _: grpc.ServicerContext) -> Iterator[bytes]:
 
 @contextmanager
 def serving(
-    behaviour: Behaviour = echo, *, threads: int = 2, queued: int = 4
+    behaviour: Behaviour = echo, *, threads: int = 2, queued: int = 4, waits: list[float] | None = None
 ) -> Iterator[tuple[grpc.Channel, Admission, Counter[bytes]]]:
     """A server with so many threads and places to wait: a channel, its admission, what it turned away."""
     shed: Counter[bytes] = Counter()
     admission = Admission(Bounds(threads=threads, queued=queued))
-    pool = RequestFirstPool(admission, name="call", count_shed=lambda method: shed.update([method]))
+    pool = RequestFirstPool(
+        admission,
+        name="call",
+        count_shed=lambda method: shed.update([method]),
+        count_wait=([] if waits is None else waits).append,
+    )
     server = grpc.server(pool)
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Echo": grpc.unary_unary_rpc_method_handler(behaviour),
@@ -103,6 +109,23 @@ def codes(calls: "list[grpc.Future[bytes]]") -> Counter[grpc.StatusCode]:
         assert error is None or isinstance(error, grpc.RpcError)
         found[grpc.StatusCode.OK if error is None else error.code()] += 1
     return found
+
+
+def test_who_waits_for_a_thread_is_timed() -> None:
+    """Two of four find one free: the other two are told apart, and how long it took."""
+    gate, waits = Gate(), list[float]()
+    with serving(gate, threads=2, waits=waits) as (channel, admission, _):
+        first = many(channel, 2)
+        gate.wait_for(2)
+        then = many(channel, 2)
+        while admission.queued < 2:
+            time.sleep(0.01)
+        assert waits == []
+        gate.open()
+        assert codes([*first, *then]) == {grpc.StatusCode.OK: 4}
+
+    assert len(waits) == 2
+    assert min(waits) > 0
 
 
 def test_unary_and_streamed_answers_arrive() -> None:
