@@ -83,7 +83,10 @@ class KafkaConsumer:
             first = self._consumer.poll(timeout_s)
             messages = [] if first is None else [first]
         if messages and max_records > 1:
-            messages += self._at_hand(max_records - 1)
+            held = self._read_to
+            others = self._at_hand(max_records - 1)
+            # Taken anew amid this read: the first comes again.
+            messages = messages + others if self._read_to is held else others
         return self._batch(messages)
 
     def commit(self, positions: Mapping[str, str]) -> None:
@@ -179,7 +182,7 @@ class KafkaConsumer:
         consumer.assign(partitions)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
-        self._read_to.clear()
+        self._read_to = {}
 
     def _offset(self, resumed: str) -> int:
         if not resumed.isdecimal():
