@@ -47,7 +47,7 @@ class Load:
 
 
 WARM = Load(lasts_s=1.0, most_per_second=20_000, storm_per_second=12_000)
-COLD = Load(lasts_s=3.0, most_per_second=1_000, storm_per_second=3_000)
+COLD = Load(lasts_s=2.0, most_per_second=1_000, storm_per_second=3_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,12 +25,13 @@ SWAPS = 2
 _FILLED = 150
 _SLICE_S, _STEADY_SLICES = 1.0, 5
 _GIVE_UP_S = 60.0
-_CALLERS = Callers(connections=8)
+# Who respects the limit of calls on a connection is never turned away with two of them.
+_CALLERS = Callers(connections=2)
 
 
 def swaps(world: World, _: Mapping[str, Figure]) -> dict[str, Figure]:
     """The 99th percentile from publication to a second after the swap, over that of quiet seconds before."""
-    root = _twins(world.pins, world.settings.out.parent / "serving")
+    root = twins(world.pins, world.settings.out.parent / "serving")
     versions = [each.name for each in pin_versions(root).versions()]
     pin_versions(root).make_current(versions[0])
     with served(replace(world, pins=root), 100_000, "--poll-s=0.5") as (target, generator):
@@ -41,7 +42,7 @@ def swaps(world: World, _: Mapping[str, Figure]) -> dict[str, Figure]:
             target.method,
             requests,
             np.zeros(20_000),
-            callers=Callers(connections=8, at_most=64),
+            callers=replace(_CALLERS, at_most=64),
             lasts_s=_SLICE_S,
         )
         load = _Load(target, generator, requests, LOAD * most.per_second())
@@ -108,7 +109,7 @@ def _p99(latencies_s: NDArray[np.float64]) -> float:
     return float(np.percentile(latencies_s, 99))
 
 
-def _twins(pins: Path, folder: Path) -> Path:
+def twins(pins: Path, folder: Path) -> Path:
     """Two versions of the same pins, which share all data; made unless they are there."""
     original = pin_versions(pins).folder()
     versions = pin_versions(folder / f"twins-{original.name}")
