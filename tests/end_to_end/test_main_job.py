@@ -183,47 +183,6 @@ def test_with_level_debug_every_call_is_a_line(job: Job) -> None:
     assert (call["event"], call["method"], call["level"]) == ("call answered", "Recommend", "debug")
 
 
-def test_what_cannot_be_served_is_said(job: Job, tmp_path: Path) -> None:
-    """Without artefact or profiles the server says what is missing and what to run, without a traceback."""
-    no_pins = run("server", "--pins", tmp_path, "--profiles", job.profiles)
-    no_profiles = run("server", "--pins", job.pins, "--profiles", tmp_path)
-    redis = run("server", "--pins", job.pins, "--profiles", "redis://127.0.0.1:1/0")
-
-    assert [ran.returncode for ran in (no_pins, no_profiles, redis)] == [1, 1, 1]
-    assert "index_builder build" in no_pins.stderr
-    assert "profile_builder batch" in no_profiles.stderr
-    assert "redis://127.0.0.1:1/0 cannot be used" in redis.stderr
-    for ran in (no_pins, no_profiles, redis):
-        assert ran.stderr.startswith("server: ")
-        assert "Traceback" not in ran.stderr
-
-
-def test_a_port_in_use_ends_the_server_with_a_sentence(job: Job, address: str) -> None:
-    """The second server on a port says so and what to do."""
-    port = address.rpartition(":")[2]
-    ran = run("server", "--pins", job.pins, "--profiles", job.profiles, "--port", port, "--metrics-port", "0")
-
-    assert ran.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in ran.stderr
-    assert "Traceback" not in ran.stderr
-
-
-def test_a_damaged_artefact_is_refused_with_its_reason(job: Job, tmp_path: Path) -> None:
-    """One flipped byte in the index: the server names the file and serves nothing."""
-    copy = tmp_path / "pins"
-    shutil.copytree(job.pins, copy)
-    index = next(copy.glob("*/hnsw.faiss"))
-    index.chmod(0o644)
-    content = bytearray(index.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    index.write_bytes(content)
-
-    ran = run("server", "--pins", copy, "--profiles", job.profiles)
-
-    assert ran.returncode == 1
-    assert "hnsw.faiss does not match its checksum" in ran.stderr
-
-
 def test_who_asks_to_be_forgotten_is_gone_from_a_running_server(job: Job, tmp_path: Path) -> None:
     """By the command alone, without a stream; another user notices nothing."""
     profiles = shutil.copytree(job.profiles, tmp_path / "profiles")
