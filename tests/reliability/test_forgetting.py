@@ -1,6 +1,8 @@
 """RELIABILITY 13, of wishes and of reported actions: what was acknowledged survives any death and holds."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +115,51 @@ def test_every_acknowledged_action_survives_kill_9(tmp_path: Path, tally: Counte
             kept |= {record.timestamp_s for record in records if isinstance(record, Event)}
     assert seed_of
     assert {seed_of[number] for number in seed_of.keys() - kept} == set()
+
+
+_STRACE = shutil.which("strace")
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(_STRACE is None, reason="strace is not installed")
+@pytest.mark.parametrize(
+    ("kind", "file", "order"),
+    [("actions", "events.jsonl", "WSA"), ("wishes", "online/profiles.lmdb", "WSWA")],
+)
+def test_it_is_on_the_disk_before_it_is_acknowledged(
+    tmp_path: Path, kind: str, file: str, order: str
+) -> None:
+    """W: written, S: synced, A: acknowledged. A file of records ends with a page whose write is a sync."""
+    assert _STRACE is not None
+    trace = tmp_path / "trace"
+    traced = [_STRACE, "-f", "-y", "-o", str(trace), "-e", "trace=write,pwrite64,writev,fsync,fdatasync"]
+    with subprocess.Popen(
+        [*traced, sys.executable, "-W", "ignore", "-c", _KEEPERS, kind, str(tmp_path)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as keepers:
+        assert keepers.stdin is not None
+        assert keepers.stdout is not None
+        print(1, file=keepers.stdin, flush=True)
+        pid = int(keepers.stdout.readline().split()[1])
+        for _ in range(5):
+            keepers.stdout.readline()
+        os.kill(pid, signal.SIGKILL)
+        keepers.stdin.close()
+    events = "".join(_event(call, str(tmp_path / file)) for call in trace.read_text().splitlines())
+    assert len(re.findall(f"(?={re.sub('W', 'W+', order)})", events.partition("A")[2])) >= 4, events
+
+
+def _event(call: str, path: str) -> str:
+    """One letter of a system call that has to do with the file, or says that something is kept."""
+    kinds = {
+        rf"(pwrite64|writev|write)\(\d+<{path}>": "W",
+        rf"(fsync|fdatasync)\(\d+<{path}>": "S",
+        r"write\(1<.*, \"\d+\\n\"": "A",
+    }
+    return next((letter for pattern, letter in kinds.items() if re.search(pattern, call)), "")
 
 
 @pytest.fixture

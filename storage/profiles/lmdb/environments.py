@@ -29,6 +29,10 @@ _MAX_READERS = 1_024
 
 _SOME_BYTES = 1 << 20
 
+REMEDY = (
+    "Restore a copy, or remove it to start without records: who was forgotten must then be forgotten again."
+)
+
 
 class Environment:
     """One LMDB file held open. Any number of threads may get; one at a time may put.
@@ -182,9 +186,7 @@ def open_shared(path: Path, *, map_bytes: int, only_read: bool, is_misplaced: Is
     try:
         # Opening and beginning to read touched no page of a tree yet.
         if problem := environment.problem_of(path, is_misplaced):
-            raise StoreUnavailableError(
-                f"{path} cannot be used: {problem}. Restore a copy, or remove it to start without records."
-            )
+            raise StoreUnavailableError(f"{path} cannot be used: {problem}. {REMEDY}")
     except BaseException:
         environment.close()
         raise

@@ -26,7 +26,7 @@ from storage.errors import (
 from storage.profiles.encoding import decode_newest, decode_online, encode_online, is_online_record_of_another
 from storage.profiles.forgetting import since_forgotten
 from storage.profiles.lmdb import meta_page, tombstones
-from storage.profiles.lmdb.environments import Hold, is_full, is_read_only, open_shared
+from storage.profiles.lmdb.environments import REMEDY, Hold, is_full, is_read_only, open_shared
 from storage.profiles.marks import decode_mark, encode_mark, mark_key
 from storage.profiles.newest import Newest, read_newest
 from storage.profiles.records import OnlineProfile, Tombstone
@@ -261,9 +261,7 @@ def _is_misplaced(key: bytes, value: bytes) -> bool:
 
 def _hold(path: Path, map_bytes: int, *, only_read: bool) -> Hold:
     if _exists(path) and (problem := meta_page.problem_of(path)):
-        raise StoreUnavailableError(
-            f"{path} cannot be used: {problem}. Restore a copy, or remove it to start without records."
-        )
+        raise StoreUnavailableError(f"{path} cannot be used: {problem}. {REMEDY}")
     open_file = partial(open_shared, map_bytes=map_bytes, only_read=only_read, is_misplaced=_is_misplaced)
     return Hold(path, open_file)
 
