@@ -56,7 +56,7 @@ def test_an_answered_action_is_in_the_stream(serve: Serve, events: str) -> None:
     """As it was sent, id and time and all; without a time it happened now."""
     stub, then = serve(events=events), Timestamp(seconds=1_700_000_000, nanos=900_000_000)
     first = stub.RecordAction(
-        request(action_time=then, event_id="a-1"), metadata=[("x-request-id", "page-7")]
+        request(action_time=then, event_id="a-1"), metadata=(("x-request-id", "page-7"),)
     )
     before_s = int(time.time())
     second = stub.RecordAction(request(user_id="名前", action="hide"))
