@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _FIRST_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_OTHERS_KEY = "the key is not the certificate's"
+_UNREADABLE = "they cannot be read as a PEM certificate and its key without a password"
 # A handshake is over after a few; this ends one that is not.
 _MESSAGES = 20
 
@@ -30,7 +32,8 @@ def try_pair(chain: bytes, key: bytes) -> float:
     except ssl.SSLCertVerificationError as error:
         raise UnusablePairError(f"the certificate: {error.verify_message}") from error
     except ssl.SSLError as error:
-        raise UnusablePairError(_plain(error)) from error
+        is_others = error.reason == "KEY_VALUES_MISMATCH"
+        raise UnusablePairError(_OTHERS_KEY if is_others else _UNREADABLE) from error
 
 
 def _server_side(chain: bytes, key: bytes) -> ssl.SSLContext:
@@ -44,7 +47,8 @@ def _server_side(chain: bytes, key: bytes) -> ssl.SSLContext:
 def _client_side(chain: bytes) -> ssl.SSLContext:
     """Trusts this one certificate, whoever signed it."""
     first = _FIRST_CERTIFICATE.search(chain)
-    assert first is not None  # noqa: S101 - the server's side has read it
+    if first is None:
+        raise UnusablePairError(_UNREADABLE)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -61,7 +65,7 @@ def _expires_s(serving: ssl.SSLContext, calling: ssl.SSLContext) -> float:
         if all(is_done):
             break
     told = client.getpeercert()
-    assert told is not None  # noqa: S101 - the client has verified it
+    assert told is not None  # noqa: S101 - else the handshake would have failed
     return float(ssl.cert_time_to_seconds(str(told["notAfter"])))
 
 
@@ -83,11 +87,3 @@ def _as_file(content: bytes) -> Iterator[str]:
         yield f"/proc/self/fd/{file}"
     finally:
         os.close(file)
-
-
-def _plain(error: ssl.SSLError) -> str:
-    if error.reason == "KEY_VALUES_MISMATCH":
-        return "the key is not the certificate's"
-    return (
-        f"they cannot be read as a PEM certificate and its key without a password ({error.reason or error})"
-    )

@@ -51,9 +51,15 @@ class WatchedFiles(Generic[ReadT]):
         self._stamp = stamp
         try:
             self.now = self._read()
-        except StartError as error:
+        except Exception as error:
+            # Whatever it is: the next good ones must be seen.
             self._count_refused()
-            log.error(f"{self._what} refused, the last good stay in use", problem=str(error))
+            known = isinstance(error, StartError)
+            log.error(
+                f"{self._what} refused, the last good stay in use",
+                problem=str(error),
+                exc_info=None if known else error,
+            )
         else:
             log.info(f"{self._what} renewed", files=[str(path) for path in self._paths])
 

@@ -108,6 +108,7 @@ def test_what_cannot_serve_is_found_before_anybody_meets_it(authority: Authority
     assert unreadable in refusal(first[0][:200], first[1])
     assert unreadable in refusal(first[0], b"")
     assert unreadable in refusal(first[1], first[0])
+    assert unreadable in refusal(first[0].replace(b" CERTIFICATE", b" TRUSTED CERTIFICATE"), first[1])
 
 
 def test_a_pair_that_serves_says_how_long(pairs: list[Pair]) -> None:

@@ -9,12 +9,12 @@ from server.watched_files import WatchedFiles, read_bytes
 
 
 class Numbers:
-    """A file with a number, and one for what it is multiplied by."""
+    """A file with a number, and one for what it is divided by."""
 
     def __init__(self, folder: Path) -> None:
-        self.paths = [folder / "number", folder / "times"]
-        self.write(0, "6")
-        self.write(1, "7")
+        self.paths = [folder / "number", folder / "by"]
+        self.write(0, "42")
+        self.write(1, "1")
         self.n_refused = self.n_read = 0
 
     def write(self, at: int, text: str) -> None:
@@ -25,10 +25,10 @@ class Numbers:
     def read(self) -> int:
         self.n_read += 1
         try:
-            number, times = (int(read_bytes(path, "number")) for path in self.paths)
+            number, by = (int(read_bytes(path, "number")) for path in self.paths)
         except ValueError as error:
             raise StartError("no number") from error
-        return number * times
+        return number // by
 
     def refused(self) -> None:
         self.n_refused += 1
@@ -46,14 +46,14 @@ def test_what_has_changed_is_read_again(numbers: Numbers) -> None:
     """Whichever of the files it was; what has not changed is not even opened."""
     watched = numbers.watched()
     seen = [watched.now]
-    for at, text in ((0, "60"), (1, "70")):
+    for at, text in ((0, "420"), (1, "2")):
         watched.look()
         numbers.write(at, text)
         watched.look()
         watched.look()
         seen.append(watched.now)
 
-    assert seen == [42, 420, 4_200]
+    assert seen == [42, 420, 210]
     assert numbers.n_read == 3
 
 
@@ -68,7 +68,19 @@ def test_what_cannot_be_used_changes_nothing(numbers: Numbers, capsys: pytest.Ca
 
     numbers.write(0, "5")
     watched.look()
-    assert (watched.now, numbers.n_refused) == (35, 1)
+    assert (watched.now, numbers.n_refused) == (5, 1)
+
+
+def test_a_defect_in_reading_ends_nothing(numbers: Numbers) -> None:
+    """Files are looked at as long as the server runs, whatever was once in them."""
+    watched = numbers.watched()
+    numbers.write(1, "0")
+    watched.look()
+    assert (watched.now, numbers.n_refused) == (42, 1)
+
+    numbers.write(1, "6")
+    watched.look()
+    assert watched.now == 7
 
 
 def test_a_file_that_is_gone_changes_nothing(numbers: Numbers) -> None:
@@ -80,7 +92,7 @@ def test_a_file_that_is_gone_changes_nothing(numbers: Numbers) -> None:
 
     numbers.write(1, "2")
     watched.look()
-    assert watched.now == 12
+    assert watched.now == 21
 
 
 def test_at_the_start_there_is_no_last_good_one(numbers: Numbers) -> None:
