@@ -65,12 +65,12 @@ class Pressed:
     @property
     def answer_us(self) -> float:
         """Server CPU of an answer, with all that was turned away on top."""
-        return self.cpu_us / self.flood.count(OK)
+        return self.cpu_us / max(1, self.flood.count(OK))
 
     def turned_away_us(self, answer_us: float) -> float:
         """Server CPU of a call turned away, where an answer costs so much."""
         answers = self.flood.count(OK)
-        return (self.cpu_us - answer_us * answers) / (len(self.flood.statuses) - answers)
+        return (self.cpu_us - answer_us * answers) / max(1, len(self.flood.statuses) - answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +95,29 @@ def _warm(world: World) -> dict[str, Figure]:
         generator.closed_loop(requests)
         turns = _turns(target, requests, WARM, _LIMITED)
         r = _turned_away_over_served(target, requests, WARM, turns)
-    return _of_limited_callers(turns, "warm") | {"reject_over_served_cpu_warm": r}
+    return _of(turns, "warm") | _peak(turns, "warm") | {"reject_over_served_cpu_warm": r}
 
 
 def _cold(world: World) -> dict[str, Figure]:
     with served(world, 1, *_FLAGS) as (target, generator):
         candidates = world.requests(_ASKED_COLD, seed=23)
         requests, _ = without_common_medoids(candidates, generator.answers(candidates))
-        turns = _turns(target, requests, COLD, _LIMITED)
-        unlimited = _goodput(_turns(target, requests, COLD, _UNLIMITED))
-        impatient = _goodput(_turns(target, requests, COLD, _IMPATIENT))
-        r = _turned_away_over_served(target, requests, COLD, turns)
+        limited, unlimited, impatient = (
+            _turns(target, requests, COLD, callers) for callers in (_LIMITED, _UNLIMITED, _IMPATIENT)
+        )
+        r = _turned_away_over_served(target, requests, COLD, limited)
+    figures = _of(limited, "cold") | _of(unlimited, "cold_unlimited") | _of(impatient, "cold_with_deadlines")
     bound = goodput_bound(r.value)
-    return _of_limited_callers(turns, "cold") | {
-        "reject_over_served_cpu_cold": r,
-        "unlimited_goodput_at_3x_over_peak_cold": unlimited,
-        "unlimited_goodput_bound_cold": Figure.of([bound]),
-        "unlimited_goodput_over_bound_cold": Figure.of([run / bound for run in unlimited.runs], _GOAL),
-        "deadline_goodput_at_3x_over_peak_cold": impatient,
-    }
+    of_peak = figures["goodput_at_3x_over_peak_cold_unlimited"].runs
+    return (
+        figures
+        | _peak(limited, "cold")
+        | {
+            "reject_over_served_cpu_cold": r,
+            "goodput_bound_cold_unlimited": Figure.of([bound]),
+            "goodput_over_bound_cold_unlimited": Figure.of([run / bound for run in of_peak], _GOAL),
+        }
+    )
 
 
 def goodput_bound(r: float) -> float:
@@ -146,19 +150,15 @@ def _turned_away_over_served(
     return Figure.of([each.turned_away_us(answer_us) / answer_us for each in storms])
 
 
-def _of_limited_callers(turns: Sequence[Turn], name: str) -> dict[str, Figure]:
+def _of(turns: Sequence[Turn], name: str) -> dict[str, Figure]:
     over, peak = [turn.over for turn in turns], [turn.peak for turn in turns]
-    return {
-        f"goodput_at_3x_over_peak_{name}": _goodput(turns),
-        f"answer_cpu_at_3x_over_peak_{name}": ratios(
-            [each.answer_us for each in over], [each.answer_us for each in peak]
-        ),
-        f"peak_per_second_{name}": Figure.of([each.per_second for each in peak]),
-    }
+    goodput = ratios([each.per_second for each in over], [each.per_second for each in peak], _GOAL)
+    cpu_us = ratios([each.answer_us for each in over], [each.answer_us for each in peak])
+    return {f"goodput_at_3x_over_peak_{name}": goodput, f"answer_cpu_at_3x_over_peak_{name}": cpu_us}
 
 
-def _goodput(turns: Sequence[Turn]) -> Figure:
-    return ratios([turn.over.per_second for turn in turns], [turn.peak.per_second for turn in turns], _GOAL)
+def _peak(turns: Sequence[Turn], name: str) -> dict[str, Figure]:
+    return {f"peak_per_second_{name}": Figure.of([turn.peak.per_second for turn in turns])}
 
 
 def _due(per_second: float, load: Load, seed: int) -> NDArray[np.float64]:
