@@ -34,7 +34,6 @@ class Forgetting:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._users, self._source, self._clock = users, source, clock
-        # Whoever is kept was read before the first look, or honours what was there then.
         self._heard_of: int | None = None
         self._problem = ""
 
@@ -52,15 +51,15 @@ class Forgetting:
 
     def _look(self) -> None:
         source = self._source()
-        if self._heard_of is None:
-            self._heard_of = source.newest_tombstone()
+        newest = source.newest_tombstone()
+        if self._heard_of is None or newest < self._heard_of:
+            # The first look, or at a store of before: nobody knows what was missed.
             self._users.clear()
-            return
-        told = source.tombstones(self._heard_of)
-        if told:
+        elif newest > self._heard_of:
+            told = source.tombstones(self._heard_of)
             self._users.forget({each.user_id for each in told}, self._clock())
-            self._heard_of = told[-1].sequence
             log.info("users forgotten", users=len(told))
+        self._heard_of = newest
 
     def _fail(self, problem: str) -> None:
         if problem != self._problem:

@@ -103,6 +103,23 @@ def test_a_look_that_fails_is_made_again() -> None:
     assert len(world.cache) == 0
 
 
+def test_a_store_that_went_back_in_time_is_heard_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restored from a copy it counts anew: what it says then is not taken for old news."""
+    world = World()
+    for user in ("zoe", "tom"):
+        world.store.forget(user, CUT_S)
+    follower = Follower(world)
+    world.ann()
+    monkeypatch.setattr(world.store, "_tombstones", {})
+    follower.forgetting.poll()
+    assert len(world.cache) == 0
+
+    world.ann()
+    world.store.forget("ann", CUT_S)
+    follower.forgetting.poll()
+    assert len(world.cache) == 0
+
+
 def test_actions_since_count_although_the_batch_reaches_further(serve: Serve) -> None:
     """The batch was made without the tombstone, which lies before its watermark: all since is online then."""
     people = default_people()
