@@ -69,9 +69,15 @@ def _id_ranks(pin_ids: tuple[str, ...]) -> NDArray[np.int64]:
 
 def _first_appearances(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where each distinct key appears first, ascending; and which of those each element is."""
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    by_appearance = np.argsort(first)
-    return first[by_appearance], _ranked(by_appearance)[inverse]
+    # A dictionary: most users are small, and a call of numpy takes longer than all of their actions.
+    number_of: dict[int, int] = {}
+    first: list[int] = []
+    for at, key in enumerate(keys.tolist()):
+        if key not in number_of:
+            number_of[key] = len(first)
+            first.append(at)
+    which = [number_of[key] for key in keys.tolist()]
+    return np.array(first, np.int64), np.array(which, np.int64)
 
 
 def _ranked(order: NDArray[np.int64]) -> NDArray[np.int64]:

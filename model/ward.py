@@ -79,21 +79,13 @@ def cut(dendrogram: Dendrogram, alpha: float) -> NDArray[np.int64]:
         int64 [m]: each point's cluster, numbered 0 to c - 1: points on their own, then by their last merge.
     """
     m, n_merges = dendrogram.n_points, n_merges_at(dendrogram.heights, alpha)
-    merged_into = np.arange(m + n_merges)
-    made = np.arange(m, m + n_merges)
-    for side in (0, 1):
-        merged_into[dendrogram.merges[:n_merges, side].astype(np.int64)] = made
-    topmost = _followed_to_the_end(merged_into)[:m]
-    is_topmost = np.zeros(m + n_merges, np.bool_)
-    is_topmost[topmost] = True
-    labels: NDArray[np.int64] = np.cumsum(is_topmost)[topmost] - 1
-    return labels
-
-
-def _followed_to_the_end(parent: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each node's topmost ancestor, in as many steps as the depth has binary digits."""
-    while True:
-        ancestor = parent[parent]
-        if np.array_equal(ancestor, parent):
-            return ancestor
-        parent = ancestor
+    # Lists: most users are small, and a call of numpy takes longer than all of their merges.
+    above = list(range(m + n_merges))
+    for made, pair in enumerate(dendrogram.merges[:n_merges, :2].astype(np.int64).tolist(), start=m):
+        for merged in pair:
+            above[merged] = made
+    # What is made of a node has a higher number: from the top down, one step leads to the end.
+    for node in reversed(range(m + n_merges)):
+        above[node] = above[above[node]]
+    label_of = {topmost: label for label, topmost in enumerate(sorted(set(above[:m])))}
+    return np.array([label_of[topmost] for topmost in above[:m]], np.int64)
