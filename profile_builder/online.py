@@ -33,7 +33,7 @@ class OnlinePolicy:
     """
 
     weights: Mapping[str, float] | None = None
-    gather_s: float = 0.2
+    gather_s: float = 0.1
     max_events: int = 10_000
     tell_every_s: float = 1.0
     turn_every_s: float = 600.0

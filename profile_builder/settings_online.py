@@ -62,7 +62,7 @@ class OnlineSettings:
         setting(
             "Seconds that events are gathered for, to be stored at once.", env="GATHER_S", low=0, high=60
         ),
-    ] = 0.2
+    ] = 0.1
     max_events: Annotated[
         int, setting("Most events stored at once.", env="MAX_EVENTS", low=1, high=100_000)
     ] = 10_000

@@ -25,6 +25,9 @@ for i = n + 1, #KEYS do redis.call('SET', KEYS[i], ARGV[2 + n + i], 'EX', ARGV[2
 return 1
 """
 
+TIMEOUT_S = 10.0
+"""Thousands of records are stored at once: that may take longer than a user who waits would."""
+
 
 class RedisOnlineWriter:
     """Writes online records into a Redis (an OnlineWriter).
@@ -34,7 +37,7 @@ class RedisOnlineWriter:
     """
 
     def __init__(self, address: RedisAddress) -> None:
-        self._link, self._keys = Link(address), Keys(address.prefix)
+        self._link, self._keys = Link(address, timeout_s=TIMEOUT_S), Keys(address.prefix)
         self._ttl_s = address.online_ttl_s
         self._link.ask(("PING",))
 
