@@ -165,8 +165,8 @@ def test_newer_actions_outlive_a_tombstone_that_comes_late(store: Store) -> None
 
 
 def test_what_is_put_in_spite_of_a_tombstone_is_not_read(store: Store) -> None:
-    """A writer that had not heard of it: the reader filters what it finds."""
-    store.writer.forget("ann", LATER_S)
+    """A writer that had not heard of it: the reader filters what it finds, the very second included."""
+    store.writer.forget("ann", WATERMARK_S + 60)
     store.writer.put(online("ann", "cat-7", "cat-8"))
     assert pins_of(store.reader.online("ann")) == ("cat-8",)
     store.writer.put(online("ann", "cat-7"))
@@ -252,6 +252,18 @@ def test_a_redis_keeps_no_record_of_the_user(valkey: Valkey) -> None:
     assert valkey.ask("TTL", f"{prefix}:forgotten") == -1
     publisher.roll_back()
     assert unknown_to_readers(url, ["ann"])
+
+
+def test_newest_actions_that_nobody_can_read_are_forgotten_whole(valkey: Valkey) -> None:
+    """Damage keeps nobody from being forgotten."""
+    url = valkey.url()
+    prefix = url.partition("prefix=")[2].partition("&")[0]
+    valkey.ask("SET", f"{prefix}:o:ann", b"\0\0\0\0damaged")
+    writer = open_online_writer(url)
+    writer.forget("ann", LATER_S)
+    assert writer.get("ann") is None
+    assert writer.forgotten(["ann"]) == {"ann": LATER_S}
+    writer.close()
 
 
 def test_a_damaged_tombstone_is_not_taken_for_none(tmp_path: Path) -> None:
