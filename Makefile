@@ -63,9 +63,10 @@ RELIABILITY = PINNERSAGE_RELIABILITY_SEED=$(SEED) $(BIN)/python -m pytest tests 
 test-reliability: setup ## A tenth of the reliability tests, in minutes; SEED=n runs one case
 	@PINNERSAGE_RELIABILITY_SHARE=0.1 $(RELIABILITY) --timeout=600 $(ARGS)
 
+JAVA := $(shell command -v java)
 .PHONY: test-spark
-test-spark: $(SPARK_VENV)/.installed spark-package ## The tests on Spark, with a cluster of its own; needs Java 17
-	@$(SPARK_VENV)/bin/python -m pytest tests -m spark --timeout=600 $(ARGS)
+test-spark: $(if $(JAVA),$(SPARK_VENV)/.installed spark-package) ## The tests on Spark, with a cluster of its own; with Java 17
+	@$(if $(JAVA),$(SPARK_VENV)/bin/python -m pytest tests -m spark --timeout=600 $(ARGS),echo "Skipping the tests on Spark: there is no Java here.")
 
 .PHONY: spark-package
 spark-package: $(BIN)/python ## What spark-submit takes along, into build/spark

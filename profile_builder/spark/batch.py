@@ -140,6 +140,8 @@ class _Run:
                 self._popular(built),
                 lambda: manifest_of(self._parts, self._policy, rows, tally),
             )
+        built.unpersist()
+        selected.unpersist()
         return SparkResult(
             batch=BatchResult(published=published, rows=rows, tally=tally),
             select_cpu_s=sum(split.cpu_s for split in splits),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from py4j.protocol import Py4JError
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -39,14 +39,20 @@ def spark_session(master: str | None) -> Iterator[SparkSession]:
     Raises:
         WorkerError: Spark cannot be started, or a task failed for good.
     """
-    conf = SparkConf()
-    chosen = master or conf.get("spark.master", _HERE) or _HERE
-    with _environment(conf, chosen), _plainly():
-        session = _started(conf, chosen)
+    with _environment(), plainly():
+        conf = _configuration()
+        session = _started(conf, master or conf.get("spark.master") or _HERE)
         try:
             yield session
         finally:
             session.stop()
+
+
+def _configuration() -> SparkConf:
+    """What spark-submit and spark-defaults.conf say: known once the JVM runs, and to nobody before."""
+    # A conf that is made before is empty.
+    SparkContext._ensure_initialized()
+    return SparkConf()
 
 
 def _started(conf: SparkConf, master: str) -> SparkSession:
@@ -55,6 +61,8 @@ def _started(conf: SparkConf, master: str) -> SparkSession:
     defaults = {"spark.app.name": "pinnersage profiles"} | _QUIET | threads
     if is_here(master):
         defaults |= _ALONE
+        if conf.get("spark.pyspark.python") is None:
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master(master)
     for name, value in defaults.items():
         builder = builder.config(name, conf.get(name, value))
@@ -67,14 +75,9 @@ def is_here(master: str) -> bool:
 
 
 @contextmanager
-def _environment(conf: SparkConf, master: str) -> Iterator[None]:
-    """On this machine tasks run by this Python, with these rooms; elsewhere as the cluster is set up."""
-    if not is_here(master):
-        yield
-        return
+def _environment() -> Iterator[None]:
+    """Tasks on this machine find these rooms, as elsewhere they find what was packed."""
     before = {name: os.environ.get(name) for name in ("PYSPARK_PYTHON", "PYTHONPATH")}
-    if conf.get("spark.pyspark.python") is None:
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOMS), before["PYTHONPATH"])))
     try:
         with one_thread_each():
@@ -88,7 +91,7 @@ def _environment(conf: SparkConf, master: str) -> Iterator[None]:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def plainly() -> Iterator[None]:
     """Turn what Spark raises into one sentence: what a task raised, if there is such."""
     try:
         yield

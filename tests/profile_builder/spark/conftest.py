@@ -1,5 +1,6 @@
 """Spark for tests: one session on two cores for all of them, where Spark is installed."""
 
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import pytest
 
 NEED_SPARK = ["test_cluster.py", "test_congruence.py", "test_failures.py"]
+
+# A virtual machine that lives for seconds has no time to compile itself well.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 # `make test-spark` has an environment with Spark; without it these cannot even be imported.
 collect_ignore = [] if find_spec("pyspark") else NEED_SPARK

@@ -1,7 +1,7 @@
 """A batch by either engine over the same actions, pins and model, as bootstrap wires it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from profile_builder.inputs import ActionInput
 from profile_builder.reading import find_action_files
 from profile_builder.spark.batch import SparkParts, SparkPolicy, run_spark_batch
 from profile_builder.spark.pins import PinsPlace
+from profile_builder.spark.session import plainly
 from profile_builder.spark.targets import Target, folder_target, redis_target
 from storage.model_file import ModelFile
 from storage.pins.artefact import PinArtefact
@@ -36,6 +37,7 @@ class Work:
         out: Rejected rows go here.
         policy: Of both engines.
         weights: Of the actions.
+        executors_pins: Where executors look for the artefact, if somewhere else.
     """
 
     actions: Path
@@ -44,6 +46,7 @@ class Work:
     out: Path
     policy: BatchPolicy = POLICY
     weights: dict[str, float] | None = field(default_factory=lambda: dict(WEIGHTS))
+    executors_pins: Path | None = None
 
     def local(self, url: str) -> BatchResult:
         """By the local engine."""
@@ -54,9 +57,9 @@ class Work:
 
         def run(parts: BatchParts) -> BatchResult:
             on = SparkParts(
-                open_session=lambda: nullcontext(session),
+                open_session=partial(_going_on, session),
                 open_target=partial(_target, parts, url),
-                pins=PinsPlace(str(self.pins), parts.pins.version),
+                pins=PinsPlace(str(self.executors_pins or self.pins), parts.pins.version),
                 policy=how,
             )
             return run_spark_batch(parts, self.policy, on).batch
@@ -80,6 +83,13 @@ class Work:
                     reporter=Reporter(quiet=True),
                 )
             )
+
+
+@contextmanager
+def _going_on(session: Any) -> Iterator[Any]:
+    """The session as a batch starts it, which is not stopped afterwards."""
+    with plainly():
+        yield session
 
 
 def _target(parts: BatchParts, url: str) -> AbstractContextManager[Target]:

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
+import pyspark
 import pytest
 
 from tests.profile_builder.conftest import Shop, Terminal
@@ -19,12 +21,13 @@ from tests.storage.profiles.valkeys import Valkey
 pytestmark = pytest.mark.spark
 
 PACKED = Path(__file__).parents[3] / "build" / "spark"
-BIN = Path(sys.executable).parent
+SPARK = Path(pyspark.__file__).parent
+BIN = SPARK / "bin"
 # Without any of our packages: executors have what was packed.
 BARE_PYTHON = Path(sys.executable).resolve()
 PATIENCE_S = 240
 
-_HERE = {"SPARK_LOCAL_IP": "127.0.0.1"}
+_HERE = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(SPARK)}
 _NOT_FOR_THEM = ("PYTHONPATH", "VIRTUAL_ENV", "PYSPARK_PYTHON")
 
 
@@ -37,8 +40,8 @@ class Cluster:
 
     def executors(self) -> list[psutil.Process]:
         """The workers' executors that run now."""
-        found = [child for worker in self.workers for child in worker.children()]
-        return [each for each in found if "CoarseGrainedExecutorBackend" in " ".join(each.cmdline())]
+        children = (child for worker in self.workers for child in worker.children())
+        return [child for child in children if is_executor(child)]
 
     def submit(self, arguments: Sequence[object], folder: Path) -> "subprocess.Popen[str]":
         """Run the program on the cluster, from a folder without our code."""
@@ -54,19 +57,17 @@ class Cluster:
         command = [BIN / "spark-submit", "--master", self.url, "--py-files", PACKED / "pinnersage.zip"]
         command += ["--archives", f"{PACKED / 'environment.tar.gz'}#environment"]
         command += [part for name, value in conf.items() for part in ("--conf", f"{name}={value}")]
-        return started([*command, PACKED / "submit.py", *arguments], folder, stderr=subprocess.PIPE)
+        return started([*command, PACKED / "submit.py", *arguments], folder, subprocess.PIPE)
 
 
-def started(
-    command: Sequence[object], folder: Path, stderr: int = subprocess.DEVNULL
-) -> "subprocess.Popen[str]":
+def started(command: Sequence[object], folder: Path, said: IO[str] | int) -> "subprocess.Popen[str]":
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_THEM}
     return subprocess.Popen(
         [str(part) for part in command],
         cwd=folder,
         env=environment | _HERE,
-        stdout=subprocess.PIPE if stderr == subprocess.PIPE else subprocess.DEVNULL,
-        stderr=stderr,
+        stdout=said,
+        stderr=said,
         text=True,
     )
 
@@ -78,19 +79,24 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder, port = tmp_path_factory.mktemp("cluster"), free_port()
     url, spark_class = f"spark://127.0.0.1:{port}", BIN / "spark-class"
     master = ["org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", port]
-    processes = [started([spark_class, *master, "--webui-port", 0], folder)]
+    said = (folder / "said.log").open("w+")
+    processes = [started([spark_class, *master, "--webui-port", 0], folder, said)]
     try:
-        until(lambda: listens(port))
+        until(lambda: listens(port) or processes[0].poll() is not None)
         worker = ["org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", 0]
         limits = ["--cores", 1, "--memory", "1g"]
         for number in range(2):
             place = ["--work-dir", folder / f"worker-{number}"]
-            processes.append(started([spark_class, *worker, *limits, *place, url], folder))
+            processes.append(started([spark_class, *worker, *limits, *place, url], folder, said))
         yield Cluster(url, [psutil.Process(process.pid) for process in processes[1:]])
     finally:
         for process in reversed(processes):
             process.terminate()
             process.wait()
+        said.seek(0)
+        # Shown by pytest beside a test that fails.
+        print(said.read())
+        said.close()
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +144,14 @@ def test_a_store_that_cannot_be_reached_is_one_sentence(
     assert "profile_builder: redis://127.0.0.1:1/0 cannot be used" in err
     assert "secret" not in err
     assert "Traceback" not in err
+
+
+def is_executor(process: psutil.Process) -> bool:
+    try:
+        return any("CoarseGrainedExecutorBackend" in word for word in process.cmdline())
+    except psutil.Error:
+        # It has ended between the two looks.
+        return False
 
 
 def listens(port: int) -> bool:
