@@ -26,6 +26,7 @@ class Texts:
         of_column = slice(column.offset, column.offset + len(column) + 1)
         self._offsets = np.frombuffer(offsets, np.int64)[of_column] if offsets else np.zeros(1, np.int64)
         self._data = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
+        self._of_one_length = self._block()
 
     def __getitem__(self, rows: NDArray[np.integer]) -> list[str]:
         """The texts of rows, in order."""
@@ -34,6 +35,8 @@ class Texts:
 
     def encoded(self, rows: NDArray[np.integer]) -> EncodedIds:
         """The same as UTF-8."""
+        if self._of_one_length is not None:
+            return self._of_one_length.take(rows)
         starts, lengths = self._places(rows)
         length = int(lengths[0]) if len(rows) else 0
         if length and (lengths == length).all():
@@ -41,6 +44,14 @@ class Texts:
         data = self._data.data
         ends = starts + lengths
         return [bytes(data[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def _block(self) -> NDArray[np.void] | None:
+        """V{length} [n]: all of them, where all are of one length."""
+        n, first, last = len(self._offsets) - 1, int(self._offsets[0]), int(self._offsets[-1])
+        length = (last - first) // max(n, 1)
+        if not length or not np.array_equal(self._offsets, np.arange(first, last + 1, length)):
+            return None
+        return self._data[first:last].view(f"V{length}")
 
     def _places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the texts of rows begin, and how long they are."""
