@@ -180,9 +180,12 @@ class Load:
                 self.took_s.append(time.monotonic() - began_s)
 
     def wait_for(self, n: int) -> None:
-        """Wait until so many more calls were answered."""
-        goal, give_up = self.answered.total() + n, time.monotonic() + HANG_S
+        """Wait until so many more calls were answered; gives up when none is for long."""
+        n_answered = self.answered.total()
+        goal, give_up = n_answered + n, time.monotonic() + HANG_S
         while self.answered.total() < goal:
+            if n_answered != self.answered.total():
+                n_answered, give_up = self.answered.total(), time.monotonic() + HANG_S
             assert time.monotonic() < give_up, (self.answered, self.failed)
             time.sleep(_LOOK_S)
 
