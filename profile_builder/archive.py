@@ -2,9 +2,10 @@
 
 ARCHIVE/date=2026-11-22/000012-9f8a12cd.parquet   rows of that day (UTC), of one turn of this archive
 ARCHIVE/_forgotten.jsonl                          whose rows, up to when, are passed over
-ARCHIVE/_spool/name                               who this archive is: marks of another mean nothing here
-ARCHIVE/_spool/000013.arrow                       rows accepted since
-ARCHIVE/_spool/lock                               held (flock) by the one writer
+ARCHIVE/_spool-0/                                 the place of one writer; the next takes _spool-1, and so on
+ARCHIVE/_spool-0/name                             whose place: marks of another mean nothing here
+ARCHIVE/_spool-0/000013.arrow                     rows accepted since
+ARCHIVE/_spool-0/lock                             held (flock) by the writer who has the place
 
 A mark says which spool is written and how long it is, and the same of the one before: "13:4096 12:88120". It
 is moved on in one transaction with the records that came of the events and with how far their stream was
@@ -17,8 +18,9 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from profile_builder.archive_files import write_files
@@ -28,7 +30,7 @@ from profile_builder.errors import ArchiveError
 from storage.events.records import Event
 from storage.syncing import sync
 
-_SPOOL = "_spool"
+_PLACE = "_spool-"
 _NAME_BYTES = 4
 
 
@@ -65,30 +67,47 @@ class ArchiveMark:
 
 
 class Archive:
-    """Writes an archive; one at a time may.
+    """Writes an archive, from a place in it that is nobody else's meanwhile.
 
     Before anything is appended, and whenever files are due, `turned` is made to count and then `turn` called.
 
     Args:
         folder: It is made if it is missing.
+        place: A place in it; default the first that is free.
 
     Raises:
-        ArchiveError: Another process writes it, or it cannot be written; the other methods raise it, too.
+        ArchiveError: It cannot be written, or the place is taken; the other methods raise it, too.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._spools = folder, folder / _SPOOL
+    def __init__(self, folder: Path, place: Path | None = None) -> None:
+        self._folder = folder
         self._spool: Spool | None = None
         self._mark: ArchiveMark | None = None
         self.n_rows = 0
         with self._plainly():
-            self._spools.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self._spools / "lock")
+            self._spools, self._lock = _free_place(folder) if place is None else (place, _locked(place))
             try:
-                self.name = _named(self._spools / "name")
+                self.name = _name_in(self._spools) or _named_anew(self._spools)
             except BaseException:
                 os.close(self._lock)
                 raise
+
+    def left_behind(self) -> Iterator["Archive"]:
+        """The places whose writers have ended without making files of what they had."""
+        for place in sorted(self._folder.glob(f"{_PLACE}*")):
+            if place != self._spools and any(spool.stat().st_size for spool in place.glob("*.arrow")):
+                with suppress(ArchiveError), closing(Archive(self._folder, place)) as archive:
+                    yield archive
+
+    def begin_anew(self) -> None:
+        """Go on where no mark is known, because the store is another: all that is there becomes files.
+
+        The name changes: files of the one before are never written over.
+        """
+        for path in sorted(self._spools.glob("*.arrow")):
+            self._finish((int(path.stem), path.stat().st_size))
+        with self._plainly():
+            self.name = _named_anew(self._spools)
 
     def turned(self, mark: str | None) -> str:
         """The mark after the next turn.
@@ -169,27 +188,37 @@ class Archive:
             ) from error
 
 
-def _locked(path: Path) -> int:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def _free_place(folder: Path) -> tuple[Path, int]:
+    """The first place that nobody has, and the lock that keeps it so."""
+    for number in count():
+        place = folder / f"{_PLACE}{number}"
+        place.mkdir(parents=True, exist_ok=True)
+        with suppress(BlockingIOError):
+            return place, _locked(place)
+    raise AssertionError("there is always a next place")
+
+
+def _locked(place: Path) -> int:
+    lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except BaseException:
         os.close(lock)
-        raise ArchiveError(
-            f"{path.parent.parent} is written by another process. Give each online process an archive of its "
-            "own; a batch reads the folder above them."
-        ) from error
+        raise
     return lock
 
 
-def _named(path: Path) -> str:
-    """The archive's name; made with it."""
-    with suppress(FileNotFoundError):
-        if name := path.read_text().strip():
-            return name
-    draft = path.with_suffix(".draft")
-    draft.write_text(secrets.token_hex(_NAME_BYTES))
+def _name_in(place: Path) -> str:
+    try:
+        return (place / "name").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _named_anew(place: Path) -> str:
+    name, draft = secrets.token_hex(_NAME_BYTES), place / "name.draft"
+    draft.write_text(name)
     sync(draft)
-    draft.replace(path)
-    sync(path.parent)
-    return path.read_text()
+    draft.replace(place / "name")
+    sync(place)
+    return name

@@ -70,6 +70,8 @@ class OnlineSession:
         self._name, self._writer, self._basis = name, writer, basis
         self._metrics, self._policy = metrics, policy
         self._archiving = None if archive is None else _Archiving(archive, writer, policy)
+        if self._archiving is not None:
+            self._archiving.take_over()
         self._gathering = Gathering(
             open_stream,
             lambda partition: writer.mark(self._mark_of(partition)),
@@ -154,8 +156,17 @@ class _Archiving:
         self.archive, self._writer, self._policy = archive, writer, policy
         self._name = f"archive/{archive.name}"
         self._mark = writer.mark(self._name)
+        if self._mark is None:
+            archive.begin_anew()
+            self._name = f"archive/{archive.name}"
         # Whatever an earlier writer may still be about to store, it is not after this.
         self.turn()
+
+    def take_over(self) -> None:
+        """Make files of what writers left that have ended, if they were of this store."""
+        for left in self.archive.left_behind():
+            if self._writer.mark(f"archive/{left.name}") is not None:
+                _Archiving(left, self._writer, self._policy)
 
     def turn(self) -> None:
         """Make files of what the archive has, and begin anew."""
@@ -170,6 +181,7 @@ class _Archiving:
         n_rows, waited_s = self.archive.n_rows, time.monotonic() - self._turned_at_s
         if n_rows >= self._policy.turn_rows or (n_rows and waited_s >= self._policy.turn_every_s):
             self.turn()
+            self.take_over()
 
     def commit(
         self, commit: Callable[[Mapping[str, Mark]], None], marks: Mapping[str, Mark], events: Sequence[Event]

@@ -21,7 +21,7 @@ from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.opening import open_reader
 from storage.rejects import Rejects
 from tests.profile_builder.conftest import Shop, Terminal
-from tests.profile_builder.online_world import AT_ONCE, W_S, Online, event
+from tests.profile_builder.online_world import AT_ONCE, DESCRIPTION, W_S, Online, event
 from tests.profile_builder.world import MODEL, POLICY, WEIGHTS, make_parts
 
 
@@ -172,13 +172,57 @@ def _dies(online: Online, moment: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     return False
 
 
-def test_one_writes_at_a_time(tmp_path: Path) -> None:
-    """A second process is told to take a folder of its own."""
-    first = Archive(tmp_path)
-    with pytest.raises(ArchiveError, match=r"another process\. Give each online process an archive"):
-        Archive(tmp_path)
+def test_each_writer_has_a_place_of_its_own(tmp_path: Path) -> None:
+    """Several may write one archive; a place that is free again is taken first."""
+    first, second = Archive(tmp_path), Archive(tmp_path)
+    assert first.name != second.name
     first.close()
-    Archive(tmp_path).close()
+    again = Archive(tmp_path)
+    assert again.name == first.name
+    for each in (again, second):
+        each.close()
+
+
+def test_what_a_writer_left_becomes_files_by_another(online: Online) -> None:
+    """One that was scaled away, or whose machine is gone: the next that begins, or turns, makes its files."""
+    assert online.archive is not None
+    beside = Archive(online.archive)
+    online.events.append([event("ann", "cat-1", 1)])
+    online.run()
+    online.end()
+    assert rows(online.archive) == []
+
+    other = Online(store=online.store, archive=online.archive, events=online.events)
+    beside.close()
+    other.events.append([event("ann", "cat-2", 2)])
+    assert sorted(finish(other)) == of(event("ann", "cat-1", 1), event("ann", "cat-2", 2))
+
+
+def test_what_is_of_another_store_is_left_alone(online: Online) -> None:
+    """Its rows count there: nobody else can say which."""
+    online.events.append([event("ann", "cat-1", 1)])
+    assert online.archive is not None
+    beside = Archive(online.archive)
+    online.run()
+    online.end()
+    beside.close()
+
+    assert finish(Online(archive=online.archive)) == []
+    online.run().finish()
+    assert rows(online.archive) == of(event("ann", "cat-1", 1))
+
+
+def test_who_lost_the_store_writes_over_no_file(online: Online) -> None:
+    """The online file was removed: the archive keeps what it has, and what was in no file yet becomes one."""
+    online.events.append([event("ann", "cat-1", 1)])
+    finish(online)
+    online.events.append([event("ann", "cat-2", 2)])
+    online.run().tell()
+    online.end()
+    online.store = InMemoryProfiles(DESCRIPTION)
+    online.events.append([event("ann", "cat-3", 3)])
+
+    assert sorted(finish(online)) == of(*(event("ann", f"cat-{at}", at) for at in (1, 2, 3)))
 
 
 def test_marks_of_another_archive_mean_nothing(online: Online, tmp_path: Path) -> None:
@@ -196,7 +240,7 @@ def test_a_spool_that_was_cut_short_is_not_gone_on_from(online: Online) -> None:
     online.events.append([event("ann", "cat-1", 1)])
     online.run()
     assert online.archive is not None
-    (spool,) = (online.archive / "_spool").glob("*.arrow")
+    (spool,) = (online.archive / "_spool-0").glob("*.arrow")
     content = spool.read_bytes()
     spool.write_bytes(content[:-1])
 
