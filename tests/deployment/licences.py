@@ -35,12 +35,12 @@ def packages() -> list[str]:
 def licence_of(package: Distribution) -> str:
     """In a few words: the expression, else the field if it is short, else the classifiers."""
     said = package.metadata
-    if expression := said.get("License-Expression"):
+    if expression := said.json.get("license_expression"):
         return str(expression)
     classified = [
         each.split(" :: ")[-1] for each in said.get_all("Classifier") or [] if each.startswith("License")
     ]
-    written = str(said.get("License") or "")
+    written = str(said.json.get("license") or "")
     return written if 0 < len(written) <= _LONGEST else ", ".join(classified) or "says nothing"
 
 

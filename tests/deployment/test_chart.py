@@ -251,6 +251,8 @@ def test_spark_is_an_option_of_the_batch() -> None:
     batch = render("spark").container("CronJob", "-batch", "batch")
     assert "--engine=spark" in batch["args"]
     assert batch["image"] == "registry.example/pinnersage:0.1.0-spark"
+    assert {"name": "SPARK_LOCAL_DIRS", "value": "/scratch"} in batch["env"]
+    assert {"name": "scratch", "mountPath": "/scratch"} in batch["volumeMounts"]
     assert render("spark").container("CronJob", "-index-build", "index-build")["image"] == "pinnersage:0.1.0"
     assert "--engine=local" in render().container("CronJob", "-batch", "batch")["args"]
 
@@ -273,6 +275,18 @@ def test_profiles_are_in_a_valkey_unless_said_otherwise() -> None:
         "--profiles=redis://shop-pinnersage-valkey:6379/0"
         in ours.container("Deployment", "", "server")["args"]
     )
+
+
+def test_callers_may_report_actions_where_that_is_asked_for() -> None:
+    """Servers then append to the stream that the consumer reads, with its secret, and may reach it."""
+    server = render("external-redis").container("Deployment", "", "server")
+    assert "--events=rediss://redis.example:6380/2?stream=actions" in server["args"]
+    assert "PINNERSAGE_EVENTS_PASSWORD" in {each["name"] for each in server["env"]}
+    assert not any(
+        each.startswith("--events") for each in render("full").container("Deployment", "", "server")["args"]
+    )
+    asked = render("full", {"server.recordActions": True}).one("NetworkPolicy", "server")["spec"]["egress"]
+    assert {9092, 9093} < {port["port"] for rule in asked for port in rule["ports"]}
 
 
 def test_who_may_reach_whom() -> None:

@@ -12,6 +12,7 @@ from tests.architecture.sources import ROOT
 from tests.deployment.licences import DOCUMENT, table
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+WITH_SPARK = (ROOT / "Dockerfile.spark").read_text()
 PROGRAMS = ("server", "index_builder", "profile_builder")
 
 
@@ -21,8 +22,8 @@ def instructions(dockerfile: str) -> list[tuple[str, str]]:
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in joined.splitlines()) if word]
 
 
-def last_stage() -> list[tuple[str, str]]:
-    every = instructions(DOCKERFILE)
+def last_stage(dockerfile: str = DOCKERFILE) -> list[tuple[str, str]]:
+    every = instructions(dockerfile)
     begin = max(at for at, (word, _) in enumerate(every) if word == "FROM")
     return every[begin:]
 
@@ -35,28 +36,28 @@ def names(lock: str) -> set[str]:
     return set(re.findall(r"(?m)^([a-z0-9._-]+==\S+)", (ROOT / lock).read_text()))
 
 
-def copied() -> set[str]:
-    """What the recipe takes from the folder it is built in."""
+def copied(dockerfile: str = DOCKERFILE) -> set[str]:
+    """What a recipe takes from the folder it is built in."""
     return {
         source
-        for rest in of(instructions(DOCKERFILE), "COPY")
+        for rest in of(instructions(dockerfile), "COPY")
         if "--from" not in rest
         for source in rest.split()[:-1]
     }
 
 
-def test_hadolint_finds_nothing() -> None:
+@pytest.mark.parametrize("recipe", ["Dockerfile", "Dockerfile.spark"])
+def test_hadolint_finds_nothing(recipe: str) -> None:
     """The critic of Dockerfiles is content."""
     hadolint = Path(sys.executable).parent / "hadolint"
-    ran = subprocess.run(
-        [str(hadolint), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run([str(hadolint), str(ROOT / recipe)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout
 
 
 def test_it_runs_as_nobody_in_particular() -> None:
     """By number, so that an orchestrator sees that it is not root; one process, started without a shell."""
     (user,) = of(last_stage(), "USER")
+    assert of(last_stage(WITH_SPARK), "USER")[-1] == user
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
     (entry,), (command,) = of(last_stage(), "ENTRYPOINT"), of(last_stage(), "CMD")
     assert json.loads(entry) == ["python", "-m"]
@@ -88,7 +89,7 @@ def test_it_takes_what_the_programs_are_and_nothing_else() -> None:
         line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] not in {"#", ""}
     ]
     assert ignored[0] == "*"
-    assert {line[1:] for line in ignored if line.startswith("!")} == copied()
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied() | copied(WITH_SPARK)
 
 
 @pytest.mark.parametrize("label", ["title", "description", "licenses", "version", "revision"])

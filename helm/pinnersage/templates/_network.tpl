@@ -15,6 +15,15 @@
 {{- end }}
 {{- end }}
 
+{{/* The stream: wherever it is, on the ports that its address names. */}}
+{{- define "pinnersage.toEvents" }}
+{{- $ports := list }}
+{{- range regexFindAll ":[0-9]+" .Values.online.events -1 }}
+{{- $ports = append $ports (dict "port" (. | trimPrefix ":" | int) "protocol" "TCP") }}
+{{- end }}
+- ports: {{ toYaml (default (list (dict "port" 6379 "protocol" "TCP")) $ports) | nindent 4 }}
+{{- end }}
+
 {{- define "pinnersage.toObjects" }}
 {{- if or (eq .Values.artefact.source "fetch") .Values.data.fetchUrl }}
 - ports: [{port: 443, protocol: TCP}]

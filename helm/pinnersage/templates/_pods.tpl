@@ -47,6 +47,15 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 {{- end }}
 
+{{- define "pinnersage.eventsEnv" -}}
+{{- with .Values.online.secretName }}
+- name: PINNERSAGE_EVENTS_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+- name: PINNERSAGE_EVENTS_USERNAME
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: username, optional: true}}
+{{- end }}
+{{- end }}
+
 {{- define "pinnersage.artefactVolume" -}}
 - name: artefact
 {{- if eq .Values.artefact.source "volume" }}

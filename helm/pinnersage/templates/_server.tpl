@@ -26,6 +26,9 @@
 {{- if .Values.apiKeys.secretName }}
 - --api-keys=/etc/pinnersage/api-keys/keys
 {{- end }}
+{{- if .Values.server.recordActions }}
+- --events={{ .Values.online.events }}
+{{- end }}
 {{- with .Values.server.variants }}
 - --variants=/etc/pinnersage/variants/variants.toml
 {{- end }}
@@ -37,6 +40,9 @@
 
 {{- define "pinnersage.serverEnv" -}}
 {{- include "pinnersage.storeEnv" . }}
+{{- if .Values.server.recordActions }}
+{{- include "pinnersage.eventsEnv" . }}
+{{- end }}
 {{- with .Values.server.logSaltSecretName }}
 - name: PINNERSAGE_LOG_SALT
   valueFrom: {secretKeyRef: {name: {{ . }}, key: salt}}
@@ -132,6 +138,9 @@ limits: {memory: {{ add $own (mul 2 .Values.artefact.sizeMi) }}Mi}
 {{- end -}}
 {{- if and .online.enabled (not .online.events) -}}
 {{- fail "\n\nonline.enabled needs online.events: redis://HOST:PORT/DB?stream=NAME or kafka://HOST:PORT/TOPIC." -}}
+{{- end -}}
+{{- if and .server.recordActions (not .online.events) -}}
+{{- fail "\n\nserver.recordActions needs online.events, the stream that actions are appended to." -}}
 {{- end -}}
 {{- if and .online.archive (not .data.existingClaim) -}}
 {{- fail "\n\nonline.archive is a folder of the data claim, and data.existingClaim names none." -}}

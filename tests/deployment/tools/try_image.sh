@@ -75,7 +75,7 @@ for _ in $(seq 300); do
   sleep 0.2
 done
 inside pinnersage health --server 127.0.0.1:50961
-inside pinnersage recommend ada --server 127.0.0.1:50961 --max-candidates 4 --seed 1 | head -4
+inside pinnersage recommend ada --server 127.0.0.1:50961 --max-candidates 4 --seed 1 | sed -n 1,4p
 # The shell in the background waits for the server, its only child.
 kill -TERM "$(pgrep --parent "$server")"
 wait "$server" && echo "ended with 0 after SIGTERM"
