@@ -1,5 +1,6 @@
 """`python -m profile_builder online` as a person runs it: a process of its own, from its start to SIGTERM."""
 
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import structlog
 
 from storage.events.opening import open_appender
 from storage.events.records import Event
@@ -25,6 +27,16 @@ from tests.profile_builder.online_world import DESCRIPTION
 from tests.profile_builder.world import MODEL
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that is run in this process sets up its logs."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 @contextmanager
