@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.serving import frames
 from benchmarks.serving.frames import Frame, Kind
 
-OK, GIVEN_UP, TURNED_AWAY = 0, 4, 8  # gRPC's statuses
-_RESET = 1  # a stream that the server resets is a call cancelled
+# Statuses of gRPC; a stream that the server resets is a call cancelled.
+OK, RESET, GIVEN_UP, TURNED_AWAY = 0, 1, 4, 8
 _READ_BYTES = 1 << 18
 _GIVE_UP_S = 30.0
 _STUCK_S = 0.01  # until a socket has room, or a call gives up
@@ -140,7 +140,7 @@ class _Connection:
         elif frame.kind == Kind.GOAWAY:
             raise RuntimeError("the server asked its caller to leave: let its connections grow older")
         elif frame.kind == Kind.RST_STREAM and frame.stream in self.due_s:
-            return _RESET
+            return RESET
         elif frame.ends_stream:
             return frames.grpc_status(frame.payload)
         return None
