@@ -56,6 +56,18 @@ def serving(*arguments: str | Path) -> Iterator[tuple[str, "subprocess.Popen[str
         process.communicate(timeout=START_TIMEOUT_S)
 
 
+@contextmanager
+def following(*arguments: str | Path) -> Iterator[None]:
+    """The consumer of the event stream, as a process. Ended by its id, whatever happens."""
+    command = [sys.executable, "-m", "profile_builder", "online", "--metrics-port", "0"]
+    process = subprocess.Popen([*command, *map(str, arguments)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(START_TIMEOUT_S)
+
+
 def _address(process: "subprocess.Popen[str]") -> str:
     """The address in the log's line `serving`."""
     assert process.stderr is not None

@@ -6,14 +6,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pinnersage.client import AnswerReason, Client
+from pinnersage.client import AnswerReason, Client, NotFoundError
 from tests.end_to_end.conftest import Job
-from tests.end_to_end.processes import ROOT, run, serving, start, tool
+from tests.end_to_end.processes import ROOT, START_TIMEOUT_S, following, run, serving, start, tool
 from tests.end_to_end.world import N_USERS, topics_of
 
 METHODS = (
@@ -183,15 +183,43 @@ def test_with_level_debug_every_call_is_a_line(job: Job) -> None:
     assert (call["event"], call["method"], call["level"]) == ("call answered", "Recommend", "debug")
 
 
-def test_who_asks_to_be_forgotten_is_gone_from_a_running_server(job: Job, tmp_path: Path) -> None:
-    """By the command alone, without a stream; another user notices nothing."""
-    profiles = shutil.copytree(job.profiles, tmp_path / "profiles")
+def wait_until(is_so: Callable[[], bool]) -> None:
+    give_up_s = time.monotonic() + START_TIMEOUT_S
+    while not is_so():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.05)
+
+
+def interests_of(client: Client, user: str) -> set[str]:
+    """The topics of the interests' pins; none of an unknown user."""
+    try:
+        return {each.medoid_pin_id.partition("-")[0] for each in client.profile(user).interests}
+    except NotFoundError:
+        return set()
+
+
+def test_what_a_user_does_comes_back_until_they_ask_to_be_forgotten(job: Job, tmp_path: Path) -> None:
+    """Two cats and a car are saved: an interest each. A car is hidden: no car. And then nobody was there."""
+    data, profiles = (shutil.copytree(each, tmp_path / each.name) for each in (job.data, job.profiles))
+    with (data / "dataset.toml").open("a") as weights:
+        weights.write("hide = -1.0\n")
+    events = tmp_path / "events.jsonl"
+    ours = ("--pins", job.pins, "--profiles", profiles, "--events", events)
     with (
-        serving("--pins", job.pins, "--profiles", profiles, "--drain-s", "0") as (address, _),
+        serving(*ours, "--drain-s", "0") as (address, _),
+        following(*ours, "--data", data),
         Client(address) as client,
     ):
+        for pin in ("cat-1", "cat-2", "car-3"):
+            client.record("newcomer", pin, "save")
+        wait_until(lambda: interests_of(client, "newcomer") == {"cat", "car"})
+        candidates = client.recommend("newcomer", max_candidates=4).candidates
+        assert {each.pin_id.partition("-")[0] for each in candidates} == {"cat", "car"}
+
+        client.record("newcomer", "car-4", "hide")
+        wait_until(lambda: interests_of(client, "newcomer") == {"cat"})
+
+        forgotten = run("profile_builder", "forget", "newcomer", "--profiles", profiles, "--events", events)
+        assert forgotten.returncode == 0, forgotten.stderr
+        wait_until(lambda: client.recommend("newcomer").reason is AnswerReason.UNKNOWN_USER)
         assert client.recommend("user-0").candidates
-        assert run("profile_builder", "forget", "user-0", "--profiles", profiles).returncode == 0
-        while client.recommend("user-0").reason is not AnswerReason.UNKNOWN_USER:
-            time.sleep(0.05)
-        assert client.recommend("user-1").candidates
