@@ -30,9 +30,6 @@ EVENTS, ACTIONS = "events.jsonl", "actions"
 _POLICY = OnlinePolicy(gather_s=0.0, max_events=7, turn_rows=20, tell_every_s=0.0)
 _UNKNOWN_YET = Lag(n_bytes=1)
 
-# A child answers on its standard output: nothing else may be written there.
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-
 
 @contextmanager
 def session(folder: Path, metrics: OnlineMetrics) -> Iterator[OnlineSession]:
@@ -55,18 +52,22 @@ def session(folder: Path, metrics: OnlineMetrics) -> Iterator[OnlineSession]:
 
 def count(folder: str, kill_after_s: float) -> str:
     """Count all there is; killed on the way unless it is done by then, or 0 is given."""
-    # SIGALRM's own effect is an end without any tidying up, as SIGKILL's is.
-    signal.setitimer(signal.ITIMER_REAL, kill_after_s)
+    if kill_after_s:
+        # SIGALRM's own effect is an end without any tidying up, as SIGKILL's is.
+        signal.setitimer(signal.ITIMER_REAL, kill_after_s)
     metrics = OnlineMetrics()
     with session(Path(folder), metrics) as counting:
         _to_the_end(counting, metrics)
         counting.finish()
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    if kill_after_s:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return "done"
 
 
 def count_on_a_full_disk(folder: str, seed: int) -> str:
     """Count where files may hardly grow, until that was refused; then there is room again."""
+    # A child answers on its standard output: nothing else may be written there.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     place, draw, failed = Path(folder), chance("full disk", seed), list[Exception]()
     metrics, stop = OnlineMetrics(), threading.Event()
     store = place / ONLINE_FOLDER / FILE
