@@ -12,7 +12,7 @@ from server.candidate_cache import CandidateList
 from server.merging import Filters, Selection
 from server.served_profiles import StoodFor
 from storage.pins.port import Vectors
-from storage.pins.scoring import float32_products
+from storage.pins.scoring import float32_products_with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +39,7 @@ class Fusion:
         """
         allowed = filters.allowed_in_each(lists)
         rows, places = union([each.rows[at] for each, at in zip(lists, allowed, strict=True)])
-        cosines = float32_products(self.embeddings[self.stood_for.rows], self.embeddings[rows])
+        cosines = float32_products_with(self.embeddings[self.stood_for.rows], self.embeddings, rows)
         spread = Spread.of(each.spread for each in lists if each.spread is not None)
         parts = contributions(cosines, self.stood_for.weights, spread)
         answer = fuse(places, parts.sum(axis=0), fused_share=self.policy.fused_share, n=max_candidates)
