@@ -192,7 +192,11 @@ def _free_place(folder: Path) -> tuple[Path, int]:
     """The first place that nobody has, and the lock that keeps it so."""
     for number in count():
         place = folder / f"{_PLACE}{number}"
-        place.mkdir(parents=True, exist_ok=True)
+        if not place.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+            # Rows are no safer than the entry of their folder, or of the one above.
+            for above in (folder, folder.parent):
+                sync(above)
         with suppress(BlockingIOError):
             return place, _locked(place)
     raise AssertionError("there is always a next place")
