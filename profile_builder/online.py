@@ -10,13 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
+from process.user_hashes import User
 from profile_builder.archive import Archive
 from profile_builder.online_counting import Counted, count
 from profile_builder.online_gathering import Gathered, Gathering, OpenStream
 from profile_builder.online_metrics import OnlineMetrics, Outcome
 from profile_builder.online_users import Basis
-from storage.events.records import Event
+from storage.errors import DamagedRecordError
+from storage.events.records import Event, Forget
 from storage.profiles.store import Mark, OnlineWriter
+
+log = structlog.get_logger("profile_builder.online")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +118,7 @@ class OnlineSession:
     def _store(self, gathered: Gathered) -> None:
         """Count what was gathered, and store all of it at once."""
         for forget in gathered.forgets:
-            self._writer.forget(forget.user_id, forget.timestamp_s)
-            if self._archiving is not None:
-                self._archiving.archive.forget(forget.user_id, forget.timestamp_s)
+            self._forget(forget)
         basis = self._basis()
         counted = count(gathered.events, self._writer, basis, self._policy.weights)
         counted.outcomes[Outcome.FORGET] = len(gathered.forgets)
@@ -130,6 +134,15 @@ class OnlineSession:
         self._gathering.stored(gathered)
         self._untold |= gathered.positions
         self._show(gathered, counted, basis)
+
+    def _forget(self, forget: Forget) -> None:
+        if self._archiving is not None:
+            self._archiving.archive.forget(forget.user_id, forget.timestamp_s)
+        try:
+            self._writer.forget(forget.user_id, forget.timestamp_s)
+        except DamagedRecordError as error:
+            # Until somebody mends it, nothing of theirs counts and nobody is shown anything: others go on.
+            log.error("a wish to be forgotten is not stored", problem=str(error), user=User(forget.user_id))
 
     def _show(self, gathered: Gathered, counted: Counted, basis: Basis) -> None:
         self._metrics.count_read(gathered.rejected)

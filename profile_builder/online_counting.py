@@ -1,13 +1,14 @@
 """What events make of their users' records: one step of the online profiles, before anything is stored."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from profile_builder.newest import merged, newest_action
 from profile_builder.online_metrics import Outcome
 from profile_builder.online_users import Basis, online_profiles
-from storage.events.records import Event
+from storage.errors import DamagedRecordError
+from storage.events.records import LATEST_S, Event
 from storage.pins.port import NO_ROW
 from storage.profiles.newest import NewestAction
 from storage.profiles.records import OnlineProfile
@@ -24,7 +25,7 @@ class Counted:
         profiles: The records that are others now.
         accepted: The events that no tombstone reaches, in order.
         outcomes: What became of each.
-        n_damaged: Users whose record could not be trusted, and is begun anew.
+        n_damaged: Users whose record could not be trusted, and is begun anew; or whose tombstone could not.
     """
 
     profiles: Sequence[OnlineProfile] = ()
@@ -47,13 +48,13 @@ def count(
     Raises:
         ProfileStoreError: The store cannot be read.
     """
-    until_s = writer.forgotten(list({event.user_id for event in events}))
+    until_s, n_unclear = _forgotten({event.user_id for event in events}, writer)
     accepted = [event for event in events if event.timestamp_s > until_s.get(event.user_id, _BEFORE_ALL_S)]
     counted = Counted(accepted=accepted)
     counted.outcomes[Outcome.FORGOTTEN] = len(events) - len(accepted)
     new = _by_user(accepted, basis, weights, counted.outcomes)
     newest = writer.newest(list(new))
-    counted.n_damaged = len(newest.damaged)
+    counted.n_damaged = n_unclear + len(newest.damaged)
     changed: dict[str, Sequence[NewestAction]] = {}
     for user_id, actions in new.items():
         held = newest.of.get(user_id, ())
@@ -65,6 +66,22 @@ def count(
             changed[user_id] = now
     counted.profiles = online_profiles(changed, basis)
     return counted
+
+
+def _forgotten(user_ids: Set[str], writer: OnlineWriter) -> tuple[dict[str, int], int]:
+    """Until when each is forgotten, and of how many that cannot be read: nothing of theirs is counted."""
+    try:
+        return dict(writer.forgotten(list(user_ids))), 0
+    except DamagedRecordError:
+        until_s, n_unclear = dict[str, int](), 0
+    # One by one, so that one damaged tombstone holds up nobody else.
+    for user_id in user_ids:
+        try:
+            until_s |= writer.forgotten([user_id])
+        except DamagedRecordError:
+            until_s[user_id] = LATEST_S
+            n_unclear += 1
+    return until_s, n_unclear
 
 
 def _by_user(

@@ -40,7 +40,7 @@ class OnlineMetrics:
         )
         self._profiles = counter("profiles_written", "Users whose record was stored.")
         self._damaged = counter(
-            "damaged_records", "Users whose record could not be trusted, and was begun anew."
+            "damaged_records", "Users whose record could not be trusted, and was begun anew, or tombstone."
         )
         self._failures = counter(
             "failures", "Stream, store or archive failed, and all was opened again.", "error"

@@ -1,12 +1,13 @@
 """The online profiles: every event counted once, whatever comes twice, late, from elsewhere, or dies."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from profile_builder.online_users import online_profiles
-from storage.errors import OvertakenError, StoreUnavailableError
+from storage.errors import DamagedRecordError, OvertakenError, StoreUnavailableError
 from storage.events.records import Event, Forget
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.newest import NewestAction
@@ -205,6 +206,31 @@ def test_who_asked_to_be_forgotten_does_not_come_back(online: Online) -> None:
 
     assert (pins_of(online, "ann"), pins_of(online, "ben")) == (("cat-3",), ("cat-1",))
     assert online.outcomes() == {"counted": 2, "forgotten": 3, "forget": 1}
+
+
+def test_a_tombstone_that_cannot_be_read_holds_up_nobody_else(online: Online) -> None:
+    """Nothing of its user is counted, because nobody knows what they asked for."""
+
+    class Damaged(InMemoryProfiles):
+        def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
+            if "ann" in user_ids:
+                raise DamagedRecordError("damaged record, tombstone")
+            return dict(super().forgotten(user_ids))
+
+        def forget(self, user_id: str, until_s: int) -> None:
+            self.forgotten([user_id])
+            super().forget(user_id, until_s)
+
+    online.store = Damaged(DESCRIPTION)
+    online.store.forget("cid", W_S + 5)
+    online.events.append([event("ann", "cat-1"), event("ben", "cat-1"), event("cid", "cat-1")])
+    online.events.append([Forget("ann", W_S + 9)])
+
+    online.run()
+
+    assert [pins_of(online, user) for user in ("ann", "ben", "cid")] == [(), ("cat-1",), ()]
+    assert online.counted("damaged_records_total") == 1
+    assert online.outcomes() == {"counted": 1, "forgotten": 2, "forget": 1}
 
 
 def test_a_record_of_an_earlier_version_is_gone_on_from(online: Online) -> None:
