@@ -3,7 +3,6 @@
 All series are known before the first call: the labels' values are listed, and so is the memory they take.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -72,7 +71,7 @@ class Histogram:
     Attributes:
         name: As exposed.
         meaning: One sentence for people.
-        buckets: Upper bounds, ascending; above the last there is one more.
+        buckets: Upper bounds, each of its bucket, ascending; above the last there is one more.
         labels: The labels' names.
         series: Every combination of the labels' values.
     """
@@ -88,10 +87,6 @@ class Histogram:
     def width(self) -> int:
         """The buckets, the one above them, and the sum."""
         return len(self.buckets) + 2
-
-    def bucket(self, value: float) -> int:
-        """Which one a measurement falls into."""
-        return bisect_left(self.buckets, value)
 
     def exposed(self, numbers: Callable[[tuple[str, ...]], Numbers]) -> Metric:
         """The family as Prometheus has it: cumulative buckets, count and sum."""

@@ -7,6 +7,7 @@ a file outlives a worker's crash, so that the worker that takes its place counts
 
 import mmap
 import threading
+from bisect import bisect_left
 from pathlib import Path
 from typing import TypeAlias
 
@@ -109,7 +110,7 @@ class Measure:
         labels: The series.
     """
 
-    __slots__ = ("_bucket", "_mine", "_slot", "_sum")
+    __slots__ = ("_buckets", "_mine", "_slot", "_sum")
 
     def __init__(self, rows: Rows, name: str, *labels: str) -> None:
         family = rows.layout.family(name)
@@ -117,12 +118,12 @@ class Measure:
         self._mine = rows.mine
         self._slot = rows.layout.slot(name, *labels)
         self._sum = self._slot + family.width - 1
-        self._bucket = family.bucket
+        self._buckets = family.buckets
 
     def observe(self, value: float) -> None:
         """Count a measurement."""
         row = self._mine.row
-        row[self._slot + self._bucket(value)] += 1
+        row[self._slot + bisect_left(self._buckets, value)] += 1
         row[self._sum] += value
 
 

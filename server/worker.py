@@ -1,5 +1,6 @@
 """A process that answers calls: alone, or one of several under a supervisor."""
 
+import gc
 import os
 import sys
 import threading
@@ -50,6 +51,7 @@ class Task:
 
 def serve_alone(settings: ServerSettings, port: int, ending: Ending) -> None:
     """Serve on a port that is held, until told to end."""
+    _spare_the_collector()
     server = build_server(settings)
     ending.listen()
     server.start(_ports(settings, port, settings.metrics_port))
@@ -75,6 +77,7 @@ def work(task: Task, supervisor: Connection) -> None:
 
 
 def _work(task: Task, link: "_Link", ending: Ending) -> None:
+    _spare_the_collector()
     settings = task.settings
     metrics = build_worker_metrics(settings, Counting(task.metrics, task.name))
     wired = build_worker(settings, task.versions, metrics)
@@ -94,6 +97,12 @@ def _ports(settings: ServerSettings, port: int, metrics_port: int) -> Ports:
         health_port=settings.health_port,
         is_held=True,
     )
+
+
+def _spare_the_collector() -> None:
+    """What was imported stays for good: no full round of Python's collector need look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _until_told(server: RunningServer, settings: ServerSettings, ending: Ending) -> None:
