@@ -14,12 +14,18 @@ from server.bootstrap import wire_server
 from server.candidate_cache import CandidateCache
 from server.deadlines import Deadline
 from server.errors import StartError
+from server.filtering import FilteredRetrieval
+from server.joining import put_in
+from server.merging import Selection
 from server.metrics import Metrics
+from server.metrics_catalogue import FilterMode
 from server.ports import Ports
 from server.pressure import Pressure, PressurePolicy
 from server.retrieval import Retrieval
+from storage.pins.filters import AnyOf, Filter
 from storage.pins.memory import InMemoryPins
 from tests.server.conftest import settings
+from tests.server.test_filtering import WAYS, cloud
 from tests.server.world import SPACE, default_people, fan, make_pins
 
 USUAL_EF, LOWER_EF, CALM_S = 64, 16, 1.0
@@ -133,6 +139,31 @@ def test_lists_are_fetched_wider_under_pressure_too(queue: Queue, retrieval: Ret
     assert fetched(retrieval, 0, at_least=200) == (True, False)
     assert fetched(retrieval, 0, at_least=400) == (False, False)
     assert fetched(retrieval, 0, at_least=400) == (True, False)
+
+
+def test_what_is_made_of_a_lowered_list_is_lowered(queue: Queue) -> None:
+    """The part of it that passes a filter, serialised or not; with added pins put in; cut shorter."""
+    pins, metrics = cloud(600), Metrics(CollectorRegistry())
+    cache = CandidateCache(10_000_000)
+    retrieval = Retrieval(
+        pins, cache, ef_search=USUAL_EF, perplexity=325.0, metrics=metrics, pressure=queue.pressure()
+    )
+    filtering = FilteredRetrieval(
+        pins, retrieval, ef_search=USUAL_EF, metrics=metrics, policy=WAYS[FilterMode.OVER_FETCH]
+    )
+    red = filtering.passing(Filter((AnyOf("colour", ("red",)),)))
+    assert red is not None
+    queue.length = 3
+    (part,) = filtering.fetch([("p0", 0)], red, at_least=10, with_spread=False, deadline=Deadline())
+    chosen = Selection(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    (encoded,), _ = filtering.encoded([("p0", 0)], [part], chosen)
+    whole = cache.get_all([(pins.version, 0)], 0, also_lowered=True)[0]
+
+    assert whole is not None
+    assert all(
+        each.lowered
+        for each in (whole, whole.first(10), put_in(whole, whole, 20), part.candidates, encoded.candidates)
+    )
 
 
 class HeldPins(InMemoryPins):
