@@ -42,7 +42,7 @@ from storage.pins.artefact import PinArtefact
 from storage.profiles.opening import open_batch_publisher
 from storage.rejects import Rejects
 
-_START_UP_USERS = 5_000
+_START_UP_USERS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,22 +129,28 @@ def measure(settings: SparkSettings) -> None:
             write_people(_people(settings, n), pins, themes, n_users=n, mean_actions=settings.actions)
         began = time.perf_counter()
         _have_spark_log(settings)
+        runs, so_far_s = list[Run](), list[float]()
         with spark_session(f"local[{settings.cores}]") as session:
-            runs = [_run(settings, pins, session, n) for n in sizes[:1]]
-            start_up_s = time.perf_counter() - began
-            runs += [_run(settings, pins, session, n) for n in sizes[1:]]
+            for n in sizes:
+                runs.append(_run(settings, pins, session, n))
+                so_far_s.append(time.perf_counter() - began)
+                # What was measured is there, whatever becomes of the larger ones.
+                _write(settings, so_far_s[0], runs, sizes)
+    _show(json.loads(settings.out.read_text(encoding="utf-8")))
+
+
+def _write(settings: SparkSettings, start_up_s: float, runs: Sequence[Run], sizes: Sequence[int]) -> None:
     (log,) = (settings.folder / "log").glob("[!.]*")
     totals = totals_of(log)
-    figures = [_figures(run, totals[_group(n)]) for run, n in zip(runs, sizes, strict=True)]
+    figures = [_figures(run, totals[_group(n)]) for run, n in zip(runs, sizes, strict=False)]
     written = {
         "actions_a_user": settings.actions,
-        "start_up": {"wall_s": start_up_s, **figures[0]},
+        "start_up": {"wall_s": start_up_s, "batch": figures[0]},
         "batches": figures[1:],
         **_growth(runs[1:]),
     }
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     settings.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    _show(figures[1:], written)
 
 
 def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: int) -> Run:
@@ -209,6 +215,8 @@ def _figures(run: Run, tasks: TaskTotals) -> dict[str, Any]:
 
 def _growth(runs: Sequence[Run]) -> dict[str, float]:
     """How far executor-seconds a user differ, and what the last users take."""
+    if not runs:
+        return {}
     each = [_executor_s(run) / run.users for run in runs]
     growth = {"most_over_least_a_user": max(each) / min(each)}
     if len(runs) > 1:
@@ -222,18 +230,22 @@ def _executor_s(run: Run) -> float:
     return run.cpu.workers_s + run.cpu.jvm_s
 
 
-def _show(figures: Sequence[Mapping[str, Any]], growth: Mapping[str, Any]) -> None:
-    names = list(figures[0]["a_user"])
-    table = Table("users", "actions", "wall, s", *names)
-    for each in figures:
-        shares = (f"{each['a_user'][name]:,.3f}" for name in names)
+def _show(written: Mapping[str, Any]) -> None:
+    console, batches = Console(), written["batches"]
+    table = Table("users", "actions", "wall, s", *batches[0]["a_user"])
+    for each in batches:
+        shares = (f"{share:,.3f}" for share in each["a_user"].values())
         table.add_row(f"{each['users']:,}", f"{each['actions']:,}", f"{each['wall_s']:.1f}", *shares)
-    console = Console()
     console.print(table)
     console.print(
-        f"start-up and {_START_UP_USERS:,} users: {growth['start_up']['wall_s']:.1f} s by the clock"
+        f"start-up, and {_START_UP_USERS:,} users: {written['start_up']['wall_s']:.1f} s by the clock"
     )
-    console.print(f"executor-seconds a user, most over least: {growth['most_over_least_a_user']:.3f}")
+    console.print(f"executor-seconds a user, most over least: {written['most_over_least_a_user']:.3f}")
+    if "marginal_wall_ms_a_user" in written:
+        console.print(
+            f"the last users: {written['marginal_executor_ms_a_user']:.3f} ms of executors each, "
+            f"{written['marginal_wall_ms_a_user']:.3f} ms by the clock"
+        )
 
 
 def _have_spark_log(settings: SparkSettings) -> None:

@@ -38,7 +38,7 @@ class TaskTotals:
 
 
 def totals_of(log: Path) -> dict[str, TaskTotals]:
-    """The totals of each job group in a log that is written to its end."""
+    """The totals of each job group whose jobs have ended; the log may still be written to."""
     group_of: dict[int, str] = {}
     totals: dict[str, TaskTotals] = {}
     for event in _events(log):
@@ -52,5 +52,5 @@ def totals_of(log: Path) -> dict[str, TaskTotals]:
 
 def _events(log: Path) -> Iterator[dict[str, Any]]:
     with log.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+        # The last line may be written in part.
+        yield from (json.loads(line) for line in lines if line.endswith("\n"))
