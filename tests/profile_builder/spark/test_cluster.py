@@ -130,7 +130,7 @@ def test_a_cluster_builds_what_one_process_does(
     assert "  users             62" in out.splitlines()
     assert f"in                redis://127.0.0.1:{valkey.port}/0" in out
 
-    assert run("batch", *given, "--profiles", url) == 0
+    assert run("batch", *given, "--profiles", url, "--rejects", shop.out / "rejects.jsonl") == 0
     assert "(the same as before: nothing was written)" in run.out
 
 
