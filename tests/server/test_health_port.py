@@ -50,3 +50,4 @@ def test_a_port_in_use_is_refused() -> None:
         pytest.raises(StartError, match="--health-port"),
     ):
         server.start(Ports(host="127.0.0.1", port=0, metrics_port=0, health_port=somebody.getsockname()[1]))
+    server.stop(grace_s=0)
