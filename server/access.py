@@ -6,14 +6,16 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.api_keys import ApiKeys
+from server.api_keys import ApiKey, ApiKeys
 from server.arrivals import RefusingPool
 from server.metrics_catalogue import SERVICE
 
 KEY_HEADER = "authorization"
 _ASK_FOR_ONE = "this server wants an API key: send the header authorization: Bearer KEY"
 _NOT_IN_USE = "the API key is not one of those in use"
+_READS_ONLY = "the API key is for reading only"
 
+CountRefused = Callable[[bytes, grpc.StatusCode], None]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
@@ -22,9 +24,10 @@ class Needs(Enum):
 
     NOTHING = "nothing"
     KEY = "key"
+    WRITING_KEY = "key that may write"
 
 
-# Whoever adds a method says here what it needs; without a rule it needs a key, and a test fails.
+# Whoever adds a method says here what it needs; without a rule it needs the most, and a test fails.
 RULES: Mapping[str, Needs] = {
     # Load balancers and Kubernetes ask without one, and learn nothing but that the server lives.
     "/grpc.health.v1.Health/Check": Needs.NOTHING,
@@ -36,7 +39,7 @@ RULES: Mapping[str, Needs] = {
     f"/{SERVICE}/Recommend": Needs.KEY,
     f"/{SERVICE}/RecommendBatch": Needs.KEY,
     f"/{SERVICE}/RecommendForPins": Needs.KEY,
-    f"/{SERVICE}/RecordAction": Needs.KEY,
+    f"/{SERVICE}/RecordAction": Needs.WRITING_KEY,
     f"/{SERVICE}/SimilarPins": Needs.KEY,
 }
 
@@ -46,12 +49,14 @@ class KeyCheck(grpc.ServerInterceptor):
 
     Args:
         keys: Those in use, now.
-        count_refused: Told the method of each call refused.
+        count_refused: Told the method of each call refused, and its status.
     """
 
-    def __init__(self, keys: Callable[[], ApiKeys], count_refused: Callable[[bytes], None]) -> None:
+    def __init__(self, keys: Callable[[], ApiKeys], count_refused: CountRefused) -> None:
         self._keys = keys
-        self._without, self._unknown = (_refusing(why, count_refused) for why in (_ASK_FOR_ONE, _NOT_IN_USE))
+        self._without = _refusing(grpc.StatusCode.UNAUTHENTICATED, _ASK_FOR_ONE, count_refused)
+        self._unknown = _refusing(grpc.StatusCode.UNAUTHENTICATED, _NOT_IN_USE, count_refused)
+        self._reads_only = _refusing(grpc.StatusCode.PERMISSION_DENIED, _READS_ONLY, count_refused)
 
     def intercept_service(
         self,
@@ -59,20 +64,27 @@ class KeyCheck(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         """Called by gRPC as a call arrives, in the thread that polls for all of them."""
-        if RULES.get(handler_call_details.method) is Needs.NOTHING:
+        needs = RULES.get(handler_call_details.method, Needs.WRITING_KEY)
+        if needs is Needs.NOTHING:
             return continuation(handler_call_details)
         for name, value in handler_call_details.invocation_metadata:
             if name == KEY_HEADER:
-                is_known = self._keys().admit(str(value))
-                return continuation(handler_call_details) if is_known else self._unknown
+                refused = self._refused(needs, self._keys().find(str(value)))
+                return continuation(handler_call_details) if refused is None else refused
         return self._without
 
+    def _refused(self, needs: Needs, key: ApiKey | None) -> Handler:
+        """What refuses the call; None if nothing does."""
+        if key is None:
+            return self._unknown
+        return self._reads_only if needs is Needs.WRITING_KEY and not key.may_write else None
 
-def _refusing(why: str, count_refused: Callable[[bytes], None]) -> Handler:
+
+def _refusing(code: grpc.StatusCode, why: str, count_refused: CountRefused) -> Handler:
     def never(_request: object, _context: grpc.ServicerContext) -> bytes:
         raise AssertionError("the threads of this method refuse its calls")
 
     never.experimental_thread_pool = RefusingPool(  # type: ignore[attr-defined]
-        grpc.StatusCode.UNAUTHENTICATED, why, count_refused
+        code, why, lambda method: count_refused(method, code)
     )
     return grpc.unary_unary_rpc_method_handler(never)

@@ -18,11 +18,14 @@ class NewKeySettings:
     api_keys: Annotated[
         Path, setting("The file of hashes that the server reads.", env="API_KEYS", metavar="FILE")
     ]
+    read_only: Annotated[
+        bool, setting("Its callers may ask for everything, and record nothing.", env="KEY_READ_ONLY")
+    ] = False
 
 
 def new_key(settings: NewKeySettings) -> None:
     """Print the key, and for people what to do with it."""
-    print(add_key(settings.api_keys, settings.name))
+    print(add_key(settings.api_keys, settings.name, may_write=not settings.read_only))
     print(
         f"Its hash is in {settings.api_keys} as {settings.name}; the key is written down nowhere else. A "
         "running server takes it within seconds, and lets it go when you delete that line.",

@@ -37,6 +37,12 @@ from server.metrics_serving import Serving
 from server.takedown import Takedown
 
 _ALONE = "0"
+# What calls are told that never reach a method.
+_TURNED_AWAY = (
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+)
 
 log = structlog.get_logger("server.metrics")
 
@@ -91,7 +97,7 @@ class Metrics:
         self._turned_away = {
             (method, code): Count(self.rows, "grpc_server_handled", *labels, go_name(code))
             for method, labels in calls.items()
-            for code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED)
+            for code in _TURNED_AWAY
         }
         self._waits = Measure(self.rows, "pinnersage_queue_seconds")
         self.stages = self._measures("pinnersage_stage_seconds", STAGES)
@@ -210,11 +216,11 @@ class Metrics:
         """Count a call that waited for a thread."""
         self._waits.observe(seconds)
 
-    def count_unauthenticated(self, path: bytes) -> None:
-        """Count a call without a credential; of another service's methods nothing is counted."""
+    def count_refused_call(self, path: bytes, code: grpc.StatusCode) -> None:
+        """Count a call without the credential it needs; of another service's methods nothing is counted."""
         service, _, method = path.decode().removeprefix("/").partition("/")
         if service == SERVICE and method in METHODS:
-            self._turn_away(method, grpc.StatusCode.UNAUTHENTICATED)
+            self._turn_away(method, code)
 
     def _turn_away(self, method: str, code: grpc.StatusCode) -> None:
         self._begun[method].add()

@@ -58,8 +58,8 @@ def build_security(settings: ServerSettings, metrics: Metrics) -> Security:
             lambda: read_keys(path),
             count_refused=lambda: metrics.count_refused_credentials(Credentials.API_KEYS),
         )
-        metrics.watch("pinnersage_api_keys", lambda: len(keys.now.digests))
-        interceptors.append(KeyCheck(lambda: keys.now, metrics.count_unauthenticated))
+        metrics.watch("pinnersage_api_keys", lambda: len(keys.now.by_name))
+        interceptors.append(KeyCheck(lambda: keys.now, metrics.count_refused_call))
         looks.append(keys.look)
     ticker = Ticker(lambda: _look(looks), name="credentials", every_s=POLL_S)
     return Security(credentials, interceptors, [ticker] if looks else [])

@@ -26,16 +26,10 @@ OPEN = {
     "/grpc.health.v1.Health/List",
     "/grpc.health.v1.Health/Watch",
 }
-CREDENTIALS = {
-    "none": False,
-    "empty": False,
-    "another scheme": False,
-    "never made": False,
-    "retired": False,
-    "another header": False,
-    "the old key": True,
-    "the new key": True,
-}
+WRITING = {f"/{SERVICE}/RecordAction"}
+NO_KEY = ("none", "empty", "another scheme", "never made", "retired", "another header")
+A_KEY = ("the old key", "the new key")
+CREDENTIALS = (*NO_KEY, *A_KEY, "a key for reading")
 
 
 def as_it_is(message: bytes) -> bytes:
@@ -62,6 +56,7 @@ class Guarded:
         retired = add_key(path, "retired")
         path.unlink()
         old, new = add_key(path, "feed-1"), add_key(path, "feed-2")
+        reading = add_key(path, "feed-3", may_write=False)
         self.metadata: dict[str, tuple[tuple[str, str], ...]] = {
             "none": (),
             "empty": (("authorization", ""),),
@@ -71,6 +66,7 @@ class Guarded:
             "another header": (("x-api-key", old),),
             "the old key": (("authorization", f"Bearer {old}"),),
             "the new key": (("authorization", f"Bearer {new}"),),
+            "a key for reading": (("authorization", f"Bearer {reading}"),),
         }
         asked = settings(api_keys=path, reflection=True)
         self.server: RunningServer = wire_server(make_pins(), default_people().store(), asked)
@@ -102,16 +98,23 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     guarded.end()
 
 
+def refused(method: str, credential: str) -> grpc.StatusCode | None:
+    """What a call is to be refused with."""
+    if method in OPEN or credential in A_KEY:
+        return None
+    if credential in NO_KEY:
+        return grpc.StatusCode.UNAUTHENTICATED
+    return grpc.StatusCode.PERMISSION_DENIED if method in WRITING else None
+
+
 @pytest.mark.parametrize("credential", CREDENTIALS)
 def test_each_method_with_each_credential(credential: str, guarded: Guarded) -> None:
-    """Without a key in use nothing is answered but health; with one of two, everything is."""
-    let_in = {
-        method
-        for method in methods()
-        if guarded.code(method, credential) is not grpc.StatusCode.UNAUTHENTICATED
-    }
+    """Without a key in use nothing is answered but health, with one everything but what it may not write."""
+    refusals = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+    codes = {method: guarded.code(method, credential) for method in methods()}
+    seen = {method: code if code in refusals else None for method, code in codes.items()}
 
-    assert let_in == (set(methods()) if CREDENTIALS[credential] else OPEN)
+    assert seen == {method: refused(method, credential) for method in methods()}
 
 
 def test_a_method_that_does_not_exist_is_no_way_round(guarded: Guarded) -> None:

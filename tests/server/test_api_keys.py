@@ -21,10 +21,10 @@ def test_a_key_that_was_made_is_let_in(path: Path) -> None:
     key = add_key(path, "feed")
     keys = read_keys(path)
 
-    assert keys.admit(f"Bearer {key}")
-    assert keys.admit(f"bearer {key}")
+    assert keys.find(f"Bearer {key}")
+    assert keys.find(f"bearer {key}")
     wrong = [key, f"Basic {key}", "Bearer ", "", f"Bearer {key}x", f"Bearer {key[:-1]}", f"Bearer  {key}"]
-    assert [keys.admit(each) for each in wrong] == [False] * len(wrong)
+    assert [keys.find(each) for each in wrong] == [None] * len(wrong)
 
 
 def test_the_file_holds_no_key(path: Path) -> None:
@@ -35,14 +35,23 @@ def test_the_file_holds_no_key(path: Path) -> None:
     assert len(key) == len("ps_") + 43
 
 
+def test_a_key_may_be_for_reading_only(path: Path) -> None:
+    """It is so by a word in its line; without that it may do everything."""
+    reading, writing = add_key(path, "feed", may_write=False), add_key(path, "app")
+    found = [read_keys(path).find(f"Bearer {key}") for key in (reading, writing)]
+
+    assert [key and key.may_write for key in found] == [False, True]
+    assert path.read_text().splitlines()[0].endswith(" read-only")
+
+
 def test_keys_overlap_while_one_follows_another(path: Path) -> None:
     """The new one is added, callers move, the old one's line is deleted: at no time is nobody let in."""
     old = add_key(path, "feed-1")
     new = add_key(path, "feed-2")
-    assert [read_keys(path).admit(f"Bearer {key}") for key in (old, new)] == [True, True]
+    assert all(read_keys(path).find(f"Bearer {key}") for key in (old, new))
 
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "feed-1 " not in line))
-    assert [read_keys(path).admit(f"Bearer {key}") for key in (old, new)] == [False, True]
+    assert [read_keys(path).find(f"Bearer {key}") is None for key in (old, new)] == [True, False]
 
 
 def test_people_may_write_in_the_file(path: Path) -> None:
@@ -52,7 +61,7 @@ def test_people_may_write_in_the_file(path: Path) -> None:
     second = add_key(path, "search")
 
     assert path.read_text().startswith("# keys of the shop\n\nfeed sha256:")
-    assert all(read_keys(path).admit(f"Bearer {key}") for key in (first, second))
+    assert all(read_keys(path).find(f"Bearer {key}") for key in (first, second))
 
 
 def test_a_file_without_keys_lets_nobody_in(path: Path) -> None:
@@ -60,7 +69,7 @@ def test_a_file_without_keys_lets_nobody_in(path: Path) -> None:
     path.write_text("# none\n")
 
     assert read_keys(path) == ApiKeys({})
-    assert not read_keys(path).admit("Bearer ")
+    assert not read_keys(path).find("Bearer ")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,7 @@ def test_a_file_without_keys_lets_nobody_in(path: Path) -> None:
         "feed md5:" + "0" * 64,
         "two words sha256:" + "0" * 64,
         "ok sha256:" + "1" * 64,
+        "a sha256:" + "2" * 64 + " write-only",
     ],
 )
 def test_a_line_that_is_no_key_is_refused(line: str, path: Path) -> None:
@@ -93,7 +103,7 @@ def test_the_command_prints_the_key_once(
     assert key_command(monkeypatch, "--name", "feed", "--api-keys", str(path)) == 0
     said = capsys.readouterr()
 
-    assert read_keys(path).admit(f"Bearer {said.out.strip()}")
+    assert read_keys(path).find(f"Bearer {said.out.strip()}")
     assert "written down nowhere else" in said.err
 
 
