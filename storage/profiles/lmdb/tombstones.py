@@ -65,7 +65,7 @@ def bury(environment: Environment, user_id: str, until_s: int) -> None:
     """Store the tombstone, or keep a later one; of the online record, leave what is later still."""
     key = key_of_user(user_id)
     found, online = environment.get_each(key, user_id.encode())
-    before = None if found is None else decode_tombstone(found, user_id)
+    before = _readable(found, user_id)
     changes: dict[bytes, bytes | None] = {}
     if before is None or before.until_s < until_s:
         number = newest(environment) + 1
@@ -85,6 +85,14 @@ def is_misplaced(key: bytes, value: bytes) -> bool:
     except DamagedRecordError:
         return False
     return key not in {key_of_user(tombstone.user_id), _place_of(tombstone.sequence)}
+
+
+def _readable(value: bytes | None, user_id: str) -> Tombstone | None:
+    """The stored tombstone; a damaged one keeps nobody from being forgotten again."""
+    try:
+        return None if value is None else decode_tombstone(value, user_id)
+    except DamagedRecordError:
+        return None
 
 
 def _place_of(number: int) -> bytes:

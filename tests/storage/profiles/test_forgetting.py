@@ -283,5 +283,7 @@ def test_a_damaged_tombstone_is_not_taken_for_none(tmp_path: Path) -> None:
     with pytest.raises(DamagedRecordError, match="tombstone of user 'ann': its checksum"):
         reader.read("ann")
     assert reader.batch("zoe") is None
+    writer.forget("ann", LATER_S)
+    assert reader.read("ann").is_unknown
     reader.close()
     writer.close()
