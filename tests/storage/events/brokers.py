@@ -32,8 +32,8 @@ def main() -> None:
 def _listening(library: ctypes.CDLL) -> str:
     """Start a broker that makes a group's first member wait for no other; it listens here.
 
-    The client's own option for such brokers (test.mock.num.brokers) leaves them that wait of three seconds, in
-    every test.
+    The client's own option for such brokers (test.mock.num.brokers) leaves them that wait of three seconds,
+    in every test.
     """
     text = ctypes.create_string_buffer(_ERROR_BYTES)
     owner = library.rd_kafka_new(_PRODUCER, None, text, _ERROR_BYTES)
