@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
@@ -42,7 +42,7 @@ from storage.pins.artefact import PinArtefact
 from storage.profiles.opening import open_batch_publisher
 from storage.rejects import Rejects
 
-_START_UP_USERS = 1_000
+_START_UP_USERS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,7 @@ class Run:
         reading_s: CPU seconds of tasks that read and select.
         function_s: CPU seconds of tasks that build and store users.
         cpu: Of everything.
+        tasks: What Spark counted of its tasks.
     """
 
     users: int
@@ -112,11 +113,22 @@ class Run:
     reading_s: float
     function_s: float
     cpu: Cpu
+    tasks: TaskTotals
 
     @property
     def around_s(self) -> float:
-        """CPU seconds around the functions: the shuffle, rows to Python and back, Spark itself."""
-        return self.cpu.workers_s + self.cpu.jvm_s - self.reading_s - self.function_s
+        """CPU seconds of tasks around the functions: the shuffle, and rows to Python and back."""
+        return self.cpu.workers_s - self.reading_s - self.function_s + self.tasks.jvm_cpu_s
+
+    @property
+    def executor_s(self) -> float:
+        """CPU seconds of tasks, all of them."""
+        return self.cpu.workers_s + self.tasks.jvm_cpu_s
+
+    @property
+    def besides_s(self) -> float:
+        """CPU seconds of the JVM that no task spends: it compiles itself, collects garbage, and plans."""
+        return self.cpu.jvm_s - self.tasks.jvm_cpu_s
 
 
 def measure(settings: SparkSettings) -> None:
@@ -142,7 +154,8 @@ def measure(settings: SparkSettings) -> None:
 def _write(settings: SparkSettings, start_up_s: float, runs: Sequence[Run], sizes: Sequence[int]) -> None:
     (log,) = (settings.folder / "log").glob("[!.]*")
     totals = totals_of(log)
-    figures = [_figures(run, totals[_group(n)]) for run, n in zip(runs, sizes, strict=False)]
+    runs = [replace(run, tasks=totals[_group(n)]) for run, n in zip(runs, sizes, strict=False)]
+    figures = [_figures(run) for run in runs]
     written = {
         "actions_a_user": settings.actions,
         "start_up": {"wall_s": start_up_s, "batch": figures[0]},
@@ -184,6 +197,7 @@ def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: i
         reading_s=result.select_cpu_s,
         function_s=result.build_cpu_s,
         cpu=Cpu.now().since(before),
+        tasks=TaskTotals(),
     )
 
 
@@ -195,21 +209,21 @@ _POLICY = BatchPolicy(
 )
 
 
-def _figures(run: Run, tasks: TaskTotals) -> dict[str, Any]:
+def _figures(run: Run) -> dict[str, Any]:
     """The batch in sums, and each user's share of them."""
     ms = 1_000 / run.users
     return asdict(run) | {
         "around_s": run.around_s,
-        "tasks": asdict(tasks),
         "a_user": {
             "function_ms": run.function_s * ms,
             "reading_ms": run.reading_s * ms,
             "around_ms": run.around_s * ms,
-            "executor_ms": _executor_s(run) * ms,
+            "executor_ms": run.executor_s * ms,
+            "besides_ms": run.besides_s * ms,
             "driver_ms": run.cpu.driver_s * ms,
-            "shuffle_bytes": tasks.shuffle_bytes / run.users,
+            "shuffle_bytes": run.tasks.shuffle_bytes / run.users,
         },
-        "shuffle_bytes_an_action": tasks.shuffle_bytes / run.actions,
+        "shuffle_bytes_an_action": run.tasks.shuffle_bytes / run.actions,
     }
 
 
@@ -217,17 +231,13 @@ def _growth(runs: Sequence[Run]) -> dict[str, float]:
     """How far executor-seconds a user differ, and what the last users take."""
     if not runs:
         return {}
-    each = [_executor_s(run) / run.users for run in runs]
+    each = [run.executor_s / run.users for run in runs]
     growth = {"most_over_least_a_user": max(each) / min(each)}
     if len(runs) > 1:
         more = runs[-1].users - runs[-2].users
-        growth["marginal_executor_ms_a_user"] = 1_000 * (_executor_s(runs[-1]) - _executor_s(runs[-2])) / more
+        growth["marginal_executor_ms_a_user"] = 1_000 * (runs[-1].executor_s - runs[-2].executor_s) / more
         growth["marginal_wall_ms_a_user"] = 1_000 * (runs[-1].wall_s - runs[-2].wall_s) / more
     return growth
-
-
-def _executor_s(run: Run) -> float:
-    return run.cpu.workers_s + run.cpu.jvm_s
 
 
 def _show(written: Mapping[str, Any]) -> None:

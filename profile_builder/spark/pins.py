@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import platform
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from profile_builder.local import keep_freed_memory
+from storage.errors import NoVersionError
 from storage.pins.artefact import PinArtefact, pin_versions
 from storage.pins.port import Pins
 
@@ -38,7 +40,7 @@ class PinsPlace:
 def _opened(place: PinsPlace) -> Pins:
     keep_freed_memory()
     root = Path(place.root)
-    mark = _mark_of(pin_versions(root).folder(place.version))
+    mark = _mark_of(_folder(root, place.version))
     # Its processes wait for the first, which may hash gigabytes; a copy on another machine is another copy.
     with mark.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -47,6 +49,16 @@ def _opened(place: PinsPlace) -> Pins:
         if not is_checked:
             file.write(b"checked")
     return pins
+
+
+def _folder(root: Path, version: str) -> Path:
+    try:
+        return pin_versions(root).folder(version)
+    except NoVersionError as error:
+        raise NoVersionError(
+            f"the executor on {platform.node()} does not find version {version} of the pins in {root}. "
+            "Put it there, or say with --spark-pins where executors find it."
+        ) from error
 
 
 def _mark_of(folder: Path) -> Path:
