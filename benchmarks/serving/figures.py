@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,8 @@ def ratios(above: Sequence[float], below: Sequence[float], goal: str = "") -> Fi
 
 def show(figures: Mapping[str, Figure]) -> None:
     """A table on screen."""
-    table = Table("figure", "value", "spread", "runs", "goal")
+    # A name cut short would be another figure's as well.
+    table = Table(Column("figure", overflow="fold"), "value", "spread", "runs", "goal")
     for name, figure in figures.items():
         table.add_row(
             name, f"{figure.value:,.3f}", f"{figure.spread:,.3f}", f"{len(figure.runs)}", figure.goal
