@@ -3,8 +3,9 @@
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -23,28 +24,62 @@ pytestmark = pytest.mark.reliability
 REFUSED = "certificates refused, the last good stay in use"
 DENIED = grpc.StatusCode.UNAUTHENTICATED
 _CALLERS = 3
-_ALONE = ("--port", "0", "--drain-s", "0")
+
+
+class Guarded:
+    """A server with TLS and API keys, and what its callers need.
+
+    Args:
+        folder: Its files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder)
+        self.pairs = [self.authority.sign("even"), self.authority.sign("odd")]
+        self.used = self.pairs[0].copied(folder / "used")
+        self.keys = folder / "keys.txt"
+        self.key = add_key(self.keys, "stays")
+        self.flags = (
+            "--tls-cert",
+            self.used.certificate,
+            "--tls-key",
+            self.used.key,
+            "--api-keys",
+            self.keys,
+        )
+
+    def shown_with(self, key: str) -> grpc.ChannelCredentials:
+        """What a caller with a key connects with."""
+        trusting = grpc.ssl_channel_credentials(self.authority.certificate)
+        return grpc.composite_channel_credentials(trusting, grpc.access_token_call_credentials(key))
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Guarded:
+    return Guarded(tmp_path_factory.mktemp("credentials"))
+
+
+@pytest.fixture(scope="module")
+def server(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("world")
     publish_pins(folder / "pins", "old")
     publish_profiles(folder / "profiles", "old")
-    return folder
+    with serving(folder, "--port", "0", "--drain-s", "0", *map(str, guarded.flags)) as running:
+        running.wait_for("serving")
+        yield running
+        assert running.end() == 0
 
 
 @contextmanager
-def reconnecting(server: Server, authority: Authority, *, stay: bool = False) -> Iterator[Load]:
-    """Calls by several callers who trust an authority, each on a new connection, or all on their first."""
+def calling(server: Server, guarded: Guarded, *, stay: bool) -> Iterator[Load]:
+    """Calls by several callers, each on a new connection, or all on their first."""
     load, done, address = Load(), threading.Event(), server.address
-    trusting = grpc.ssl_channel_credentials(authority.certificate)
     options = [("grpc.use_local_subchannel_pool", 1)]
 
     def go_on(caller: int) -> None:
         at = caller
         while not done.is_set():
-            with grpc.secure_channel(address, trusting, options) as channel:
+            with grpc.secure_channel(address, guarded.shown_with(guarded.key), options) as channel:
                 stub = RecommenderStub(channel)
                 load.call(stub, at)
                 while stay and not done.is_set():
@@ -69,62 +104,64 @@ def met_at(server: Server) -> bytes:
 
 
 def test_renewed_certificates_cost_nobody_a_call(
-    world: Path, tmp_path: Path, tally: Counter[tuple[str, ...]]
+    server: Server, guarded: Guarded, tally: Counter[tuple[str, ...]]
 ) -> None:
     """Who connects meets the new one, who is connected stays; a pair that does not fit is refused."""
-    authority = Authority(tmp_path)
-    pairs = [authority.sign("even"), authority.sign("odd")]
-    used = pairs[0].copied(tmp_path / "used")
-    tls = ("--tls-cert", str(used.certificate), "--tls-key", str(used.key))
-    with serving(world, *_ALONE, *tls) as server:
-        with reconnecting(server, authority) as new, reconnecting(server, authority, stay=True) as old:
-            for swap in seeds(20):
-                n_renewed = len(server.events("certificates renewed"))
-                used.replace(pairs[(swap + 1) % 2])
-                server.wait_for("certificates renewed", n_renewed + 1)
-                assert met_at(server) == pairs[(swap + 1) % 2].certificate.read_bytes().strip()
-                for load in (new, old):
-                    load.wait_for(10)
-                tally["renewed", "served"] += 1
+    pairs, used = guarded.pairs, guarded.used
+    with calling(server, guarded, stay=False) as new, calling(server, guarded, stay=True) as old:
+        for swap in seeds(20):
+            n_renewed = len(server.events("certificates renewed"))
+            used.replace(pairs[(swap + 1) % 2])
+            server.wait_for("certificates renewed", n_renewed + 1)
+            assert met_at(server) == pairs[(swap + 1) % 2].certificate.read_bytes().strip()
+            for load in (new, old):
+                load.wait_for(10)
+            tally["renewed", "served"] += 1
 
-            before, n_refused = met_at(server), len(server.events(REFUSED))
-            used.replace(Pair(pairs[0].certificate, pairs[1].key))
-            refusals = server.wait_for(REFUSED, n_refused + 1)
-            assert "the key is not the certificate's" in str(refusals[-1]["problem"])
-            new.wait_for(20)
-            assert met_at(server) == before
-            tally["does not fit", "refused"] += 1
-        assert (new.told, old.told) == (Counter(), Counter())
-        assert server.end() == 0
+        before, n_refused = met_at(server), len(server.events(REFUSED))
+        used.replace(Pair(pairs[0].certificate, pairs[1].key))
+        refusals = server.wait_for(REFUSED, n_refused + 1)
+        assert "the key is not the certificate's" in str(refusals[-1]["problem"])
+        new.wait_for(20)
+        assert met_at(server) == before
+        tally["does not fit", "refused"] += 1
+    assert (new.told, old.told) == (Counter(), Counter())
 
 
-def codes_with(server: Server, key: str) -> Counter[grpc.StatusCode]:
+def codes_with(server: Server, guarded: Guarded, key: str) -> Counter[grpc.StatusCode]:
     """What came of a few calls with an API key."""
     codes: Counter[grpc.StatusCode] = Counter()
-    with grpc.insecure_channel(server.address) as channel:
-        stub, shown = RecommenderStub(channel), (("authorization", f"Bearer {key}"),)
+    with grpc.secure_channel(server.address, guarded.shown_with(key)) as channel:
         for user in USERS[:5]:
-            call = stub.Recommend.future(pb.RecommendRequest(user_id=user), HANG_S, shown)
-            codes[call.code()] += 1
+            request = pb.RecommendRequest(user_id=user)
+            codes[RecommenderStub(channel).Recommend.future(request, HANG_S).code()] += 1
     return codes
 
 
 def test_keys_that_follow_one_another_cost_nobody_a_call(
-    world: Path, tmp_path: Path, tally: Counter[tuple[str, ...]]
+    server: Server, guarded: Guarded, tally: Counter[tuple[str, ...]]
 ) -> None:
     """Two live at once; when the old one's line is gone, so is its caller, and nobody else."""
-    path, all_answered, all_refused = tmp_path / "keys.txt", {grpc.StatusCode.OK: 5}, {DENIED: 5}
-    old = add_key(path, "key-0")
-    with serving(world, *_ALONE, "--api-keys", str(path)) as server:
-        server.wait_for("serving")
-        for turn in seeds(20):
-            new = add_key(path, f"key-{turn + 1}")
-            server.wait_for("API keys renewed", 2 * turn + 1)
-            assert codes_with(server, old) == codes_with(server, new) == all_answered
+    all_answered, all_refused = {grpc.StatusCode.OK: 5}, {DENIED: 5}
 
-            path.write_text(path.read_text().partition("\n")[2])
-            server.wait_for("API keys renewed", 2 * turn + 2)
-            assert (codes_with(server, old), codes_with(server, new)) == (all_refused, all_answered)
-            old = new
-            tally["key", "followed"] += 1
-        assert server.end() == 0
+    def renew(change: Callable[[], str]) -> str:
+        n_renewed = len(server.events("API keys renewed"))
+        changed = change()
+        server.wait_for("API keys renewed", n_renewed + 1)
+        return changed
+
+    def retire(name: str) -> str:
+        left = [line for line in guarded.keys.read_text().splitlines() if not line.startswith(f"{name} ")]
+        guarded.keys.write_text("\n".join(left))
+        return name
+
+    old = renew(partial(add_key, guarded.keys, "key-0"))
+    for turn in seeds(20):
+        new = renew(partial(add_key, guarded.keys, f"key-{turn + 1}"))
+        assert codes_with(server, guarded, old) == codes_with(server, guarded, new) == all_answered
+
+        renew(partial(retire, f"key-{turn}"))
+        assert codes_with(server, guarded, old) == all_refused
+        assert codes_with(server, guarded, new) == all_answered
+        old = new
+        tally["key", "followed"] += 1
