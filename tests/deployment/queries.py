@@ -44,10 +44,14 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in groups() for rule in group["rules"]]
 
 
+def dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(DASHBOARD.read_text())
+    return found
+
+
 def panels() -> list[dict[str, Any]]:
     """The panels that show something."""
-    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
-    return [panel for panel in found if panel["type"] != "row"]
+    return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 
 
 def of_alerts() -> Iterator[Query]:
@@ -60,6 +64,13 @@ def of_dashboard() -> Iterator[Query]:
     for panel in panels():
         for target in panel["targets"]:
             yield Query(panel["title"], filled_in(target["expr"]))
+    for annotation in dashboard()["annotations"]["list"]:
+        yield Query(annotation["name"], filled_in(annotation["expr"]))
+    for variable in dashboard()["templating"]["list"]:
+        if variable["type"] == "query":
+            # Grafana asks for the values of a label of some series.
+            series = variable["query"]["query"].removeprefix("label_values(").rpartition(",")[0]
+            yield Query(variable["name"], filled_in(series))
 
 
 def filled_in(expression: str) -> str:
