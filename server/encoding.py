@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateList
 from server.elements import Elements, elements_of
 from storage.pins.texts import EncodedIds
@@ -31,6 +30,7 @@ CACHE_HIT_TAG = b"\x28"  # SampledInterest.cache_hit = 5, a varint
 MEDOIDS_TAG = b"\x32"  # SampledInterest.medoids = 6, length-delimited
 MEDOID_PIN_ID_TAG = b"\x0a"  # Medoid.pin_id = 1, length-delimited
 SHARE_TAG = b"\x11"  # Medoid.share = 2, 64 bits
+USER_ID_TAG = b"\x0a"  # UserRecommendation.user_id = 1, length-delimited
 RECOMMENDATION_TAG = b"\x12"  # UserRecommendation.recommendation = 2, length-delimited
 RESULTS_TAG = b"\x0a"  # RecommendBatchResponse.results = 1, length-delimited
 
@@ -176,8 +176,9 @@ def encode_request_id(request_id: str) -> bytes:
 
 def encode_user_result(user_id: str, answer: bytes) -> bytes:
     """One element of RecommendBatchResponse.results."""
-    user = pb.UserRecommendation(user_id=user_id).SerializeToString()
-    return delimited(RESULTS_TAG, user + delimited(RECOMMENDATION_TAG, answer))
+    before = delimited(USER_ID_TAG, user_id.encode()) + RECOMMENDATION_TAG + varint(len(answer))
+    # Joined once: an answer is many times as long as all that is put before it.
+    return b"".join((RESULTS_TAG, varint(len(before) + len(answer)), before, answer))
 
 
 def batch_messages(results: Iterable[bytes], max_bytes: int) -> Iterable[bytes]:

@@ -12,6 +12,7 @@ from server.encoding import (
     RECOMMENDATION_TAG,
     RESULTS_TAG,
     SCORE_TAG,
+    USER_ID_TAG,
     batch_messages,
     encode_list,
     encode_user_result,
@@ -95,6 +96,7 @@ def test_the_tags_are_the_generated_ones() -> None:
     assert tag(pb.Candidate, "pin_id", 2) == PIN_ID_TAG
     assert tag(pb.Candidate, "score", 5) == SCORE_TAG
     assert tag(pb.Candidate, "medoid_pin_id", 2) == MEDOID_TAG
+    assert tag(pb.UserRecommendation, "user_id", 2) == USER_ID_TAG
     assert tag(pb.UserRecommendation, "recommendation", 2) == RECOMMENDATION_TAG
     assert tag(pb.RecommendBatchResponse, "results", 2) == RESULTS_TAG
     for answer in (pb.RecommendResponse, pb.RecommendForPinsResponse, pb.SimilarPinsResponse):
