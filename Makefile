@@ -66,7 +66,7 @@ test-reliability: setup ## A tenth of the reliability tests, in minutes; SEED=n 
 JAVA := $(shell command -v java)
 .PHONY: test-spark
 test-spark: $(if $(JAVA),$(SPARK_VENV)/.installed spark-package) ## The tests on Spark, with a cluster of its own; with Java 17
-	@$(if $(JAVA),$(SPARK_VENV)/bin/python -m pytest tests -m spark --timeout=600 $(ARGS),echo "Skipping the tests on Spark: there is no Java here.")
+	@$(if $(JAVA),$(SPARK_VENV)/bin/python -m pytest tests/profile_builder/spark -m spark --timeout=600 $(ARGS),echo "Skipping the tests on Spark: there is no Java here.")
 
 .PHONY: spark-package
 spark-package: $(BIN)/python ## What spark-submit takes along, into build/spark

@@ -31,7 +31,9 @@ DOCUMENTS = (
     "docs/profiles.md",
     "docs/reliability.md",
     "docs/security.md",
+    "docs/scale.md",
     "docs/serving.md",
+    "docs/spark.md",
     "docs/variants.md",
     "examples/README.md",
 )
