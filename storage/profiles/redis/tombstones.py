@@ -15,10 +15,12 @@ _AT_A_TIME = 10_000
 _NOTHING = b""
 
 # KEYS: who is forgotten, their tombstones' numbers, the online record, the user's hash in each batch.
-# ARGV: user, until when, what is left of the online record, its TTL, the two fields of a batch.
+# ARGV: user, until when, what is left of the online record, its TTL, the two fields of a batch, the online
+# record that the rest was left of: where it is another by now, nothing is done.
 # A batch's records go with a new tombstone only: later ones were made with it in mind. A hash that would be
 # empty keeps a field of nobody's, for a batch is known to be whole by the number of its hashes.
 _BURY = """
+if (redis.call('GET', KEYS[3]) or '') ~= ARGV[7] then return -1 end
 local before = redis.call('HGET', KEYS[1], ARGV[1])
 if ARGV[3] == '' then redis.call('UNLINK', KEYS[3])
 else redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[4]) end
@@ -108,6 +110,13 @@ def bury(link: Link, keys: Keys, user_id: str, until_s: int, *, ttl_s: int) -> N
         until_s: Until when, Unix seconds UTC.
         ttl_s: Of what is left of the online record.
     """
+    while not _is_buried(link, keys, user_id, until_s, ttl_s):
+        # The consumer wrote the record meanwhile: what it added may be later than the wish.
+        pass
+
+
+def _is_buried(link: Link, keys: Keys, user_id: str, until_s: int, ttl_s: int) -> bool:
+    """Try to bury; whether the online record stayed what it was."""
     online, versions = link.ask(("GET", keys.online(user_id)), ("HKEYS", keys.versions))
     left = _NOTHING if online is None else _left_of(cast(bytes, online), user_id, until_s)
     numbers = [number_of(version.decode()) for version in cast(list[bytes], versions)]
@@ -118,7 +127,9 @@ def bury(link: Link, keys: Keys, user_id: str, until_s: int, *, ttl_s: int) -> N
         *(keys.bucket(number, bucket_of(user_id)) for number in numbers),
     ]
     arguments = user_id, until_s, left, ttl_s, profile_field(user_id), seen_field(user_id)
-    link.ask(("EVAL", _BURY, len(touched), *touched, *arguments))
+    held = _NOTHING if online is None else cast(bytes, online)
+    (outcome,) = link.ask(("EVAL", _BURY, len(touched), *touched, *arguments, held))
+    return outcome != -1
 
 
 def _left_of(online: bytes, user_id: str, until_s: int) -> bytes:

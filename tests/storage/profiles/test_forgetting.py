@@ -1,6 +1,6 @@
 """What every profile store promises of who asked to be forgotten: nothing of before ever comes back."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,10 @@ from storage.profiles.opening import (
     open_tombstones,
 )
 from storage.profiles.records import OnlineProfile
+from storage.profiles.redis.address import redis_address
+from storage.profiles.redis.keys import Keys
+from storage.profiles.redis.link import Command, Link, Reply
+from storage.profiles.redis.tombstones import bury
 from storage.profiles.store import BatchManifest, OnlineWriter, ProfileReader, Tombstones
 from tests.storage.profiles.people import DESCRIPTION, WATERMARK_S, encoded, manifest, online, profile, same
 from tests.storage.profiles.valkeys import Valkey
@@ -252,6 +256,35 @@ def test_a_redis_keeps_no_record_of_the_user(valkey: Valkey) -> None:
     assert valkey.ask("TTL", f"{prefix}:forgotten") == -1
     publisher.roll_back()
     assert unknown_to_readers(url, ["ann"])
+
+
+class Interrupted(Link):
+    """Somebody else writes between its first question and the next."""
+
+    def __init__(self, url: str, write: Callable[[], None]) -> None:
+        super().__init__(redis_address(url))
+        self._write: Callable[[], None] | None = write
+
+    def ask(self, *commands: Command) -> list[Reply]:
+        replies, write, self._write = super().ask(*commands), self._write, None
+        if write is not None:
+            write()
+        return replies
+
+
+def test_what_a_redis_is_given_amid_a_wish_is_kept(valkey: Valkey) -> None:
+    """The consumer stores a later action just as somebody is forgotten by hand: it is not written over."""
+    url = valkey.url()
+    writer = open_online_writer(url)
+    writer.put(online("ann", "cat-7"))
+    link = Interrupted(url, lambda: writer.put(online("ann", "cat-7", "cat-8", "cat-9")))
+
+    bury(link, Keys(link.address.prefix), "ann", LATER_S, ttl_s=60)
+
+    assert pins_of(writer.get("ann")) == ("cat-8", "cat-9")
+    assert writer.forgotten(["ann"]) == {"ann": LATER_S}
+    link.close()
+    writer.close()
 
 
 def test_newest_actions_that_nobody_can_read_are_forgotten_whole(valkey: Valkey) -> None:
