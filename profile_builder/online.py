@@ -7,6 +7,7 @@ whatever order, a user's events are read (profile_builder.newest).
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +19,7 @@ from profile_builder.online_counting import Counted, count
 from profile_builder.online_gathering import Gathered, Gathering, OpenStream
 from profile_builder.online_metrics import OnlineMetrics, Outcome
 from profile_builder.online_users import Basis
-from storage.errors import DamagedRecordError
+from storage.errors import DamagedRecordError, PartitionLostError
 from storage.events.records import Event, Forget
 from storage.profiles.store import Mark, OnlineWriter
 
@@ -100,8 +101,10 @@ class OnlineSession:
     def tell(self) -> None:
         """Tell the stream how far it was read, and show how far that is behind."""
         if self._untold:
-            self._gathering.stream.commit(self._untold)
-            self._untold = {}
+            untold, self._untold = self._untold, {}
+            # Whoever has a partition by now goes on from what the store holds, and tells the stream later.
+            with suppress(PartitionLostError):
+                self._gathering.stream.commit(untold)
         self._metrics.show_lag(self._gathering.stream.lag())
         self._told_at_s = time.monotonic()
 

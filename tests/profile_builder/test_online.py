@@ -8,6 +8,7 @@ import pytest
 
 from profile_builder.online_users import online_profiles
 from storage.errors import DamagedRecordError, OvertakenError, StoreUnavailableError
+from storage.events.memory import InMemoryConsumer
 from storage.events.records import Event, Forget
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.newest import NewestAction
@@ -68,6 +69,23 @@ def test_what_is_read_again_counts_once(online: Online) -> None:
     assert once.pin_ids == ("cat-1", "cat-1")
     assert online.store.get("ann") is once
     assert online.outcomes() == {"counted": 2, "known": 4}
+
+
+def test_a_partition_that_another_took_is_no_failure(online: Online) -> None:
+    """Where others join a group is not where anybody ends: who has nothing to tell any more goes on."""
+    online.events.append([event("ann", "cat-1", 5)])
+    session = online.run()
+    online.events.readers.clear()
+    other = InMemoryConsumer(online.events, now=lambda: online.now_s)
+    other.read(1, 0.001)
+
+    session.tell()
+    other.close()
+    online.events.append([event("ann", "bee-1", 9)])
+    online.run(session)
+
+    assert pins_of(online, "ann") == ("cat-1", "bee-1")
+    assert online.outcomes() == {"counted": 2}
 
 
 def test_what_is_not_counted_is_said(online: Online) -> None:
