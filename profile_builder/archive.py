@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 
 from profile_builder.archive_files import write_files
-from profile_builder.archive_spool import Spool, read_spool
+from profile_builder.archive_spool import Spool, read_spool, whole_bytes
 from profile_builder.archive_tombstones import bury
 from profile_builder.errors import ArchiveError
 from storage.events.records import Event
@@ -105,7 +105,9 @@ class Archive:
         The name changes: files of the one before are never written over.
         """
         for path in sorted(self._spools.glob("*.arrow")):
-            self._finish((int(path.stem), path.stat().st_size))
+            with self._plainly():
+                n_bytes = whole_bytes(path)
+            self._finish((int(path.stem), n_bytes))
         with self._plainly():
             self.name = _named_anew(self._spools)
 

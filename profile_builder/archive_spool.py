@@ -7,6 +7,7 @@ that was never accepted.
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -86,6 +87,21 @@ def read_spool(path: Path, n_bytes: int) -> pa.Table:
         raise ArchiveError(
             f"{path} cannot be read: {error}. Remove it to go on without its events."
         ) from error
+
+
+def whole_bytes(path: Path) -> int:
+    """The length of a spool's rows without those that a crash cut short, where no mark says it.
+
+    Raises:
+        OSError: It cannot be read at all.
+    """
+    source, n_bytes = pa.BufferReader(path.read_bytes()), 0
+    with suppress(pa.ArrowException, OSError, StopIteration):
+        rows = pa.ipc.open_stream(source)
+        while True:
+            rows.read_next_batch()
+            n_bytes = source.tell()
+    return n_bytes
 
 
 def _batch(events: Sequence[Event]) -> pa.RecordBatch:

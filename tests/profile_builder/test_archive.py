@@ -9,7 +9,7 @@ import pytest
 
 from profile_builder import archive, archive_files, archive_spool
 from profile_builder.archive import Archive, ArchiveMark
-from profile_builder.archive_spool import Spool
+from profile_builder.archive_spool import Spool, whole_bytes
 from profile_builder.archive_tombstones import buried, bury
 from profile_builder.batch import run_batch
 from profile_builder.errors import ArchiveError
@@ -223,6 +223,33 @@ def test_who_lost_the_store_writes_over_no_file(online: Online) -> None:
     online.events.append([event("ann", "cat-3", 3)])
 
     assert sorted(finish(online)) == of(*(event("ann", f"cat-{at}", at) for at in (1, 2, 3)))
+
+
+def test_who_lost_the_store_keeps_the_rows_before_a_cut(online: Online) -> None:
+    """A crash cut short what was being appended, and the store is lost, too: what is whole becomes a file."""
+    online.events.append([event("ann", "cat-1", 1)])
+    online.run().tell()
+    assert online.archive is not None
+    (spool,) = (online.archive / "_spool-0").glob("*.arrow")
+    with spool.open("ab") as file:
+        file.write(b"torn")
+    online.store = InMemoryProfiles(DESCRIPTION)
+
+    assert finish(online) == of(event("ann", "cat-1", 1))
+
+
+def test_a_spool_without_a_mark_counts_up_to_its_last_whole_rows(tmp_path: Path) -> None:
+    """Wherever it was cut."""
+    path = tmp_path / "000001.arrow"
+    spool, ends = Spool(path), [0]
+    for at in (1, 2):
+        spool.append([event("ann", f"cat-{at}", at)])
+        ends.append(spool.n_bytes)
+    spool.close()
+    content = path.read_bytes()
+    for cut in range(len(content) + 1):
+        path.write_bytes(content[:cut])
+        assert whole_bytes(path) == max(end for end in ends if end <= cut)
 
 
 def test_marks_of_another_archive_mean_nothing(online: Online, tmp_path: Path) -> None:
