@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -72,16 +72,6 @@ class Cpu:
     workers_s: float
     jvm_s: float
 
-    @classmethod
-    def now(cls) -> "Cpu":
-        """Of this process, and of all below it."""
-        below = [(each, each.name()) for each in psutil.Process().children(recursive=True)]
-        return cls(
-            driver_s=time.process_time(),
-            workers_s=sum(_cpu_s(each) for each, name in below if name.startswith("python")),
-            jvm_s=sum(_cpu_s(each) for each, name in below if name == "java"),
-        )
-
     def since(self, before: "Cpu") -> "Cpu":
         """What was spent since then."""
         return Cpu(
@@ -89,6 +79,25 @@ class Cpu:
             workers_s=self.workers_s - before.workers_s,
             jvm_s=self.jvm_s - before.jvm_s,
         )
+
+
+class Clock:
+    """Adds up the CPU time of this process and of all below it; one that ended counts as it was last seen."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int, float], float] = {}
+
+    def now(self) -> Cpu:
+        """What was spent so far."""
+        for each in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                self._seen[each.name(), each.pid, each.create_time()] = sum(each.cpu_times()[:2])
+        return Cpu(
+            driver_s=time.process_time(), workers_s=self._spent_by("python"), jvm_s=self._spent_by("java")
+        )
+
+    def _spent_by(self, program: str) -> float:
+        return sum(spent for (name, *_), spent in self._seen.items() if name.startswith(program))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +150,10 @@ def measure(settings: SparkSettings) -> None:
             write_people(_people(settings, n), pins, themes, n_users=n, mean_actions=settings.actions)
         began = time.perf_counter()
         _have_spark_log(settings)
-        runs, so_far_s = list[Run](), list[float]()
+        runs, so_far_s, clock = list[Run](), list[float](), Clock()
         with spark_session(f"local[{settings.cores}]") as session:
             for n in sizes:
-                runs.append(_run(settings, pins, session, n))
+                runs.append(_run(settings, pins, session, n, clock))
                 so_far_s.append(time.perf_counter() - began)
                 # What was measured is there, whatever becomes of the larger ones.
                 _write(settings, so_far_s[0], runs, sizes)
@@ -166,7 +175,7 @@ def _write(settings: SparkSettings, start_up_s: float, runs: Sequence[Run], size
     settings.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
 
-def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: int) -> Run:
+def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: int, clock: Clock) -> Run:
     session.sparkContext.setJobGroup(_group(n), f"{n:,} users")
     profiles = settings.folder / f"profiles-{n}"
     publisher = open_batch_publisher(str(profiles))
@@ -187,7 +196,7 @@ def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: i
             open_target=partial(folder_target, publisher, profiles),
             pins=PinsPlace(str(settings.pins.resolve()), pins.version),
         )
-        began, before = time.perf_counter(), Cpu.now()
+        began, before = time.perf_counter(), clock.now()
         result = run_spark_batch(parts, _POLICY, on)
     return Run(
         users=result.batch.tally.n_users,
@@ -196,7 +205,7 @@ def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: i
         wall_s=time.perf_counter() - began,
         reading_s=result.select_cpu_s,
         function_s=result.build_cpu_s,
-        cpu=Cpu.now().since(before),
+        cpu=clock.now().since(before),
         tasks=TaskTotals(),
     )
 
@@ -279,11 +288,6 @@ def _people(settings: SparkSettings, n: int) -> Path:
 
 def _group(n: int) -> str:
     return f"users-{n}"
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    """With its children that have ended."""
-    return sum(process.cpu_times()[:4])
 
 
 def main() -> int:
