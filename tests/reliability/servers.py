@@ -116,9 +116,14 @@ def wait_until_gone(pids: Sequence[int]) -> None:
 
 
 @contextmanager
-def channel_to(address: str) -> Iterator[grpc.Channel]:
-    """A connection of its own. Tried again is only what no server has seen, as every gRPC client does."""
-    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+def channel_to(address: str, *, retries: bool = True) -> Iterator[grpc.Channel]:
+    """A connection of its own. Tried again is only what no server has seen, as every gRPC client does.
+
+    Without retries nothing is: where a server ends for good, gRPC's own have once gone round without a pause
+    until the memory of the machine was gone.
+    """
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", int(retries))]
+    with grpc.insecure_channel(address, options=options) as channel:
         yield channel
 
 
@@ -196,7 +201,7 @@ def under_load(address: str, callers: int = 4, *, is_patient: bool = True) -> It
     load, done = Load(is_patient=is_patient), threading.Event()
 
     def go_on(caller: int) -> None:
-        with channel_to(address) as channel:
+        with channel_to(address, retries=is_patient) as channel:
             stub, at = RecommenderStub(channel), caller
             while not done.wait(PAUSE_S):
                 load.call(stub, at)
