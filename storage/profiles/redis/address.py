@@ -48,7 +48,7 @@ class RedisAddress:
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     prefix: str = "pinnersage"
-    timeout_s: float = 0.1
+    timeout_s: float = 0.08
     connections: int = 64
     online_ttl_s: int = 90 * _DAY_S
 

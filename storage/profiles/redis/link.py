@@ -22,6 +22,7 @@ from storage.errors import (
     StoreUnavailableError,
 )
 from storage.profiles.redis.address import RedisAddress
+from storage.profiles.redis.silence import Silence
 
 # The client's connections are typed in part.
 _Connection = Any
@@ -43,7 +44,8 @@ class Link:
 
     def __init__(self, address: RedisAddress, *, timeout_s: float | None = None) -> None:
         self.address = address
-        self._connect = partial(_connected, address, address.timeout_s if timeout_s is None else timeout_s)
+        timeout_s = address.timeout_s if timeout_s is None else timeout_s
+        self._connect, self._silence = partial(_connected, address, timeout_s), Silence(timeout_s)
         # One that a caller has is in no list: whatever becomes of the caller, nobody else gets it.
         self._idle: deque[_Connection] = deque(maxlen=address.connections)
 
@@ -51,11 +53,12 @@ class Link:
         """The answers to the commands, in one round trip.
 
         Raises:
-            StoreUnavailableError: It cannot be reached, does not answer in time, or refuses us.
+            StoreUnavailableError: It cannot be reached, does not answer in time, or refuses us; or it answers
+                nobody, and another caller waits for it.
             StoreReadOnlyError: It is a replica.
             StoreFullError: It may not take more memory.
         """
-        with self._plainly():
+        with self._plainly(), self._silence.asking():
             connection = self._taken() or self._connect()
             try:
                 connection.send_packed_command(connection.pack_commands(commands))
