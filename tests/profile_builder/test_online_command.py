@@ -1,15 +1,11 @@
 """`python -m profile_builder online` as a person runs it: a process of its own, from its start to SIGTERM."""
 
 import logging
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -23,10 +19,9 @@ from storage.profiles.lmdb.online import OnlineRecords
 from storage.profiles.opening import open_batch_publisher
 from storage.profiles.store import BatchManifest
 from tests.profile_builder.conftest import Shop, Terminal
+from tests.profile_builder.online_process import eventually, free_port, metric, running
 from tests.profile_builder.online_world import DESCRIPTION
 from tests.profile_builder.world import MODEL
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -37,40 +32,6 @@ def logs_as_before() -> Iterator[None]:
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-
-
-@contextmanager
-def running(*arguments: object) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "profile_builder", "online", *map(str, arguments)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, text=True, stderr=subprocess.PIPE, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def eventually(ask: Callable[[], bool]) -> None:
-    """It comes true; how long that takes is for others to judge."""
-    until = time.monotonic() + 60
-    while not ask():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-def metric(port: int, name: str) -> float:
-    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as page:
-        lines = page.read().decode().splitlines()
-        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), -1.0)
-    return -1.0
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def test_a_day_in_its_life(shop: Shop, tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""RELIABILITY 11: processes share a stream, a store and an archive; one joins and leaves again and again."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from storage.events.opening import open_appender
+from storage.events.records import Event
+from storage.model_file import write_model_file
+from storage.profiles.opening import open_online_writer
+from storage.profiles.store import OnlineWriter
+from tests.profile_builder.conftest import Shop
+from tests.profile_builder.online_process import eventually, free_port, metric, running
+from tests.profile_builder.world import MODEL
+from tests.reliability.shares import seeds
+from tests.storage.events.brokers import brokers
+from tests.storage.profiles.valkeys import Valkey
+
+pytestmark = pytest.mark.reliability
+
+_COUNTED = 'pinnersage_online_records_total{outcome="counted"}'
+_LAG = "pinnersage_online_lag_records"
+_AT_A_TIME, _EVERY_S = 10, 0.05
+_N_USERS = 200
+
+
+@contextmanager
+def shared_stores() -> Iterator[tuple[str, str]]:
+    """The URLs of a stream of several partitions, with a group, and of a store."""
+    valkey = Valkey()
+    with brokers() as kafka:
+        yield f"kafka://{kafka}/events?group=online&session_s=2", valkey.url()
+    valkey.stop()
+
+
+@contextmanager
+def appending(url: str) -> Iterator[list[Event]]:
+    """Events of some users, as long as the block lasts; none is like another."""
+    appended: list[Event] = []
+    ended = threading.Event()
+
+    def go_on() -> None:
+        with closing(open_appender(url)) as appender:
+            while not ended.wait(_EVERY_S):
+                numbers = range(len(appended), len(appended) + _AT_A_TIME)
+                events = [new_event(number) for number in numbers]
+                appender.append(events)
+                appended.extend(events)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield appended
+    finally:
+        ended.set()
+        thread.join()
+
+
+def new_event(number: int) -> Event:
+    return Event(f"user-{number % _N_USERS}", f"cat-{number % 7}", int(time.time()), "save", f"e{number}")
+
+
+def archived(folder: Path) -> Counter[str]:
+    """How often each event's id is there."""
+    files = folder.rglob("*.parquet")
+    return Counter(str(id_) for file in files for id_ in pq.ParquetFile(file).read()["event_id"].to_pylist())
+
+
+def test_who_joins_and_leaves_costs_no_event(shop: Shop, tmp_path: Path) -> None:
+    """Neither fails; each event is in its user's record once, and in the archive once."""
+    write_model_file(shop.model, MODEL)
+    archive, port = tmp_path / "actions", free_port()
+    with shared_stores() as (stream, store):
+        of_all = ("--events", stream, "--profiles", store, "--pins", shop.pins, "--model", shop.model)
+        given = (*of_all, "--archive", archive)
+        with running(*given, "--metrics-port", port) as stays:
+            with appending(stream) as appended:
+                eventually(lambda: metric(port, _COUNTED) > 0)
+                for _ in seeds(20):
+                    join_and_leave(given)
+            eventually(lambda: metric(port, _LAG) == 0)
+            end(stays)
+        with closing(open_online_writer(store)) as records:
+            in_records = sum(
+                (actions_of(records, user) for user in {each.user_id for each in appended}), Counter()
+            )
+    assert archived(archive) == Counter(each.event_id for each in appended)
+    assert in_records == Counter((each.user_id, each.pin_id, each.timestamp_s) for each in appended)
+
+
+def actions_of(records: OnlineWriter, user: str) -> Counter[tuple[str, str, int]]:
+    kept = records.get(user)
+    assert kept is not None, user
+    return Counter((user, pin_id, int(at_s)) for pin_id, at_s in zip(kept.pin_ids, kept.times_s, strict=True))
+
+
+def join_and_leave(given: tuple[object, ...]) -> None:
+    """Another process takes partitions over, counts, and is stopped."""
+    port = free_port()
+    with running(*given, "--metrics-port", port) as joins:
+        eventually(lambda: metric(port, _COUNTED) > 0)
+        end(joins)
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Stop it; nothing had to be opened again."""
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "all is opened again" not in said, said
