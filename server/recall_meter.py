@@ -40,7 +40,7 @@ class RecallPolicy:
     k: int = 200
     window: int = 1_000
     block_rows: int = 2_048
-    bytes_per_s: float = 64e6
+    bytes_per_s: float = 16e6
     oldest_s: float = 30.0
 
 
