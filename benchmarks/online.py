@@ -26,8 +26,10 @@ from model.parameters import Parameters
 from process.commands import Program, setting
 from process.progress import Reporter
 from profile_builder.archive import Archive
+from profile_builder.local import keep_freed_memory
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_metrics import OnlineMetrics
+from profile_builder.online_running import spare_the_collector
 from profile_builder.online_users import Basis
 from storage.errors import StorageError
 from storage.events.opening import open_appender, open_consumer
@@ -61,6 +63,8 @@ class OnlineBenchSettings:
 
 def measure(settings: OnlineBenchSettings) -> None:
     """Measure, show and write."""
+    keep_freed_memory()
+    spare_the_collector()
     settings.work.mkdir(parents=True, exist_ok=True)
     pins = synthetic_pins(settings.work, settings.pins, settings.dimension, Reporter())
     figures: dict[str, object] = {"settings": {"users": settings.users, "events": settings.events}}

@@ -14,10 +14,11 @@ from prometheus_client import CollectorRegistry, start_http_server
 from process.logs import configure_logs
 from profile_builder.archive import Archive
 from profile_builder.errors import UsageError
+from profile_builder.local import keep_freed_memory
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_following import Following, LiveBatch, LivePins
 from profile_builder.online_metrics import OnlineMetrics
-from profile_builder.online_running import run_online
+from profile_builder.online_running import run_online, spare_the_collector
 from profile_builder.settings_online import OnlineSettings
 from storage.dataset import read_dataset
 from storage.embedding_space import EmbeddingSpace
@@ -37,6 +38,8 @@ def online(settings: OnlineSettings) -> None:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
     """
     configure_logs(log_format=settings.log_format, level=settings.log_level)
+    keep_freed_memory()
+    spare_the_collector()
     metrics = OnlineMetrics()
     with ExitStack() as open_things:
         stop = open_things.enter_context(_stopped_by_signals())

@@ -1,5 +1,6 @@
 """What goes on around a session: it is opened again when it failed, and reads from where the store says."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 from profile_builder.online import OnlineSession
 from profile_builder.online_following import Following
 from profile_builder.online_gathering import Gathering
-from profile_builder.online_running import RetryPolicy, run_online
+from profile_builder.online_running import RetryPolicy, run_online, spare_the_collector
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError, EmbeddingSpaceMismatchError, StoreUnavailableError
 from storage.events.memory import InMemoryConsumer, InMemoryEvents
@@ -159,3 +160,25 @@ def test_unused_parts_are_let_go() -> None:
     online.run().close()
 
     assert not online.events.readers
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Python's own, as it was, afterwards."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("collector")
+def test_the_collector_still_collects_what_goes_round_in_circles() -> None:
+    """It is spared what was imported, and called more seldom; it is never off."""
+    spare_the_collector()
+    before = gc.get_stats()[0]["collections"]
+    kept: list[list[int]] = [[] for _ in range(gc.get_threshold()[0] + 1_000)]
+
+    assert gc.get_freeze_count() > 0
+    assert gc.isenabled()
+    assert gc.get_stats()[0]["collections"] > before
+    assert kept
