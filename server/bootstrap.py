@@ -147,12 +147,6 @@ def wire(
         takedown.follow(served.main)
         metrics.serve(serving_of(served.pins, served.profiles.describe(), settings.pins))
 
-    def follow_takedown() -> None:
-        takedown.poll()
-        # Here rather than in the first call that needs it, which will say what was wrong.
-        with suppress(Exception):
-            servicer.recommender.blocked()
-
     place(served, servicer.recommender)
     exchange = Exchange(
         settings.pins,
@@ -168,12 +162,30 @@ def wire(
     forgetting = Forgetting(users, lambda: servicer.recommender.profiles)
     forgetting.poll()
     server = _server(servicer, metrics, settings, calls, observers)
-    server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
-    server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
+    _watch(server, servicer, takedown, exchange, forgetting)
     if recorder is not None:
         server.watch(recorder)
-    server.watch(Ticker(forgetting.poll, name="forgetting", every_s=forgetting_watch.POLL_S))
     return Wired(server, exchange)
+
+
+def _watch(
+    server: RunningServer,
+    servicer: Servicer,
+    takedown: Takedown,
+    exchange: Exchange,
+    forgetting: Forgetting,
+) -> None:
+    """Have the server look, as long as it runs, at what others change beside it."""
+
+    def follow_takedown() -> None:
+        takedown.poll()
+        # Here rather than in the first call that needs it, which will say what was wrong.
+        with suppress(Exception):
+            servicer.recommender.blocked()
+
+    server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
+    server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
+    server.watch(Ticker(forgetting.poll, name="forgetting", every_s=forgetting_watch.POLL_S))
 
 
 def _server(
