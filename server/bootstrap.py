@@ -1,57 +1,39 @@
 """The one place where the server's objects are built and wired."""
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import structlog
-from prometheus_client import GCCollector, PlatformCollector
-from prometheus_client.core import CollectorRegistry
 
 from server import following
 from server import forgetting as forgetting_watch
 from server import takedown as takedown_watch
 from server.admission import Admission
-from server.candidate_cache import CandidateCache, CandidateList
-from server.filling import Filling
-from server.filtering import FilteredRetrieval
+from server.bootstrap_metrics import build_metrics, variants_of
+from server.bootstrap_stages import Stages, build_stages, now_s
 from server.forgetting import Forgetting
-from server.joining import JoinedRetrieval
 from server.metrics import Metrics
-from server.metrics_exposition import expose_processes
-from server.metrics_files import SUPERVISOR, Counting
 from server.metrics_serving import serving_of
 from server.observers import Observers, build_observers
 from server.pressure import Pressure
-from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
-from server.recommending import Recommender, popular_list
+from server.recommending import Recommender
 from server.recording import Recorder
-from server.retrieval import Retrieval
-from server.sampling import Sampler
 from server.security import build_security
 from server.servicer import Servicer
 from server.serving import RunningServer
-from server.settings import Fallback, ServerSettings
+from server.settings import ServerSettings
 from server.side_threads import LOW_PRIORITY, Ticker
 from server.swapping import Exchange, Opening, Served
-from server.takedown import BlockedOver, Takedown
 from server.validation import Defaults, wire_policy
-from server.variants import NO_VARIANTS, Variants
-from server.variants_file import read_variants
 from server.vouching import Versions, Vouching, pins_at, profiles_at
 from storage.events.opening import open_appender, shown
 from storage.pins.artefact import PinArtefact
-from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
 from storage.profiles.opening import open_reader
 from storage.profiles.store import ProfileReader
 
-MEGABYTE = 1_000_000
-PROFILES_PART = 8
-"""One of so many parts of the cache's budget is for parsed profiles."""
 # So that many servers do not all read a new version at once.
 POLL_JITTER = 0.2
 
@@ -114,37 +96,28 @@ def wire(
     """The server, and what changes what it serves."""
     ours, theirs = pins.embedding_space, profiles.describe().embedding_space
     ours.require(theirs, ours="the pin artefact", theirs="the profile store")
-    users = ProfileCache(settings.cache_mb * MEGABYTE // PROFILES_PART)
-    cache = CandidateCache(settings.cache_mb * MEGABYTE - users.budget_bytes)
-    metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
-    metrics.watch_profile_cache(lambda: users.size_bytes, lambda: len(users))
-    takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
-    metrics.watch_takedown(takedown)
     calls = Admission(settings.calls)
-    stages = _Stages(
-        cache=cache,
-        users=users,
-        metrics=metrics,
-        takedown=takedown,
-        settings=settings,
-        pressure=Pressure(settings.pressure, lambda: calls.queued),
-    )
+    stages = build_stages(pins, settings, metrics, Pressure(settings.pressure, lambda: calls.queued))
     served = Served(main=pins, pins=pins, profiles=profiles)
-    observers = build_observers(settings, metrics)
-    recorder = _recorder(settings)
-    servicer = Servicer(
-        stages.over(served),
-        Defaults(wire_policy(settings.merge_policy), _variants(settings)),
-        observers.observer,
-        recorder,
-    )
-    # Of what is served, added pins and all.
-    metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
+    observers, recorder = build_observers(settings, metrics), _recorder(settings)
+    defaults = Defaults(wire_policy(settings.merge_policy), variants_of(settings))
+    servicer = Servicer(stages.over(served), defaults, observers.observer, recorder)
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
+    exchange = _exchange(served, opening, stages, servicer)
+    server = _server(servicer, metrics, settings, calls, observers)
+    _watch(server, servicer, stages, exchange)
+    if recorder is not None:
+        server.watch(recorder)
+    return Wired(server, exchange)
+
+
+def _exchange(served: Served, opening: Opening, stages: Stages, servicer: Servicer) -> Exchange:
+    """What changes what the servicer serves, which from now on is `served` with what was added to it."""
+    settings, metrics = stages.settings, stages.metrics
 
     def place(served: Served, recommender: Recommender) -> None:
         servicer.recommender = recommender
-        takedown.follow(served.main)
+        stages.takedown.follow(served.main)
         metrics.serve(serving_of(served.pins, served.profiles.describe(), settings.pins))
 
     place(served, servicer.recommender)
@@ -154,35 +127,27 @@ def wire(
         opening=opening,
         build=stages.over,
         place=place,
-        cache=cache,
+        cache=stages.cache,
         warming=settings.warming,
         count_refused=metrics.count_refused,
     )
     exchange.poll_side()
-    forgetting = Forgetting(users, lambda: servicer.recommender.profiles)
-    forgetting.poll()
-    server = _server(servicer, metrics, settings, calls, observers)
-    _watch(server, servicer, takedown, exchange, forgetting)
-    if recorder is not None:
-        server.watch(recorder)
-    return Wired(server, exchange)
+    return exchange
 
 
-def _watch(
-    server: RunningServer,
-    servicer: Servicer,
-    takedown: Takedown,
-    exchange: Exchange,
-    forgetting: Forgetting,
-) -> None:
+def _watch(server: RunningServer, servicer: Servicer, stages: Stages, exchange: Exchange) -> None:
     """Have the server look, as long as it runs, at what others change beside it."""
+    forgetting = Forgetting(stages.users, lambda: servicer.recommender.profiles)
+    forgetting.poll()
 
     def follow_takedown() -> None:
-        takedown.poll()
+        stages.takedown.poll()
         # Here rather than in the first call that needs it, which will say what was wrong.
         with suppress(Exception):
             servicer.recommender.blocked()
 
+    # Of what is served, added pins and all.
+    stages.metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
     server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
     server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
     server.watch(Ticker(forgetting.poll, name="forgetting", every_s=forgetting_watch.POLL_S))
@@ -222,64 +187,6 @@ def _opening(settings: ServerSettings) -> Opening:
     return Opening(pins=pins, profiles=profiles)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stages:
-    """What the stages are made of, whatever they look at."""
-
-    cache: CandidateCache
-    users: ProfileCache
-    metrics: Metrics
-    takedown: Takedown
-    settings: ServerSettings
-    pressure: Pressure
-
-    def over(self, served: Served) -> Recommender:
-        """The stages over an artefact, or over one and what was added to it, and profiles."""
-        pins = served.pins
-        blocked = BlockedOver(self.takedown, pins)
-        blocked()
-        source = ProfileSource(served.profiles, pins, self.metrics, blocked)
-        ef_search, metrics = self.settings.ef_search, self.metrics
-        retrieval = self._retrieval(pins, source.batch.parameters.fusing.perplexity)
-        filtering = FilteredRetrieval(pins, retrieval, ef_search=ef_search, metrics=metrics)
-        return Recommender(
-            pins=pins,
-            profiles=source,
-            users=ServedProfiles(source, self.users),
-            sampler=Sampler(),
-            filling=Filling(pins=pins, retrieval=retrieval, filtering=filtering, metrics=metrics),
-            metrics=metrics,
-            popular=_popular(pins, source, self.settings.fallback),
-            clock=now_s,
-            blocked=blocked,
-        )
-
-    def _retrieval(self, pins: PinView, perplexity: float) -> Retrieval:
-        """Of all candidates."""
-        if isinstance(pins, JoinedPins):
-            return JoinedRetrieval(
-                pins,
-                self.cache,
-                ef_search=self.settings.ef_search,
-                perplexity=perplexity,
-                metrics=self.metrics,
-                pressure=self.pressure,
-            )
-        return Retrieval(
-            pins,
-            self.cache,
-            ef_search=self.settings.ef_search,
-            perplexity=perplexity,
-            metrics=self.metrics,
-            pressure=self.pressure,
-        )
-
-
-def now_s() -> int:
-    """Unix seconds UTC."""
-    return int(time.time())
-
-
 def _recorder(settings: ServerSettings) -> Recorder | None:
     """What takes actions, where there is a stream for them.
 
@@ -306,36 +213,3 @@ def _warm_up(pins: PinView, source: ProfileSource, ef_search: int) -> None:
         profiles_version=source.batch.version,
         users=source.batch.n_users,
     )
-
-
-def _variants(settings: ServerSettings) -> Variants:
-    if settings.variants is None:
-        return NO_VARIANTS
-    return read_variants(settings.variants, settings.merge_policy)
-
-
-def build_metrics(settings: ServerSettings) -> Metrics:
-    """What a process that is alone counts with."""
-    registry = CollectorRegistry()
-    for collector in (PlatformCollector, GCCollector):
-        collector(registry=registry)
-    return Metrics(registry, variants=_variants(settings).names)
-
-
-def build_worker_metrics(settings: ServerSettings, counting: Counting) -> Metrics:
-    """What one of several workers counts with."""
-    return Metrics(CollectorRegistry(), variants=_variants(settings).names, counting=counting)
-
-
-def build_supervisor_metrics(settings: ServerSettings, folder: Path) -> Metrics:
-    """What a supervisor counts with; its registry exposes what all workers count."""
-    registry = CollectorRegistry()
-    PlatformCollector(registry=registry)
-    counting = Counting(folder, SUPERVISOR)
-    metrics = Metrics(registry, variants=_variants(settings).names, counting=counting)
-    expose_processes(registry, metrics.rows.layout, folder)
-    return metrics
-
-
-def _popular(pins: PinView, source: ProfileSource, fallback: Fallback) -> CandidateList | None:
-    return popular_list(pins, source.popular_rows()) if fallback is Fallback.POPULAR else None

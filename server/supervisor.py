@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 from prometheus_client import CollectorRegistry
 
-from server.bootstrap import POLL_JITTER, build_supervisor_metrics, build_vouching
+from server.bootstrap import POLL_JITTER, build_vouching
+from server.bootstrap_metrics import build_supervisor_metrics
 from server.ending import Ending
 from server.metrics_files import prepare
 from server.serving import serve_metrics

@@ -10,7 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from server.bootstrap import Wired, build_server, build_worker, build_worker_metrics
+from server.bootstrap import Wired, build_server, build_worker
+from server.bootstrap_metrics import build_worker_metrics
 from server.ending import Ending
 from server.errors import StartError
 from server.logs import configure

@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
-from server.bootstrap import Wired, build_metrics, wire
+from server.bootstrap import Wired, wire
+from server.bootstrap_metrics import build_metrics
 from server.ports import Ports
 from server.swapping import Opening
 from server.vouching import Versions

@@ -24,7 +24,8 @@ from prometheus_client import CollectorRegistry
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server import observers
-from server.bootstrap import build_metrics, wire_server
+from server.bootstrap import wire_server
+from server.bootstrap_metrics import build_metrics
 from server.errors import StartError
 from server.metrics import Metrics
 from server.ports import Ports
