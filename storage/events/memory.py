@@ -105,9 +105,9 @@ class InMemoryConsumer:
             if place not in self._events.readers:
                 self._events.readers[place] = self
                 resumed = self._resume(partition)
-                self._next[partition] = (
-                    self._events.committed.get(place, 0) if resumed is None else int(resumed)
-                )
+                if resumed is not None:
+                    self._events.committed[place] = int(resumed)
+                self._next[partition] = self._events.committed.get(place, 0)
 
     def _has_more(self) -> bool:
         self._take_free()

@@ -15,7 +15,8 @@ from storage.events.records import Record
 Resume = Callable[[str], str | None]
 """From a partition's name to the position to go on from; None: where the group committed.
 
-Whoever stores its state and its positions together answers from there: then the two never disagree.
+Whoever stores its state and its positions together answers from there: then the two never disagree. The
+group's own place becomes that position, too: whoever had the partition may have ended before it could commit.
 """
 
 

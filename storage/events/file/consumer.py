@@ -140,12 +140,22 @@ class FileConsumer:
         """The file to begin with, at the place to begin at; None while there is none."""
         with suppress(FileNotFoundError):
             files = files_of(self._path)
-            found = self._found(self._resume(PARTITION) or self._group.committed(), files)
+            found = self._found(self._going_on_from(), files)
             if found is not None:
                 return self._open(*found)
             if files:
                 return self._open(files[0])
         return None
+
+    def _going_on_from(self) -> str | None:
+        """Where to go on; the group's own place from now on."""
+        resumed, committed = self._resume(PARTITION), self._group.committed()
+        if resumed is None or resumed == committed:
+            return committed
+        self._parse(resumed)
+        with plainly(self._path, "keep the position of"):
+            self._group.commit(resumed)
+        return resumed
 
     def _following(self, tail: Tail) -> Tail | None:
         """The file after this one; None while there is none, or it is just being moved."""

@@ -51,6 +51,8 @@ class KafkaConsumer:
         self._address, self._resume, self._limits, self._now = address, resume, limits, now
         # Of the partitions that are ours: after what was read since they became so; None: nothing yet.
         self._read_to: dict[str, int | None] = {}
+        # And where the group goes on in them, of those where we said so since.
+        self._committed_to: dict[str, int] = {}
         self._failure: KafkaError | None = None
         with plainly(address):
             self._consumer = Consumer(
@@ -95,25 +97,18 @@ class KafkaConsumer:
             return
         offsets = [self._to_commit(partition, int(position)) for partition, position in positions.items()]
         with plainly(self._address):
-            answered = self._committed(offsets)
+            answered = self._commit(offsets)
         for each in answered:
             if each.error is not None and each.error.code() in _LOST:
                 raise self._lost(str(each.partition))
             if each.error is not None:
                 raise as_stream_error(self._address, each.error)
+            self._committed_to[str(each.partition)] = each.offset
 
     def lag(self) -> Lag:
         """How many messages of the partitions that are ours the group has not committed."""
         with plainly(self._address):
-            ours = [TopicPartition(self._address.topic, int(partition)) for partition in self._read_to]
-            if not ours:
-                return Lag(n_records=0)
-            timeout_s = self._address.timeout_s
-            return Lag(
-                n_records=sum(
-                    self._behind(each) for each in self._consumer.committed(ours, timeout=timeout_s)
-                )
-            )
+            return Lag(n_records=sum(self._behind(each) for each in self._places()))
 
     def close(self) -> None:
         """Leave the group, so that others have the partitions at once."""
@@ -153,7 +148,7 @@ class KafkaConsumer:
             raise self._lost(partition)
         return TopicPartition(self._address.topic, int(partition), offset)
 
-    def _committed(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
+    def _commit(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
         try:
             return self._consumer.commit(offsets=offsets, asynchronous=False) or []
         except KafkaException as error:
@@ -167,6 +162,16 @@ class KafkaConsumer:
             f"{self._address.group}. What it did not commit is read again."
         )
 
+    def _places(self) -> list[TopicPartition]:
+        """Where the group goes on in each partition that is ours; of the unsaid ones the brokers know."""
+        ours = [TopicPartition(self._address.topic, int(partition)) for partition in self._read_to]
+        unsaid = [each for each in ours if str(each.partition) not in self._committed_to]
+        said = [
+            TopicPartition(self._address.topic, int(partition), offset)
+            for partition, offset in self._committed_to.items()
+        ]
+        return said + (self._consumer.committed(unsaid, timeout=self._address.timeout_s) if unsaid else [])
+
     def _behind(self, committed: TopicPartition) -> int:
         low, high = self._consumer.get_watermark_offsets(
             TopicPartition(committed.topic, committed.partition), timeout=self._address.timeout_s
@@ -174,15 +179,29 @@ class KafkaConsumer:
         return high - max(committed.offset, low)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        resumed = {each.partition: self._resume(str(each.partition)) for each in partitions}
         for each in partitions:
-            resumed = self._resume(str(each.partition))
-            if resumed is not None:
-                each.offset = self._offset(resumed)
+            position = resumed[each.partition]
+            if position is not None:
+                each.offset = self._offset(position)
         self._read_to = {str(each.partition): None for each in partitions}
+        self._committed_to = {
+            str(partition): int(position) for partition, position in resumed.items() if position is not None
+        }
         consumer.assign(partitions)
+        self._say_where_we_resumed(consumer)
+
+    def _say_where_we_resumed(self, consumer: Consumer) -> None:
+        """Whoever had a partition may have ended before it could. The next commit says it as well."""
+        places = [
+            TopicPartition(self._address.topic, int(partition), offset)
+            for partition, offset in self._committed_to.items()
+        ]
+        if places:
+            consumer.commit(offsets=places, asynchronous=True)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
-        self._read_to = {}
+        self._read_to, self._committed_to = {}, {}
 
     def _offset(self, resumed: str) -> int:
         if not resumed.isdecimal():

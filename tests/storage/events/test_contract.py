@@ -1,7 +1,8 @@
 """What every event stream promises: one suite for the file, a real Valkey, a Kafka and the fake."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -256,6 +257,37 @@ def test_the_lag_is_what_is_not_committed(stream: Stream) -> None:
     assert all(before > after for before, after in pairwise(lags))
     assert lags[-1] == 0
     consumer.close()
+
+
+def test_who_resumes_says_where(stream: Stream) -> None:
+    """The reader before kept what it read, and ended before it could commit: nobody is behind."""
+    stream.appender.append([event("ann", number) for number in range(10)])
+    first = stream.consume()
+    kept: dict[str, str] = {}
+    for batch in read_all(first, 10, patience_s=stream.patience_s):
+        kept |= batch.positions
+    first.close()
+
+    asked: set[str] = set()
+
+    def resume(partition: str) -> str | None:
+        asked.add(partition)
+        return kept.get(partition)
+
+    second = stream.consume(resume=resume)
+    eventually(lambda: second.read(10, 0.1).is_empty and kept.keys() <= asked, stream.patience_s)
+    assert behind(second) == 0
+    second.close()
+    stream.appender.append([event("ann", 10)])
+    third = stream.consume()
+    assert all_of(stream, third, 1) == [event("ann", 10)]
+    third.close()
+
+
+def eventually(ask: Callable[[], bool], patience_s: float) -> None:
+    until = time.monotonic() + patience_s
+    while not ask():
+        assert time.monotonic() < until
 
 
 def behind(consumer: EventConsumer) -> int:
