@@ -1,7 +1,6 @@
 """`python -m profile_builder online` as a person runs it: a process of its own, from its start to SIGTERM."""
 
 import logging
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from storage.profiles.lmdb.online import OnlineRecords
 from storage.profiles.opening import open_batch_publisher
 from storage.profiles.store import BatchManifest
 from tests.profile_builder.conftest import Shop, Terminal
-from tests.profile_builder.online_process import eventually, free_port, metric, running
+from tests.profile_builder.online_process import running
 from tests.profile_builder.online_world import DESCRIPTION
 from tests.profile_builder.world import MODEL
 
@@ -37,27 +36,20 @@ def logs_as_before() -> Iterator[None]:
 def test_a_day_in_its_life(shop: Shop, tmp_path: Path) -> None:
     """It begins before there is a stream or a batch, follows both, and ends at SIGTERM with all in files."""
     write_model_file(shop.model, MODEL)
-    events, archive, port, now_s = (
-        tmp_path / "events.jsonl",
-        tmp_path / "actions",
-        free_port(),
-        int(time.time()),
-    )
+    events, archive, now_s = tmp_path / "events.jsonl", tmp_path / "actions", int(time.time())
     given = ("--events", events, "--pins", shop.pins, "--profiles", shop.profiles, "--model", shop.model)
     records = OnlineRecords(shop.profiles)
-    with running(*given, "--archive", archive, "--metrics-port", port) as process:
+    with running(*given, "--archive", archive) as process:
         with closing(open_appender(str(events))) as appender:
             appender.append([Event("ann", "cat-1", now_s, "save")])
-            eventually(lambda: records.get("ann") is not None)
+            process.eventually(lambda: records.get("ann") is not None)
             open_batch_publisher(str(shop.profiles)).publish(
                 (), (), lambda: BatchManifest(description=DESCRIPTION)
             )
-            eventually(lambda: _follows(appender, records, now_s))
-        assert metric(port, "pinnersage_online_watermark_seconds") == DESCRIPTION.actions_until_s
-        eventually(lambda: metric(port, "pinnersage_online_lag_bytes") == 0)
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+            process.eventually(lambda: _follows(appender, records, now_s))
+        assert process.metric("pinnersage_online_watermark_seconds") == DESCRIPTION.actions_until_s
+        process.eventually(lambda: process.metric("pinnersage_online_lag_bytes") == 0)
+        said = process.end()
     assert '"event": "stopped"' in said
     records.close()
     read = [row for file in archive.rglob("*.parquet") for row in pq.ParquetFile(file).read().to_pylist()]

@@ -1,7 +1,5 @@
 """RELIABILITY 11: processes share a stream, a store and an archive; one joins and leaves again and again."""
 
-import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -18,11 +16,12 @@ from storage.model_file import write_model_file
 from storage.profiles.opening import open_online_writer
 from storage.profiles.store import OnlineWriter
 from tests.profile_builder.conftest import Shop
-from tests.profile_builder.online_process import eventually, free_port, metric, running
+from tests.profile_builder.online_process import OnlineProcess, running
 from tests.profile_builder.world import MODEL
 from tests.reliability.shares import seeds
 from tests.storage.events.brokers import brokers
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.reliability
 
@@ -77,16 +76,16 @@ def archived(folder: Path) -> Counter[str]:
 def test_who_joins_and_leaves_costs_no_event(shop: Shop, tmp_path: Path) -> None:
     """Neither fails; each event is in its user's record once, and in the archive once."""
     write_model_file(shop.model, MODEL)
-    archive, port = tmp_path / "actions", free_port()
+    archive = tmp_path / "actions"
     with shared_stores() as (stream, store):
         of_all = ("--events", stream, "--profiles", store, "--pins", shop.pins, "--model", shop.model)
         given = (*of_all, "--archive", archive)
-        with running(*given, "--metrics-port", port) as stays:
+        with running(*given) as stays:
             with appending(stream) as appended:
-                eventually(lambda: metric(port, _COUNTED) > 0)
+                until_it_counts(stays)
                 for _ in seeds(20):
-                    join_and_leave(given)
-            eventually(lambda: metric(port, _LAG) == 0)
+                    join_and_leave(given, stays)
+            stays.eventually(lambda: stays.metric(_LAG) == 0)
             end(stays)
         with closing(open_online_writer(store)) as records:
             in_records = sum(
@@ -102,17 +101,23 @@ def actions_of(records: OnlineWriter, user: str) -> Counter[tuple[str, str, int]
     return Counter((user, pin_id, int(at_s)) for pin_id, at_s in zip(kept.pin_ids, kept.times_s, strict=True))
 
 
-def join_and_leave(given: tuple[object, ...]) -> None:
+def join_and_leave(given: tuple[object, ...], stays: OnlineProcess) -> None:
     """Another process takes partitions over, counts, and is stopped."""
-    port = free_port()
-    with running(*given, "--metrics-port", port) as joins:
-        eventually(lambda: metric(port, _COUNTED) > 0)
+    with running(*given) as joins:
+        until_it_counts(joins, stays)
         end(joins)
 
 
-def end(process: "subprocess.Popen[str]") -> None:
+def until_it_counts(process: OnlineProcess, *others: OnlineProcess) -> None:
+    """Wait for its first event, with a word of all who share the stream when there is none."""
+
+    def said() -> str:
+        return "\n\n".join(each.said() for each in (process, *others))
+
+    wait_until(lambda: process.metric(_COUNTED) > 0, said)
+
+
+def end(process: OnlineProcess) -> None:
     """Stop it; nothing had to be opened again."""
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    said = process.end()
     assert "all is opened again" not in said, said
