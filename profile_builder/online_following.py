@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from process.attempts import Attempts
 from profile_builder.errors import UsageError
 from profile_builder.online_users import Basis
 from profile_builder.times import BEFORE_ALL_S
@@ -108,7 +109,7 @@ class Following:
         count_refused: Callable[[], None],
     ) -> None:
         self._pins, self._batch, self._model_file = pins, batch, model_file
-        self._count_refused, self._problem = count_refused, ""
+        self._count_refused, self._looks = count_refused, Attempts(StorageError)
         self._stopped = threading.Event()
         self.basis = self._basis()
         self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
@@ -119,18 +120,7 @@ class Following:
 
     def look(self) -> None:
         """Look once; raises nothing."""
-        try:
-            found = self._basis()
-        except Exception as error:
-            # Whatever it is, the next look must come.
-            self._refuse(
-                str(error) if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
-            )
-            return
-        self._problem = ""
-        if _name(found) != _name(self.basis):
-            self.basis = found
-            log.info("followed", pins=found.pins.version, actions_after_s=found.watermark_s)
+        self._looks.make(self._look, self._tell)
 
     def close(self) -> None:
         """Look no more."""
@@ -142,11 +132,15 @@ class Following:
         while not self._stopped.wait(LOOK_S):
             self.look()
 
-    def _refuse(self, problem: str) -> None:
-        if problem != self._problem:
-            self._problem = problem
-            self._count_refused()
-            log.error("not taken, what was used still is", problem=problem)
+    def _look(self) -> None:
+        found = self._basis()
+        if _name(found) != _name(self.basis):
+            self.basis = found
+            log.info("followed", pins=found.pins.version, actions_after_s=found.watermark_s)
+
+    def _tell(self, problem: str) -> None:
+        self._count_refused()
+        log.error("not taken, what was used still is", problem=problem)
 
     def _basis(self) -> Basis:
         pins, batch = self._pins(), self._batch()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from process.attempts import Attempts
 from storage.errors import StorageError
 from storage.pins.beside import version_beside
 from storage.pins.joined import JoinedPins
@@ -40,19 +41,11 @@ class SideFollower:
     ) -> None:
         self._root, self._main, self._serve, self._count_refused = root, main, serve, count_refused
         self._looked_at = self._taken = ""
-        self._problem = ""
+        self._looks = Attempts(StorageError)
 
     def poll(self) -> None:
         """Look once; raises nothing."""
-        try:
-            self._look()
-        except StorageError as error:
-            self._fail(str(error))
-        except Exception as error:
-            # Whatever it is, the next look must come.
-            self._fail(f"{type(error).__name__}: {error}")
-        else:
-            self._problem = ""
+        self._looks.make(self._look, self._tell)
 
     def _look(self) -> None:
         if not has_side(self._root):
@@ -76,8 +69,6 @@ class SideFollower:
         log.info("added pins served", side=version, pins=len(side.rows), candidates=side.rows.n_indexed)
         self._taken = version
 
-    def _fail(self, problem: str) -> None:
-        if problem != self._problem:
-            self._problem = problem
-            self._count_refused()
-            log.error("added pins not taken, what was served still is", problem=problem)
+    def _tell(self, problem: str) -> None:
+        self._count_refused()
+        log.error("added pins not taken, what was served still is", problem=problem)

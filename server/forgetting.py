@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
+from process.attempts import Attempts
 from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
 from storage.errors import StorageError
@@ -35,19 +36,11 @@ class Forgetting:
     ) -> None:
         self._users, self._source, self._clock = users, source, clock
         self._heard_of: int | None = None
-        self._problem = ""
+        self._looks = Attempts(StorageError)
 
     def poll(self) -> None:
         """Look once; raises nothing."""
-        try:
-            self._look()
-        except StorageError as error:
-            self._fail(str(error))
-        except Exception as error:
-            # Whatever it is, the next look must come.
-            self._fail(f"{type(error).__name__}: {error}")
-        else:
-            self._problem = ""
+        self._looks.make(self._look, self._tell)
 
     def _look(self) -> None:
         source = self._source()
@@ -61,7 +54,6 @@ class Forgetting:
             log.info("users forgotten", users=len(told))
         self._heard_of = newest
 
-    def _fail(self, problem: str) -> None:
-        if problem != self._problem:
-            self._problem = problem
-            log.error("not heard who asked to be forgotten, kept profiles may be theirs", problem=problem)
+    @staticmethod
+    def _tell(problem: str) -> None:
+        log.error("not heard who asked to be forgotten, kept profiles may be theirs", problem=problem)

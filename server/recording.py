@@ -6,7 +6,7 @@ nobody else, and one sync of a disk is shared by all who wait for it.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from queue import Empty, Full, Queue
 
 import structlog
 
+from process.attempts import Attempts
 from server.deadlines import Deadline
 from server.errors import RecordingError
 from storage.errors import EventStreamError
@@ -64,7 +65,7 @@ class Recorder:
         self._open, self._policy = open_appender, policy or RecordingPolicy()
         self._waiting: Queue[_Waiting] = Queue(self._policy.waiting)
         self._appender: EventAppender | None = None
-        self._problem = ""
+        self._appends = Attempts(EventStreamError)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
 
@@ -119,26 +120,23 @@ class Recorder:
         if not waiting:
             return
         began_s = time.monotonic()
-        try:
-            if self._appender is None:
-                self._appender = self._open()
-            self._appender.append([each.event for each in waiting])
-        except Exception as error:
-            self._fail(error, time.monotonic() - began_s)
-            for each in waiting:
-                each.kept.set_exception(RecordingError("the event stream cannot be written"))
-        else:
-            self._problem = ""
+
+        def tell(problem: str) -> None:
+            log.error("actions not recorded", problem=problem, after_s=round(time.monotonic() - began_s, 3))
+
+        if self._appends.make(lambda: self._write([each.event for each in waiting]), tell):
             for each in waiting:
                 each.kept.set_result(None)
+        else:
+            # The next action begins anew.
+            self._close()
+            for each in waiting:
+                each.kept.set_exception(RecordingError("the event stream cannot be written"))
 
-    def _fail(self, error: Exception, seconds: float) -> None:
-        """Say what was wrong, once, and begin anew with the next action."""
-        self._close()
-        problem = str(error) if isinstance(error, EventStreamError) else f"{type(error).__name__}: {error}"
-        if problem != self._problem:
-            self._problem = problem
-            log.error("actions not recorded", problem=problem, after_s=round(seconds, 3))
+    def _write(self, events: Sequence[Event]) -> None:
+        if self._appender is None:
+            self._appender = self._open()
+        self._appender.append(events)
 
     def _close(self) -> None:
         appender, self._appender = self._appender, None

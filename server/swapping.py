@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from process.attempts import Attempts
 from server.candidate_cache import CandidateCache
 from server.following import SideFollower
 from server.metrics_catalogue import Artefact
@@ -84,7 +85,7 @@ class Exchange:
         self._opening, self._build, self._place = opening, build, place
         self._cache, self._warming, self._count_refused = cache, warming, count_refused
         self._changing, self._swapping = threading.RLock(), threading.Lock()
-        self._problem = ""
+        self._swaps = Attempts(StorageError)
         self._side = self._follower(served.main)
 
     @property
@@ -100,15 +101,7 @@ class Exchange:
     def swap(self, versions: Versions) -> None:
         """Serve versions that somebody vouched for; raises nothing: what cannot be opened is logged."""
         with self._swapping:
-            try:
-                self._swap(versions)
-            except StorageError as error:
-                self._fail(versions, str(error))
-            except Exception as error:
-                # Whatever it is, the next versions must come.
-                self._fail(versions, f"{type(error).__name__}: {error}")
-            else:
-                self._problem = ""
+            self._swaps.make(lambda: self._swap(versions), lambda problem: self._tell(versions, problem))
 
     def _swap(self, versions: Versions) -> None:
         before, served = self.versions, self._served
@@ -174,10 +167,7 @@ class Exchange:
             time.sleep((time.monotonic() - began_s) * (1 / self._warming.share - 1))
         log.info("warmed", pins_version=served.main.version, lists=n_warmed, of=len(hottest))
 
-    def _fail(self, versions: Versions, problem: str) -> None:
-        if problem == self._problem:
-            return
-        self._problem = problem
+    def _tell(self, versions: Versions, problem: str) -> None:
         is_pins = versions.pins != self.versions.pins
         self._count_refused(Artefact.PINS if is_pins else Artefact.PROFILES)
         log.error("version not taken, what was served still is", problem=problem)

@@ -16,6 +16,7 @@ import structlog
 from numpy.typing import NDArray
 
 from model.exclusion import representative_rows
+from process.attempts import Attempts
 from storage.errors import TakedownError
 from storage.pins.port import NO_ROW, PinView
 from storage.pins.takedown import FILE, NOTHING_BLOCKED, TakedownList, pin_ids_of, read_takedown
@@ -106,7 +107,7 @@ class Takedown:
         self._count_error, self._clock = count_error, clock
         self._read: _Stamp | None = None
         self._seen: _Stamp | None = None
-        self._problem = ""
+        self._looks = Attempts(TakedownError)
         self.bad_lines = 0
         self._checked_s = clock()
         self.blocked = NO_ROWS_BLOCKED
@@ -129,16 +130,10 @@ class Takedown:
 
         A change is so never met half written, and one of the same size within a tick of the clock is seen.
         """
-        try:
-            self._look()
-        except TakedownError as error:
-            self._fail(str(error))
-        except Exception as error:
-            # Whatever it is, the next look must come.
-            self._fail(f"the takedown list was not taken: {type(error).__name__}: {error}")
-        else:
+        if self._looks.make(self._look, self._tell):
             self._checked_s = self._clock()
-            self._problem = ""
+        else:
+            self._count_error()
 
     @property
     def age_s(self) -> float:
@@ -184,11 +179,9 @@ class Takedown:
         for line in takedown.bad_lines[:_TOLD_LINES]:
             log.warning("takedown line skipped", line=line.number, problem=line.problem)
 
-    def _fail(self, problem: str) -> None:
-        self._count_error()
-        if problem != self._problem:
-            self._problem = problem
-            log.error("takedown list not taken, the last one stays in force", problem=problem)
+    @staticmethod
+    def _tell(problem: str) -> None:
+        log.error("takedown list not taken, the last one stays in force", problem=problem)
 
 
 class BlockedOver:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from process.attempts import in_words
 from server.metrics_catalogue import Artefact
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import StorageError
@@ -112,7 +113,7 @@ class Vouching:
         try:
             live = source.live()
         except Exception as error:
-            self._refuse(source.artefact, _said(error))
+            self._refuse(source.artefact, in_words(error, StorageError))
             return served
         verdict = self._verdict(source, live)
         if verdict.problem:
@@ -132,7 +133,7 @@ class Vouching:
             return _Verdict(source.read(version), "", self._clock())
         except Exception as error:
             # Whatever it is, the next look must come.
-            return _Verdict(None, _said(error), self._clock())
+            return _Verdict(None, in_words(error, StorageError), self._clock())
 
     def _go_together(self, versions: Versions) -> bool:
         pins = self._verdicts[Artefact.PINS, versions.pins].space
@@ -151,10 +152,6 @@ class Vouching:
             self._told.add(problem)
             self._count_refused(artefact)
             log.error("version refused, what was served still is", artefact=artefact.value, problem=problem)
-
-
-def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
 
 
 def pins_at(root: Path) -> Source:
