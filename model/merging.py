@@ -1,6 +1,6 @@
 """One list of candidates from the lists of the sampled interests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,46 +39,76 @@ def interleave(lists: Sequence[NDArray[np.integer]], *, budget: int, max_candida
     """
     if budget < 1 or max_candidates < 1:
         raise InvalidInputError(f"budget and max_candidates must be 1 or more: {budget}, {max_candidates}")
-    rows, present = _side_by_side(lists)
-    taken = _first_places(rows, present)
-    while (spent := _first_beyond(budget, taken)) is not None and _n_before(spent, taken) < max_candidates:
-        present[spent[0] :, spent[1]] = False
-        taken = _first_places(rows, present)
-    positions, of_list = np.nonzero(taken)
-    return Merged(lists=of_list[:max_candidates], positions=positions[:max_candidates])
+    return interleave_within(lists, budgets=(budget,) * len(lists), max_candidates=max_candidates)
 
 
-def _side_by_side(
-    lists: Sequence[NDArray[np.integer]],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The lists as columns, int64 [longest, n], and where they have elements: row by row is rank by rank."""
-    lengths = np.array([len(rows) for rows in lists], np.int64)
-    present = np.arange(lengths.max(initial=0))[:, None] < lengths
-    rows = np.zeros(present.shape, np.int64)
-    for column, of_list in enumerate(lists):
-        rows[: len(of_list), column] = of_list
-    return rows, present
+def interleave_within(
+    lists: Sequence[NDArray[np.integer]], *, budgets: Sequence[int], max_candidates: int
+) -> Merged:
+    """The same where each list has a budget of its own.
+
+    Nearly all rows stand in one place only and are taken as their turn comes; the others are walked through
+    rank by rank, and that tells which are lost.
+
+    Args:
+        lists: As `interleave` has them.
+        budgets: The most that each list gives, 1 or more.
+        max_candidates: The most altogether.
+    """
+    width, lost = len(lists), _lost(lists, budgets)
+    given = [
+        _first(len(of_list), of_lost, budget) * width + number
+        for number, (of_list, of_lost, budget) in enumerate(zip(lists, lost, budgets, strict=True))
+    ]
+    places = np.concatenate([np.empty(0, np.int64), *given])
+    places.sort()
+    positions, of_list = np.divmod(places[:max_candidates], max(width, 1))
+    return Merged(lists=of_list, positions=positions)
 
 
-def _first_places(rows: NDArray[np.int64], present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where each distinct row stands first, reading rank by rank."""
-    places = np.flatnonzero(present)
-    _, first = np.unique(rows.ravel()[places], return_index=True)
-    taken = np.zeros(rows.shape, np.bool_)
-    taken.ravel()[places[first]] = True
-    return taken
+def shared_rows(several: Sequence[NDArray[np.integer]]) -> NDArray[np.integer]:
+    """The rows that stand in several places, ascending: once for each place but the first."""
+    together = np.concatenate(several)
+    together.sort()
+    shared: NDArray[np.integer] = together[1:][together[1:] == together[:-1]]
+    return shared
 
 
-def _first_beyond(budget: int, taken: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """The first place (rank, list) that is beyond its list's budget. What stands before it is settled."""
-    beyond = taken & (np.cumsum(taken, axis=0) > budget)
-    if not beyond.any():
-        return None
-    rank, of_list = np.unravel_index(int(np.argmax(beyond)), beyond.shape)
-    return int(rank), int(of_list)
+def _lost(lists: Sequence[NDArray[np.integer]], budgets: Sequence[int]) -> list[list[int]]:
+    """The positions of each list, ascending, whose row was taken at an earlier place.
+
+    A place is come to while its list has budget left: all before it in the list were taken, but for the lost.
+    """
+    lost: list[list[int]] = [[] for _ in lists]
+    taken: set[int] = set()
+    for row, position, number in _shared_places(lists):
+        if position - len(lost[number]) >= budgets[number]:
+            continue
+        if row in taken:
+            lost[number].append(position)
+        taken.add(row)
+    return lost
 
 
-def _n_before(place: tuple[int, int], taken: NDArray[np.bool_]) -> int:
-    """How many rows are taken before this place."""
-    rank, of_list = place
-    return int(np.count_nonzero(taken[:rank]) + np.count_nonzero(taken[rank, :of_list]))
+def _shared_places(lists: Sequence[NDArray[np.integer]]) -> Iterator[tuple[int, int, int]]:
+    """Row, position and list of all rows that stand in several places, rank by rank, list by list."""
+    if not len(lists) or not len(shared := shared_rows(lists)):
+        return iter(())
+    rows = np.concatenate(lists)
+    at = np.flatnonzero(shared.take(shared.searchsorted(rows), mode="clip") == rows)
+    ends = np.cumsum([len(of_list) for of_list in lists])
+    numbers = ends.searchsorted(at, side="right")
+    positions = at - np.concatenate(([0], ends))[numbers]
+    in_turn = np.lexsort((numbers, positions))
+    return zip(
+        rows[at][in_turn].tolist(), positions[in_turn].tolist(), numbers[in_turn].tolist(), strict=True
+    )
+
+
+def _first(length: int, lost: Sequence[int], budget: int) -> NDArray[np.int64]:
+    """The first `budget` positions of a list that are not lost."""
+    if not lost:
+        return np.arange(min(length, budget))
+    stays = np.ones(length, np.bool_)
+    stays[lost] = False
+    return np.flatnonzero(stays)[:budget]

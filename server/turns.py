@@ -12,6 +12,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from model.merging import shared_rows
 from server.candidate_cache import CandidateList
 from server.elements import empty_like, joined, put
 
@@ -86,18 +87,14 @@ def by_turns(
         return None
     slices = tuple([slice(begin, begin + budget) for begin in begins])
     first = [each.rows[places] for each, places in zip(lists, slices, strict=True)]
-    if blocked is None and not len(_shared([*first, excluded])):
+    shared = shared_rows([*first, excluded])
+    if not len(shared) and (blocked is None or not blocked[np.concatenate(first)].any()):
         return _unless_too_far(lists, Turns(slices, n), min_score)
+    if not _are_among(shared, excluded).all():
+        # Two lists share a pin that is not excluded.
+        return None
     places = _without(lists, excluded, budget, blocked)
     return None if places is None else _unless_too_far(lists, Turns(places, n), min_score)
-
-
-def _shared(rows: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
-    """The rows that stand in several places."""
-    together = np.concatenate(rows)
-    together.sort()
-    shared: NDArray[np.int32] = together[1:][together[1:] == together[:-1]]
-    return shared
 
 
 def _without(
@@ -108,11 +105,11 @@ def _without(
 ) -> tuple[Places, ...] | None:
     """The first `budget` places of each list that are not excluded; None where one has fewer, or two meet."""
     each = [of_list.rows for of_list in lists]
-    shared = _shared([*each, excluded])
+    shared = shared_rows([*each, excluded])
     if len(shared) > _MOST_SHARED:
         return None
     rows, column = np.concatenate(each), shared[:, np.newaxis]
-    is_excluded = (excluded == column).any(axis=1)
+    is_excluded = _are_among(shared, excluded)
     is_at = rows == column
     goes = is_at[is_excluded].any(axis=0)
     if blocked is not None:
@@ -125,6 +122,12 @@ def _without(
         taken[begin + of_list] = True
     is_met = (is_at[~is_excluded] & taken).sum(axis=1) > 1
     return None if is_met.any() else places
+
+
+def _are_among(rows: NDArray[np.integer], others: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which of a few rows are among others, in any order: bool [n]."""
+    found: NDArray[np.bool_] = (others == rows[:, np.newaxis]).any(axis=1)
+    return found
 
 
 def _first_that_stay(

@@ -106,7 +106,7 @@ def algorithm_2(
 
 
 def brute_interleave(
-    lists: Sequence[Sequence[int]], budget: int, max_candidates: int
+    lists: Sequence[Sequence[int]], budgets: Sequence[int], max_candidates: int
 ) -> list[tuple[int, int]]:
     """Rank by rank, list by list: (list, position) of each row taken."""
     taken: list[tuple[int, int]] = []
@@ -114,7 +114,7 @@ def brute_interleave(
     given = [0] * len(lists)
     for rank in range(max((len(each) for each in lists), default=0)):
         for number, each in enumerate(lists):
-            fits = rank < len(each) and given[number] < budget and len(taken) < max_candidates
+            fits = rank < len(each) and given[number] < budgets[number] and len(taken) < max_candidates
             if fits and each[rank] not in rows:
                 rows.add(each[rank])
                 given[number] += 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InvalidInputError
-from model.merging import interleave
+from model.merging import interleave, interleave_within
 from tests.model.oracles import brute_interleave
 
 
@@ -69,8 +69,33 @@ def test_merging_is_the_walk_rank_by_rank(lists: list[list[int]], budget: int, m
         [np.array(each, np.int64) for each in lists], budget=budget, max_candidates=max_candidates
     )
     assert list(zip(merged.lists.tolist(), merged.positions.tolist(), strict=True)) == brute_interleave(
-        lists, budget, max_candidates
+        lists, [budget] * len(lists), max_candidates
     )
+
+
+@given(
+    lists=st.lists(st.tuples(st.lists(st.integers(0, 25), max_size=15), st.integers(1, 8)), max_size=6),
+    max_candidates=st.integers(1, 40),
+)
+def test_each_list_keeps_to_a_budget_of_its_own(
+    lists: list[tuple[list[int], int]], max_candidates: int
+) -> None:
+    """The same walk where budgets differ."""
+    rows, budgets = [each for each, _ in lists], [budget for _, budget in lists]
+    merged = interleave_within(
+        [np.array(each, np.int64) for each in rows], budgets=budgets, max_candidates=max_candidates
+    )
+    assert list(zip(merged.lists.tolist(), merged.positions.tolist(), strict=True)) == brute_interleave(
+        rows, budgets, max_candidates
+    )
+
+
+def test_a_list_stops_at_its_budget() -> None:
+    """What it lost to an earlier place costs it nothing."""
+    lists = [np.array([1, 2, 3, 4]), np.array([1, 5, 6, 7])]
+    merged = interleave_within(lists, budgets=[3, 2], max_candidates=10)
+    rows = [int(lists[at][position]) for at, position in zip(merged.lists, merged.positions, strict=True)]
+    assert rows == [1, 2, 5, 3, 6]
 
 
 @pytest.mark.parametrize(("budget", "max_candidates"), [(0, 1), (1, 0)])

@@ -8,14 +8,11 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from model.interests import no_interests
-from model.merging import interleave
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
-from server.budgets import budgets_of, interleave_within
+from server.budgets import budgets_of
 from server.profiles import UserProfile
 from server.recency import under_decay
 from server.takedown import NO_ROWS_BLOCKED
@@ -84,30 +81,6 @@ def test_growing_a_share_moves_nobody_else() -> None:
 def test_without_variants_everybody_has_none() -> None:
     """A server without a file of variants picks none."""
     assert Variants().of_user("ann") is NO_VARIANT
-
-
-ROWS = st.lists(st.lists(st.integers(0, 30), unique=True, max_size=15), min_size=1, max_size=4)
-
-
-@given(ROWS, st.integers(1, 12), st.integers(1, 30))
-def test_equal_budgets_are_the_turns_of_the_model(lists: list[list[int]], budget: int, n: int) -> None:
-    """With one budget for all, the turns of budgets that differ are those of one budget."""
-    arrays = [np.array(each, np.int64) for each in lists]
-    usual = interleave(arrays, budget=budget, max_candidates=n)
-    # A further, empty list makes the budgets differ.
-    differing = interleave_within([*arrays, np.empty(0, np.int64)], [budget] * len(lists) + [budget + 1], n)
-
-    assert differing.lists.tolist() == usual.lists.tolist()
-    assert differing.positions.tolist() == usual.positions.tolist()
-
-
-def test_turns_within_budgets_that_differ() -> None:
-    """A list stops at its budget, and what it lost to an earlier place costs it nothing."""
-    lists = [np.array([1, 2, 3, 4]), np.array([1, 5, 6, 7])]
-    merged = interleave_within(lists, [3, 2], 10)
-    rows = [int(lists[at][position]) for at, position in zip(merged.lists, merged.positions, strict=True)]
-
-    assert rows == [1, 2, 5, 3, 6]
 
 
 @pytest.mark.parametrize(
