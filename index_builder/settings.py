@@ -7,16 +7,15 @@ from typing import Annotated
 import typer
 
 from process.commands import setting
+from process.shared_settings import KeptVersions, PinsFolder, VersionToMakeLive
 from storage.pins.hnsw import STORAGE, Storage
-
-Versions = Annotated[Path, setting("Folder of the pin artefact.", env="PINS", metavar="DIR")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSettings:
     """Validate, refine and index pins, measure the index, and publish it as a new version."""
 
-    out: Versions
+    out: PinsFolder
     data: Annotated[
         Path | None, setting("Folder with a dataset.toml that names the pins.", env="DATA", metavar="FOLDER")
     ] = None
@@ -84,7 +83,7 @@ class BuildSettings:
 class AddSettings:
     """Put new pins beside the live version, without a build. The next build takes in those its input has."""
 
-    to: Versions
+    to: PinsFolder
     pins: Annotated[
         Path | None,
         setting(
@@ -110,7 +109,7 @@ class AddSettings:
 class VerifySettings:
     """Check a version down to every id, vector and golden query."""
 
-    pins: Versions
+    pins: PinsFolder
     version: Annotated[
         str | None, setting("The version; the live one when left out.", env="PINS_VERSION", metavar="NAME")
     ] = None
@@ -120,28 +119,23 @@ class VerifySettings:
 class ListSettings:
     """List the versions, oldest first."""
 
-    pins: Versions
+    pins: PinsFolder
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackSettings:
     """Make an earlier version live. Going forward again works the same way."""
 
-    pins: Versions
-    version: Annotated[
-        str | None,
-        typer.Argument(
-            help="The version to make live, as `list` shows it; default: the one before the live."
-        ),
-    ] = None
+    pins: PinsFolder
+    version: VersionToMakeLive = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneSettings:
     """Collect old versions. The live one, the one before it, and those that a process uses always stay."""
 
-    pins: Versions
-    keep: Annotated[int, setting("Keep the newest so many, too.", env="KEEP", low=1)] = 3
+    pins: PinsFolder
+    keep: KeptVersions = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +145,7 @@ class BlockSettings:
     pin_ids: Annotated[
         list[str], typer.Argument(metavar="ID", help="The pins; after -- if one begins with -.")
     ]
-    pins: Versions
+    pins: PinsFolder
     only: Annotated[
         bool, setting("The pins alone: their near-duplicates go on being shown.", env="BLOCK_ONLY")
     ] = False
@@ -168,11 +162,11 @@ class UnblockSettings:
     pin_ids: Annotated[
         list[str], typer.Argument(metavar="ID", help="The pins; after -- if one begins with -.")
     ]
-    pins: Versions
+    pins: PinsFolder
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockedSettings:
     """List the blocked pins. Lines of blocked.txt that cannot be read are named, too."""
 
-    pins: Versions
+    pins: PinsFolder

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from process.commands import setting
+from process.shared_settings import KeptVersions, PinsFolder, ProfilesUrl, VersionToMakeLive
 
 _DATA = setting(
     "Folder with a dataset.toml, which names the actions and their weights.", env="DATA", metavar="FOLDER"
@@ -17,7 +18,6 @@ _ACTIONS = setting(
     env="ACTIONS",
     metavar="PATH",
 )
-_PINS = setting("Folder of the pin artefact.", env="PINS", metavar="DIR")
 _NOW = setting(
     "The time to look back from: Unix seconds or ISO 8601. Default: the newest action.",
     env="NOW",
@@ -31,7 +31,6 @@ _LATENESS = setting(
 _MAX_ACTIONS = setting(
     "The newest so many of a user's actions make their interests.", env="MAX_ACTIONS", low=1, high=8_000
 )
-_PROFILES = setting("Profile store: a folder, or redis://HOST:PORT/DB.", env="PROFILES", metavar="URL")
 _MAX_REJECT_SHARE = setting(
     "Stop when more than this share of the rows is bad; unknown pins do not count.",
     env="MAX_REJECT_SHARE",
@@ -51,7 +50,7 @@ class Engine(StrEnum):
 class CalibrateSettings:
     """Choose alpha for an embedding space from what users did, once, and write model.toml."""
 
-    pins: Annotated[Path, _PINS]
+    pins: PinsFolder
     out: Annotated[Path, setting("The model file to write.", env="MODEL", metavar="FILE")]
     data: Annotated[Path | None, _DATA] = None
     actions: Annotated[Path | None, _ACTIONS] = None
@@ -80,9 +79,9 @@ class CalibrateSettings:
 class BatchSettings:
     """Build every user's profile from the window's actions and publish them as one version."""
 
-    pins: Annotated[Path, _PINS]
+    pins: PinsFolder
     model: Annotated[Path, setting("The model file, made by calibrate.", env="MODEL", metavar="FILE")]
-    profiles: Annotated[str, _PROFILES]
+    profiles: ProfilesUrl
     data: Annotated[Path | None, _DATA] = None
     actions: Annotated[Path | None, _ACTIONS] = None
     now: Annotated[str | None, _NOW] = None
@@ -138,7 +137,7 @@ class ForgetSettings:
     """Forget a user: nothing that they did until now is shown, counted or built from again."""
 
     user: Annotated[str, typer.Argument(help="The user's id.")]
-    profiles: Annotated[str, _PROFILES]
+    profiles: ProfilesUrl
     events: Annotated[
         str | None,
         setting(
@@ -159,25 +158,20 @@ class ForgetSettings:
 class ListSettings:
     """List the published batches, oldest first."""
 
-    profiles: Annotated[str, _PROFILES]
+    profiles: ProfilesUrl
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackSettings:
     """Make an earlier batch live. Going forward again works the same way."""
 
-    profiles: Annotated[str, _PROFILES]
-    version: Annotated[
-        str | None,
-        typer.Argument(
-            help="The version to make live, as `list` shows it; default: the one before the live."
-        ),
-    ] = None
+    profiles: ProfilesUrl
+    version: VersionToMakeLive = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneSettings:
     """Collect old batches. The live one, the one before it, and those that a process uses always stay."""
 
-    profiles: Annotated[str, _PROFILES]
-    keep: Annotated[int, setting("Keep the newest so many, too.", env="KEEP", low=1)] = 3
+    profiles: ProfilesUrl
+    keep: KeptVersions = 3

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from process.commands import setting
-from process.logs import LogFormat, LogLevel
+from process.logs import LogLevel
+from process.shared_settings import ChosenLogFormat, PinsFolder, ProfilesUrl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +21,8 @@ class OnlineSettings:
             metavar="URL",
         ),
     ]
-    pins: Annotated[Path, setting("Folder of the pin artefact.", env="PINS", metavar="DIR")]
-    profiles: Annotated[
-        str, setting("Profile store: a folder, or redis://HOST:PORT/DB.", env="PROFILES", metavar="URL")
-    ]
+    pins: PinsFolder
+    profiles: ProfilesUrl
     model: Annotated[
         Path | None,
         setting(
@@ -75,7 +74,5 @@ class OnlineSettings:
         int,
         setting("Prometheus port; 0 serves no metrics.", env="ONLINE_METRICS_PORT", low=0, high=65_535),
     ] = 9465
-    log_format: Annotated[
-        LogFormat, setting("auto is text on a terminal, json elsewhere.", env="LOG_FORMAT")
-    ] = "auto"
+    log_format: ChosenLogFormat = "auto"
     log_level: Annotated[LogLevel, setting("Least level logged.", env="LOG_LEVEL")] = "info"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from process.commands import setting
+from process.shared_settings import PinsFolder, ProfilesUrl
 from server.admission import Bounds
 from server.connections import Connections
 from server.errors import StartError
@@ -37,10 +38,8 @@ class MergePolicy(StrEnum):
 class ServingSettings:
     """What is served and how, and how much at a time."""
 
-    pins: Annotated[Path, setting("Folder of the pin artefact.", env="PINS", metavar="DIR")]
-    profiles: Annotated[
-        str, setting("Profile store: a folder, or redis://HOST:PORT/DB.", env="PROFILES", metavar="URL")
-    ]
+    pins: PinsFolder
+    profiles: ProfilesUrl
     port: Annotated[int, setting("gRPC port; 0 takes a free one.", env="PORT", low=0, high=65_535)] = 50051
     metrics_port: Annotated[
         int, setting("Prometheus port; 0 serves no metrics.", env="METRICS_PORT", low=0, high=65_535)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from process.commands import setting
-from process.logs import LogFormat, LogLevel
+from process.logs import LogLevel
+from process.shared_settings import ChosenLogFormat
 
 
 class ShownUsers(StrEnum):
@@ -20,9 +21,7 @@ class ShownUsers(StrEnum):
 class ObservingSettings:
     """What is written down of calls, and of how many."""
 
-    log_format: Annotated[
-        LogFormat, setting("auto is text on a terminal, json elsewhere.", env="LOG_FORMAT")
-    ] = "auto"
+    log_format: ChosenLogFormat = "auto"
     log_level: Annotated[
         LogLevel, setting("Least level logged; debug has a line for every call.", env="LOG_LEVEL")
     ] = "info"
