@@ -1,6 +1,5 @@
 """From wire requests to valid values: every broken rule is found before any work begins."""
 
-import math
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from pinnersage.v1 import recommender_pb2 as pb
-from server.errors import InvalidRequestError, Violation
-from server.filter_validation import EARLIEST_S, LATEST_S, Kinds, read_filter
+from server.filter_validation import Kinds, read_filter
+from server.findings import Findings
 from server.limits import LIMITS
 from server.settings import MergePolicy
 from server.variants import NO_VARIANT, NO_VARIANTS, Budget, Variant, Variants
@@ -73,62 +72,7 @@ def wire_policy(policy: MergePolicy) -> "pb.MergePolicy.ValueType":
 
 
 _WithOptions = pb.RecommendRequest | pb.RecommendForPinsRequest | pb.RecommendBatchRequest
-
-
-# A character takes up to 4 bytes.
-_SHORT_ID = LIMITS.id_bytes // 4
 _POLICIES = frozenset(pb.MergePolicy.values())
-
-
-class _Findings:
-    """Collects violations, so that a caller mends them all at once."""
-
-    def __init__(self) -> None:
-        self._violations: list[Violation] = []
-        self._untold = 0
-
-    def add(self, field: str, description: str) -> None:
-        if len(self._violations) < LIMITS.told_violations:
-            self._violations.append(Violation(field, description))
-        else:
-            self._untold += 1
-
-    def check_id(self, field: str, value: str) -> None:
-        if 0 < len(value) <= _SHORT_ID:
-            return
-        if not value:
-            self.add(field, "must not be empty")
-        elif (size := len(value.encode())) > LIMITS.id_bytes:
-            self.add(field, f"is {size} bytes long; ids have at most {LIMITS.id_bytes}")
-
-    def check_ids(self, field: str, values: Sequence[str], *, at_least: int, at_most: int) -> None:
-        self.check_count(field, len(values), at_least=at_least, at_most=at_most)
-        if all(values) and max(map(len, values), default=0) <= _SHORT_ID:
-            return
-        for at, value in enumerate(values[: at_most + 1]):
-            self.check_id(f"{field}[{at}]", value)
-
-    def check_count(self, field: str, count: int, *, at_least: int, at_most: int) -> None:
-        if not at_least <= count <= at_most:
-            self.add(field, f"has {count:,} entries; allowed are {at_least:,} to {at_most:,}")
-
-    def check_range(self, field: str, value: int, *, at_most: int) -> None:
-        if not 1 <= value <= at_most:
-            self.add(field, f"is {value:,}; allowed are 1 to {at_most:,} (leave it out for the default)")
-
-    def check_score(self, field: str, value: float) -> None:
-        if math.isnan(value) or not -1.0 <= value <= 1.0:
-            self.add(field, f"is {value}; a cosine lies in -1 to 1")
-
-    def check_time(self, field: str, unix_s: int) -> None:
-        if not EARLIEST_S <= unix_s <= LATEST_S:
-            self.add(field, f"is {unix_s} seconds from 1970: outside the years 1 to 9999")
-
-    def raise_if_any(self) -> None:
-        if self._untold:
-            self._violations.append(Violation("", f"and {self._untold:,} more"))
-        if self._violations:
-            raise InvalidRequestError(self._violations)
 
 
 def validate_recommend(request: pb.RecommendRequest, defaults: Defaults, kinds: Kinds) -> tuple[str, Options]:
@@ -142,7 +86,7 @@ def validate_recommend(request: pb.RecommendRequest, defaults: Defaults, kinds: 
     Raises:
         InvalidRequestError: With every violation.
     """
-    findings = _Findings()
+    findings = Findings()
     findings.check_id("user_id", request.user_id)
     options, variant = _options(request, defaults, kinds, findings)
     findings.raise_if_any()
@@ -154,7 +98,7 @@ def validate_recommend_for_pins(
     request: pb.RecommendForPinsRequest, defaults: Defaults, kinds: Kinds
 ) -> tuple[list[RecentAction], Options]:
     """The recent pins and the options of RecommendForPins."""
-    findings = _Findings()
+    findings = Findings()
     findings.check_count("pins", len(request.pins), at_least=1, at_most=LIMITS.recent_pins)
     for at, pin in enumerate(request.pins[: LIMITS.recent_pins + 1]):
         findings.check_id(f"pins[{at}].pin_id", pin.pin_id)
@@ -171,7 +115,7 @@ def validate_recommend_batch(
     request: pb.RecommendBatchRequest, defaults: Defaults, kinds: Kinds
 ) -> list[tuple[str, Options]]:
     """The users of RecommendBatch, and the options of each."""
-    findings = _Findings()
+    findings = Findings()
     findings.check_ids("user_ids", request.user_ids, at_least=1, at_most=LIMITS.batch_users)
     options, variant = _options(request, defaults, kinds, findings)
     findings.raise_if_any()
@@ -185,7 +129,7 @@ def validate_recommend_batch(
 
 def validate_similar_pins(request: pb.SimilarPinsRequest, kinds: Kinds) -> tuple[str, Options]:
     """The pin and the options of SimilarPins."""
-    findings = _Findings()
+    findings = Findings()
     findings.check_id("pin_id", request.pin_id)
     findings.check_ids("exclude_pin_ids", request.exclude_pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
     max_candidates = _max_candidates(request, findings)
@@ -203,7 +147,7 @@ def validate_similar_pins(request: pb.SimilarPinsRequest, kinds: Kinds) -> tuple
 
 def validate_get_profile(request: pb.GetProfileRequest) -> str:
     """The user of GetProfile."""
-    findings = _Findings()
+    findings = Findings()
     findings.check_id("user_id", request.user_id)
     findings.raise_if_any()
     return request.user_id
@@ -216,7 +160,7 @@ def validate_record_action(request: pb.RecordActionRequest, now_s: int) -> Event
         request: As it came.
         now_s: Unix seconds UTC.
     """
-    findings = _Findings()
+    findings = Findings()
     for field in ("user_id", "pin_id", "action"):
         findings.check_id(field, getattr(request, field))
     if request.HasField("event_id"):
@@ -234,14 +178,14 @@ def validate_record_action(request: pb.RecordActionRequest, now_s: int) -> Event
 
 def validate_get_pins(request: pb.GetPinsRequest) -> list[str]:
     """The pins of GetPins."""
-    findings = _Findings()
+    findings = Findings()
     findings.check_ids("pin_ids", request.pin_ids, at_least=1, at_most=LIMITS.described_pins)
     findings.raise_if_any()
     return list(request.pin_ids)
 
 
 def _options(
-    request: _WithOptions, defaults: Defaults, kinds: Kinds, findings: _Findings
+    request: _WithOptions, defaults: Defaults, kinds: Kinds, findings: Findings
 ) -> tuple[Options, Variant | None]:
     """What the request says, and the variant that it names; None where it names none."""
     # Once: each look into the message makes every text anew.
@@ -261,7 +205,7 @@ def _options(
     return options, _named_variant(request, defaults.variants, findings)
 
 
-def _named_variant(request: _WithOptions, variants: Variants, findings: _Findings) -> Variant | None:
+def _named_variant(request: _WithOptions, variants: Variants, findings: Findings) -> Variant | None:
     if not request.HasField("variant"):
         return None
     named = variants.named(request.variant)
@@ -288,7 +232,7 @@ def _under(variant: Variant, options: Options, request: _WithOptions) -> Options
 
 
 def _merge_policy(
-    request: _WithOptions, default: "pb.MergePolicy.ValueType", findings: _Findings
+    request: _WithOptions, default: "pb.MergePolicy.ValueType", findings: Findings
 ) -> "pb.MergePolicy.ValueType":
     if request.merge_policy not in _POLICIES:
         findings.add(
@@ -298,7 +242,7 @@ def _merge_policy(
 
 
 def _max_interests(
-    request: _WithOptions, merge_policy: "pb.MergePolicy.ValueType", findings: _Findings
+    request: _WithOptions, merge_policy: "pb.MergePolicy.ValueType", findings: Findings
 ) -> int:
     if not request.HasField("max_interests"):
         return LIMITS.default_interests
@@ -312,18 +256,18 @@ def _max_interests(
     return request.max_interests
 
 
-def _where(request: _WithOptions | pb.SimilarPinsRequest, kinds: Kinds, findings: _Findings) -> Filter | None:
+def _where(request: _WithOptions | pb.SimilarPinsRequest, kinds: Kinds, findings: Findings) -> Filter | None:
     return read_filter(request.filter, kinds, findings.add) if request.HasField("filter") else None
 
 
-def _max_candidates(request: _WithOptions | pb.SimilarPinsRequest, findings: _Findings) -> int:
+def _max_candidates(request: _WithOptions | pb.SimilarPinsRequest, findings: Findings) -> int:
     if not request.HasField("max_candidates"):
         return LIMITS.default_candidates
     findings.check_range("max_candidates", request.max_candidates, at_most=LIMITS.max_candidates)
     return request.max_candidates
 
 
-def _min_score(request: _WithOptions | pb.SimilarPinsRequest, findings: _Findings) -> float | None:
+def _min_score(request: _WithOptions | pb.SimilarPinsRequest, findings: Findings) -> float | None:
     if not request.HasField("min_score"):
         return None
     findings.check_score("min_score", request.min_score)
