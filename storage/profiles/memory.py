@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import NoVersionError, OvertakenError
+from storage.errors import DamagedRecordError, NoVersionError, OvertakenError
 from storage.profiles.encoding import EncodedUser, encode_online, encode_profile, encode_seen
 from storage.profiles.forgetting import decode_user, since_forgotten
 from storage.profiles.newest import Newest, actions_of
@@ -67,6 +67,18 @@ class InMemoryProfiles:
             None if tombstone is None else tombstone.until_s,
             held,
         )
+
+    def read_each(
+        self, asked: Sequence[tuple[str, StoredUser | None]]
+    ) -> list[StoredUser | DamagedRecordError]:
+        """What `read` gives of each, or the damage."""
+        return [self._read_or_damage(*each) for each in asked]
+
+    def _read_or_damage(self, user_id: str, held: StoredUser | None) -> StoredUser | DamagedRecordError:
+        try:
+            return self.read(user_id, held)
+        except DamagedRecordError as error:
+            return error
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
+from storage.errors import DamagedRecordError
 from storage.profiles.encoding import EncodedUser
 from storage.profiles.newest import Newest
 from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
@@ -164,7 +165,7 @@ class Tombstones(Protocol):
 
 
 class ProfileReader(Protocol):
-    """Reads one user at a time, without what is forgotten. Safe for any number of threads.
+    """Reads users, without what is forgotten. Safe for any number of threads.
 
     Every method may raise StoreUnavailableError or DamagedRecordError.
     """
@@ -180,6 +181,19 @@ class ProfileReader(Protocol):
             user_id: Opaque.
             held: What an earlier `read` of this user gave here. It is given back itself, and nothing is
                 parsed again, when what is stored has not changed; its stamp is all that is looked at.
+        """
+        ...
+
+    def read_each(
+        self, asked: Sequence[tuple[str, StoredUser | None]]
+    ) -> list[StoredUser | DamagedRecordError]:
+        """What `read` gives of each of some users, all in one round trip.
+
+        Args:
+            asked: Users, and what is held of each.
+
+        Returns:
+            In the order asked; in place of one whose record is damaged what `read` would raise.
         """
         ...
 

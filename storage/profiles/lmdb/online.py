@@ -65,22 +65,23 @@ class OnlineRecords:
             StoreUnavailableError: The file is there but cannot be read.
             DamagedRecordError: The record is damaged.
         """
-        value, until_s = self.values(user_id)
+        ((value, tombstone),) = self.values([user_id])
+        until_s = tombstones.until_s_of(tombstone, user_id)
         return None if value is None else since_forgotten(decode_online(value, user_id), until_s)
 
-    def values(self, user_id: str) -> tuple[bytes | None, int | None]:
-        """What is stored, undecoded, and until when the user is forgotten, or None.
+    def values(self, user_ids: Sequence[str]) -> list[tuple[bytes | None, bytes | None]]:
+        """What is stored of each user at one moment, undecoded: the record and the tombstone.
 
         Raises:
             StoreUnavailableError: The file is there but cannot be read.
-            DamagedRecordError: The tombstone is damaged.
         """
         with _plainly(self._path, "read"):
             hold = self._hold or self._try_to_open()
             if hold is None:
-                return None, None
-            value, tombstone = hold.environment.get_each(user_id.encode(), tombstones.key_of_user(user_id))
-        return value, tombstones.until_s_of(tombstone, user_id)
+                return [(None, None)] * len(user_ids)
+            keys = [key(user_id) for user_id in user_ids for key in (str.encode, tombstones.key_of_user)]
+            values = hold.environment.get_each(*keys)
+        return list(zip(values[::2], values[1::2], strict=True))
 
     def tombstones(self, after: int = 0) -> list[Tombstone]:
         """Those later than the one numbered `after`, in order.

@@ -1,14 +1,17 @@
 """The embedded ProfileReader: one published batch and the online records beside it."""
 
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.errors import DamagedRecordError
 from storage.profiles.forgetting import decode_user, stamp_beside_batch
 from storage.profiles.lmdb.batch import BatchProfiles
 from storage.profiles.lmdb.online import OnlineRecords
+from storage.profiles.lmdb.tombstones import until_s_of
 from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
 from storage.profiles.store import BatchDescription
 
@@ -42,7 +45,31 @@ class LmdbProfiles:
 
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         """Everything of one user; `held` itself when nothing has changed."""
-        online, until_s = self._online.values(user_id)
+        ((online, tombstone),) = self._online.values([user_id])
+        return self._stored(user_id, held, online, tombstone)
+
+    def read_each(
+        self, asked: Sequence[tuple[str, StoredUser | None]]
+    ) -> list[StoredUser | DamagedRecordError]:
+        """What `read` gives of each, or the damage; the newest actions of all in one transaction."""
+        values = self._online.values([user_id for user_id, _ in asked])
+        return [
+            self._stored_or_damage(user_id, held, online, tombstone)
+            for (user_id, held), (online, tombstone) in zip(asked, values, strict=True)
+        ]
+
+    def _stored_or_damage(
+        self, user_id: str, held: StoredUser | None, online: bytes | None, tombstone: bytes | None
+    ) -> StoredUser | DamagedRecordError:
+        try:
+            return self._stored(user_id, held, online, tombstone)
+        except DamagedRecordError as error:
+            return error
+
+    def _stored(
+        self, user_id: str, held: StoredUser | None, online: bytes | None, tombstone: bytes | None
+    ) -> StoredUser:
+        until_s = until_s_of(tombstone, user_id)
         # The batch is sealed: what was read of it here is what it holds.
         if held is not None and held.stamp.endswith(stamp_beside_batch(online, until_s)):
             return held

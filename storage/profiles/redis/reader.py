@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from typing import cast
@@ -10,7 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import ProfileStoreError, StoreUnavailableError
+from storage.errors import DamagedRecordError, ProfileStoreError, StoreUnavailableError
 from storage.profiles.describing import decode_description
 from storage.profiles.encoding import decode_popular
 from storage.profiles.forgetting import decode_user
@@ -75,23 +76,38 @@ class RedisProfiles:
 
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         """Everything of one user; `held` itself when nothing has changed."""
-        bucket = self._keys.bucket(self._number, bucket_of(user_id))
-        # The tombstone comes last: whatever is there, it is honoured.
-        of_batch, online, is_there, until_s, *_ = self._link.ask(
-            ("HMGET", bucket, profile_field(user_id), seen_field(user_id)),
-            ("GET", self._keys.online(user_id)),
-            ("HEXISTS", self._keys.versions, self._version),
-            ("HGET", self._keys.forgotten, user_id),
+        (found,) = self.read_each([(user_id, held)])
+        if isinstance(found, DamagedRecordError):
+            raise found
+        return found
+
+    def read_each(
+        self, asked: Sequence[tuple[str, StoredUser | None]]
+    ) -> list[StoredUser | DamagedRecordError]:
+        """What `read` gives of each, or the damage, in one round trip."""
+        user_ids = [user_id for user_id, _ in asked]
+        # The tombstones come last: whatever is there, they are honoured.
+        *of_batch, online, is_there, until_s = self._link.ask(
             *([self._lease()] if time.monotonic() >= self._renew_at_s else []),
+            *map(self._batch_command, user_ids),
+            ("MGET", *map(self._keys.online, user_ids)),
+            ("HEXISTS", self._keys.versions, self._version),
+            ("HMGET", self._keys.forgotten, *user_ids),
         )
-        batch, seen = cast(list[bytes | None], of_batch)
         if not is_there:
             # Nobody is taken for unknown whose batch was taken away.
             raise StoreUnavailableError(
                 f"{self._link.address} no longer holds {self._version}: it was collected while it was read"
             )
-        until = None if until_s is None else int(cast(bytes, until_s))
-        return decode_user(user_id, batch, cast(bytes | None, online), seen, until, held)
+        values = zip(of_batch[-len(asked) :], *cast(list[list[bytes | None]], (online, until_s)), strict=True)
+        return [
+            _user_or_damage(user_id, held, cast(list[bytes | None], batch), newest, until)
+            for (user_id, held), (batch, newest, until) in zip(asked, values, strict=True)
+        ]
+
+    def _batch_command(self, user_id: str) -> Command:
+        bucket = self._keys.bucket(self._number, bucket_of(user_id))
+        return "HMGET", bucket, profile_field(user_id), seen_field(user_id)
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""
@@ -132,3 +148,17 @@ class RedisProfiles:
         """Holds on to the version for a while."""
         self._renew_at_s = time.monotonic() + _RENEW_S
         return "ZADD", self._keys.leases, time.time() + LEASE_S, self._member
+
+
+def _user_or_damage(
+    user_id: str,
+    held: StoredUser | None,
+    of_batch: list[bytes | None],
+    online: bytes | None,
+    until_s: bytes | None,
+) -> StoredUser | DamagedRecordError:
+    batch, seen = of_batch
+    try:
+        return decode_user(user_id, batch, online, seen, None if until_s is None else int(until_s), held)
+    except DamagedRecordError as error:
+        return error

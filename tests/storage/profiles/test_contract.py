@@ -1,5 +1,6 @@
 """What every profile store promises: one suite for the embedded store, a real Valkey and the fake."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -8,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from storage.errors import DamagedRecordError
 from storage.hashes import hash_ids
 from storage.profiles.encoding import EncodedUser, encode_profile, encode_seen
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader
-from storage.profiles.records import Profile
+from storage.profiles.records import Profile, StoredUser
 from storage.profiles.store import OnlineWriter, ProfileReader
 from tests.storage.profiles.people import DESCRIPTION, manifest, online, profile, same
 
@@ -27,11 +29,12 @@ class Store:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What the batch wrote; `seen` by pin ids."""
+    """What the batch wrote; `seen` by pin ids, `damaged` users with what is no profile of theirs."""
 
     profiles: Sequence[Profile] = ()
     seen: Mapping[str, Sequence[str]]
     popular: Sequence[str] = ()
+    damaged: Sequence[str] = ()
 
 
 MakeStore = Callable[[Content], Store]
@@ -50,12 +53,17 @@ def in_memory(content: Content) -> Store:
         profiles=content.profiles,
         seen={user_id: hash_ids(pin_ids) for user_id, pin_ids in content.seen.items()},
         popular=content.popular,
+        encoded=[
+            EncodedUser(user_id=each, profile=encode_profile(profile("else")), seen=None)
+            for each in content.damaged
+        ],
     )
     return Store(store, store)
 
 
 def opened(url: str, content: Content) -> Store:
     profiles = {each.user_id: encode_profile(each) for each in content.profiles}
+    profiles |= dict.fromkeys(content.damaged, encode_profile(profile("else")))
     seen = {user_id: encode_seen(hash_ids(pin_ids)) for user_id, pin_ids in content.seen.items()}
     users = [
         EncodedUser(user_id=user_id, profile=profiles.get(user_id), seen=seen.get(user_id))
@@ -107,6 +115,31 @@ def test_an_unknown_user_is_no_error(store: Store, user_id: str) -> None:
     assert len(store.reader.seen(user_id)) == 0
     assert store.reader.online(user_id) is None
     assert store.writer.get(user_id) is None
+
+
+def test_many_users_at_once_are_those_one_by_one(make_store: MakeStore) -> None:
+    """In the order asked, strangers and a user asked for twice among them; what has not changed is held."""
+    store = make_store(CONTENT)
+    store.writer.put(online("nobody's", "bee-1"))
+    users = ["only-hides", "85123A", "", "nobody's", "85123A", "x" * 5_000]
+    alone = [store.reader.read(user_id) for user_id in users]
+    together = store.reader.read_each([(user_id, None) for user_id in users])
+    again = store.reader.read_each(list(zip(users, alone, strict=True)))
+
+    assert [each.stamp for each in together if isinstance(each, StoredUser)] == [each.stamp for each in alone]
+    assert all(now is before for now, before in zip(again, alone, strict=True))
+
+
+def test_a_damaged_record_is_its_own_users_only(make_store: MakeStore) -> None:
+    """The others asked for with it come all the same."""
+    store = make_store(replace(CONTENT, damaged=["ann"]))
+    ann, known = store.reader.read_each([("ann", None), ("85123A", None)])
+
+    assert isinstance(ann, DamagedRecordError)
+    assert isinstance(known, StoredUser)
+    assert same(known.batch, CONTENT.profiles[0])
+    with pytest.raises(DamagedRecordError, match=re.escape(str(ann))):
+        store.reader.read("ann")
 
 
 def test_seen_pins_are_sorted_distinct_hashes(store: Store) -> None:
