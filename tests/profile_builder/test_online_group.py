@@ -28,7 +28,8 @@ pytestmark = pytest.mark.reliability
 _COUNTED = 'pinnersage_online_records_total{outcome="counted"}'
 _LAG = "pinnersage_online_lag_records"
 _AT_A_TIME, _EVERY_S = 10, 0.05
-_N_USERS = 200
+# So many that nobody has more than the 20 actions that a record keeps.
+_N_USERS = 5_000
 
 
 @contextmanager
@@ -64,7 +65,11 @@ def appending(url: str) -> Iterator[list[Event]]:
 
 
 def new_event(number: int) -> Event:
-    return Event(f"user-{number % _N_USERS}", f"cat-{number % 7}", int(time.time()), "save", f"e{number}")
+    return Event(user_of(number), f"cat-{number % 7}", int(time.time()), "save", f"e{number}")
+
+
+def user_of(number: int) -> str:
+    return f"user-{number % _N_USERS}"
 
 
 def archived(folder: Path) -> Counter[str]:
@@ -80,25 +85,32 @@ def test_who_joins_and_leaves_costs_no_event(shop: Shop, tmp_path: Path) -> None
     with shared_stores() as (stream, store):
         of_all = ("--events", stream, "--profiles", store, "--pins", shop.pins, "--model", shop.model)
         given = (*of_all, "--archive", archive)
-        with running(*given) as stays:
+        with running(*given) as stays, closing(open_online_writer(store)) as records:
             with appending(stream) as appended:
                 until_it_counts(stays)
                 for _ in seeds(20):
                     join_and_leave(given, stays)
+            # What a process shows as its lag is of its partitions, and of a moment ago.
+            stays.eventually(lambda: in_records(records).total() >= len(appended))
             stays.eventually(lambda: stays.metric(_LAG) == 0)
             end(stays)
-        with closing(open_online_writer(store)) as records:
-            in_records = sum(
-                (actions_of(records, user) for user in {each.user_id for each in appended}), Counter()
-            )
+            assert in_records(records) == Counter(map(as_counted, appended))
     assert archived(archive) == Counter(each.event_id for each in appended)
-    assert in_records == Counter((each.user_id, each.pin_id, each.timestamp_s) for each in appended)
 
 
-def actions_of(records: OnlineWriter, user: str) -> Counter[tuple[str, str, int]]:
+def in_records(records: OnlineWriter) -> Counter[tuple[str, str, int]]:
+    """How often each action is in its user's record."""
+    return Counter(action for number in range(_N_USERS) for action in actions_of(records, user_of(number)))
+
+
+def actions_of(records: OnlineWriter, user: str) -> Iterator[tuple[str, str, int]]:
     kept = records.get(user)
-    assert kept is not None, user
-    return Counter((user, pin_id, int(at_s)) for pin_id, at_s in zip(kept.pin_ids, kept.times_s, strict=True))
+    if kept is not None:
+        yield from ((user, pin, int(at_s)) for pin, at_s in zip(kept.pin_ids, kept.times_s, strict=True))
+
+
+def as_counted(event: Event) -> tuple[str, str, int]:
+    return event.user_id, event.pin_id, event.timestamp_s
 
 
 def join_and_leave(given: tuple[object, ...], stays: OnlineProcess) -> None:
