@@ -147,7 +147,7 @@ def _watch(server: RunningServer, servicer: Servicer, stages: Stages, exchange: 
             servicer.recommender.blocked()
 
     # Of what is served, added pins and all.
-    stages.metrics.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
+    stages.metrics.gauges.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
     server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
     server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
     server.watch(Ticker(forgetting.poll, name="forgetting", every_s=forgetting_watch.POLL_S))

@@ -87,9 +87,9 @@ def build_stages(pins: PinView, settings: ServerSettings, metrics: Metrics, pres
     users = ProfileCache(settings.cache_mb * MEGABYTE // PROFILES_PART)
     cache = CandidateCache(settings.cache_mb * MEGABYTE - users.budget_bytes)
     takedown = Takedown(settings.pins, pins, count_error=metrics.count_takedown_error)
-    metrics.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
-    metrics.watch_profile_cache(lambda: users.size_bytes, lambda: len(users))
-    metrics.watch_takedown(takedown)
+    metrics.gauges.watch_cache(lambda: cache.size_bytes, lambda: len(cache))
+    metrics.gauges.watch_profile_cache(lambda: users.size_bytes, lambda: len(users))
+    metrics.gauges.watch_takedown(takedown)
     return Stages(
         cache=cache, users=users, metrics=metrics, takedown=takedown, settings=settings, pressure=pressure
     )

@@ -1,19 +1,16 @@
 """What the server counts and times: every series is found once, so that counting costs next to nothing."""
 
-import math
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from types import TracebackType
 
 import grpc
-import structlog
 from prometheus_client import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
-from server.admission import Admission
+from server.gauges import Gauges
 from server.metrics_catalogue import (
     DEGRADATIONS,
     METHODS,
@@ -34,7 +31,6 @@ from server.metrics_exposition import Exposition
 from server.metrics_files import Counting, ProcessState
 from server.metrics_rows import Count, Measure, Rows
 from server.metrics_serving import Serving
-from server.takedown import Takedown
 
 _ALONE = "0"
 # What calls are told that never reach a method.
@@ -43,8 +39,6 @@ _TURNED_AWAY = (
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.PERMISSION_DENIED,
 )
-
-log = structlog.get_logger("server.metrics")
 
 
 class Stage:
@@ -70,7 +64,7 @@ class Metrics:
     Args:
         registry: Where it is exposed: all of it, when the process is alone.
         variants: The names of the variants, each a label's value.
-        counting: Where the process counts as one of several; they are exposed together, by `expose_workers`.
+        counting: Where the process counts as one of several; they are exposed together, by `expose_processes`.
     """
 
     def __init__(
@@ -78,11 +72,9 @@ class Metrics:
     ) -> None:
         self.registry = registry
         self._counting = counting
-        self._serving: Serving | None = None
-        self._watched: dict[str, Callable[[], float]] = {}
         self.rows = Rows(layout(variants), None if counting is None else counting.rows)
+        self.gauges = Gauges(self.rows)
         self._resolve(variants)
-        self._watch_serving()
         if counting is None:
             registry.register(Exposition(self.rows.layout, self._alone))
         else:
@@ -138,67 +130,17 @@ class Metrics:
         return {value: Measure(self.rows, name, value) for value in values}
 
     def _alone(self) -> list[ProcessState]:
-        self.refresh()
-        versions = {} if self._serving is None else self._serving.versions
-        return [ProcessState(name=_ALONE, pid=os.getpid(), table=self.rows.table(), versions=versions)]
-
-    def watch(self, name: str, value: Callable[[], float]) -> None:
-        """Expose a gauge; it is asked at each scrape, or when one of several workers refreshes."""
-        self._watched[name] = value
-
-    def refresh(self) -> None:
-        """Write down what the gauges are now; of one that cannot tell, nothing is exposed."""
-        for name, value in list(self._watched.items()):
-            try:
-                now = value()
-            except Exception:
-                # One gauge must not cost the others, nor the scrape.
-                log.warning("gauge not read", gauge=name, exc_info=True)
-                now = math.nan
-            self.rows.gauges[self.rows.layout.slot(name)] = now
+        self.gauges.refresh()
+        state = ProcessState(
+            name=_ALONE, pid=os.getpid(), table=self.rows.table(), versions=self.gauges.versions
+        )
+        return [state]
 
     def serve(self, serving: Serving) -> None:
         """Expose what is served, from now on."""
-        self._serving = serving
+        self.gauges.serve(serving)
         if self._counting is not None:
             self._counting.announce(serving.versions)
-
-    def _watch_serving(self) -> None:
-        gauges: Mapping[str, Callable[[Serving], float]] = {
-            "pinnersage_indexed_pins": lambda now: now.n_indexed,
-            "pinnersage_side_pins": lambda now: now.n_side,
-            "pinnersage_profiles": lambda now: now.n_users,
-            "pinnersage_pins_age_seconds": lambda now: time.time() - now.pins_published_s,
-            "pinnersage_side_age_seconds": lambda now: time.time() - now.side_published_s,
-            "pinnersage_profiles_age_seconds": lambda now: time.time() - now.profiles_computed_s,
-        }
-        for name, value in gauges.items():
-            self.watch(name, self._of_serving(value))
-
-    def _of_serving(self, value: Callable[[Serving], float]) -> Callable[[], float]:
-        return lambda: math.nan if self._serving is None else value(self._serving)
-
-    def watch_takedown(self, takedown: Takedown) -> None:
-        """Expose the takedown list in force."""
-        self.watch("pinnersage_takedown_listed", lambda: takedown.blocked.listed)
-        self.watch("pinnersage_takedown_unknown", lambda: takedown.blocked.unknown)
-        self.watch("pinnersage_takedown_bad_lines", lambda: takedown.bad_lines)
-        self.watch("pinnersage_takedown_age_seconds", lambda: takedown.age_s)
-
-    def watch_cache(self, size_bytes: Callable[[], int], entries: Callable[[], int]) -> None:
-        """Expose the candidate cache's size."""
-        self.watch("pinnersage_candidate_cache_bytes", size_bytes)
-        self.watch("pinnersage_candidate_cache_entries", entries)
-
-    def watch_profile_cache(self, size_bytes: Callable[[], int], entries: Callable[[], int]) -> None:
-        """Expose the size of the profile cache."""
-        self.watch("pinnersage_profile_cache_bytes", size_bytes)
-        self.watch("pinnersage_profile_cache_entries", entries)
-
-    def watch_admission(self, admissions: Sequence[Admission]) -> None:
-        """Expose how many calls there are at this moment."""
-        self.watch("pinnersage_calls_in_flight", lambda: sum(each.in_flight for each in admissions))
-        self.watch("pinnersage_calls_queued", lambda: sum(each.queued for each in admissions))
 
     def time_stages(self, timed: Callable[[str, Measure], Stage]) -> None:
         """Have each stage timed by what this makes of its name and its series."""

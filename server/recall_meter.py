@@ -65,9 +65,9 @@ class RecallMeter:
         self._clock = clock
         self._measured: deque[tuple[int, int]] = deque(maxlen=policy.window)
         self._found = self._true = 0
-        metrics.watch("pinnersage_recall_samples", lambda: len(self._measured))
-        metrics.watch("pinnersage_recall_found", lambda: self._found)
-        metrics.watch("pinnersage_recall_true", lambda: self._true)
+        metrics.gauges.watch("pinnersage_recall_samples", lambda: len(self._measured))
+        metrics.gauges.watch("pinnersage_recall_found", lambda: self._found)
+        metrics.gauges.watch("pinnersage_recall_true", lambda: self._true)
 
     def do(self, item: Observed, stopping: threading.Event) -> None:
         """Measure every list of an answer that is still in the cache; of one without lists there is none."""

@@ -76,7 +76,7 @@ class RequestLog:
         self._room = Room(folder, rotation.total_bytes)
         self._room.remove_left_overs()
         self._make_room()
-        metrics.watch("pinnersage_request_log_bytes", lambda: self._room.n_bytes)
+        metrics.gauges.watch("pinnersage_request_log_bytes", lambda: self._room.n_bytes)
         self._folder, self._metrics, self._shown = folder, metrics, shown
         self._rotation, self._clock = rotation, clock
         self._rows: list[pa.RecordBatch] = []

@@ -58,7 +58,7 @@ def build_security(settings: ServerSettings, metrics: Metrics) -> Security:
             lambda: read_keys(path),
             count_refused=lambda: metrics.count_refused_credentials(Credentials.API_KEYS),
         )
-        metrics.watch("pinnersage_api_keys", lambda: len(keys.now.by_name))
+        metrics.gauges.watch("pinnersage_api_keys", lambda: len(keys.now.by_name))
         interceptors.append(KeyCheck(lambda: keys.now, metrics.count_refused_call))
         looks.append(keys.look)
     ticker = Ticker(lambda: _look(looks), name="credentials", every_s=POLL_S)
@@ -72,7 +72,9 @@ def _watched_certificates(files: TlsFiles, metrics: Metrics) -> WatchedFiles[Cer
         files.read,
         count_refused=lambda: metrics.count_refused_credentials(Credentials.CERTIFICATES),
     )
-    metrics.watch("pinnersage_certificate_expires_seconds", lambda: certificates.now.expires_s - time.time())
+    metrics.gauges.watch(
+        "pinnersage_certificate_expires_seconds", lambda: certificates.now.expires_s - time.time()
+    )
     return certificates
 
 

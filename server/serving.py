@@ -61,7 +61,7 @@ class RunningServer:
         self._metrics, self._credentials = metrics, credentials
         self._watching: list[Beside] = []
         self.calls, self.batches, self.records = calls, batches, Admission(_RECORDS)
-        metrics.watch_admission((calls, batches, self.records))
+        metrics.gauges.watch_admission((calls, batches, self.records))
         self._server = grpc.server(
             self._threads(calls, "call"), interceptors=list(interceptors), options=connections.options()
         )

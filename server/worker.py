@@ -82,7 +82,7 @@ def _work(task: Task, link: "_Link", ending: Ending) -> None:
     settings = task.settings
     metrics = build_worker_metrics(settings, Counting(task.metrics, task.name))
     wired = build_worker(settings, task.versions, metrics)
-    wired.server.watch(Ticker(metrics.refresh, name="gauges", every_s=_REFRESH_S))
+    wired.server.watch(Ticker(metrics.gauges.refresh, name="gauges", every_s=_REFRESH_S))
     ending.listen()
     # The supervisor's metrics are of all workers.
     wired.server.start(_ports(settings, task.port, metrics_port=0))

@@ -39,9 +39,9 @@ def work(folder: Path, name: str, calls: int, version: str) -> None:
             outcome.messages = 1
             with metrics.stage("merge"):
                 metrics.count_candidates(400, 400)
-    metrics.watch_cache(lambda: 1_000 * calls, lambda: calls)
+    metrics.gauges.watch_cache(lambda: 1_000 * calls, lambda: calls)
     metrics.serve(serving(version))
-    metrics.refresh()
+    metrics.gauges.refresh()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_a_gauge_that_fails_costs_no_other() -> None:
     """One reading that raises is left out; the rest of the scrape is there."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    metrics.watch_cache(lambda: 1 // 0, lambda: 4)
+    metrics.gauges.watch_cache(lambda: 1 // 0, lambda: 4)
 
     assert registry.get_sample_value("pinnersage_candidate_cache_bytes") is None
     assert registry.get_sample_value("pinnersage_candidate_cache_entries") == 4

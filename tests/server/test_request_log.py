@@ -236,7 +236,7 @@ def test_the_oldest_files_make_room(tmp_path: Path, metrics: Metrics) -> None:
     written.do(answer(), NOT_STOPPING)
     written.end()
     assert len(files(tmp_path)) == 3
-    metrics.refresh()
+    metrics.gauges.refresh()
     assert metrics.registry.get_sample_value("pinnersage_request_log_bytes") == pytest.approx(
         70_000 + files(tmp_path)[-1].stat().st_size
     )

@@ -246,7 +246,7 @@ class TestWatching:
             takedown = Takedown(
                 tmp_path, make_pins(), count_error=metrics.count_takedown_error, clock=lambda: now_s[0]
             )
-            metrics.watch_takedown(takedown)
+            metrics.gauges.watch_takedown(takedown)
             return takedown
 
         return start
