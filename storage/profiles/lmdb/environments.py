@@ -20,7 +20,9 @@ from storage.profiles.lmdb import trees
 from storage.profiles.lmdb.trees import IsMisplaced
 
 _Found = TypeVar("_Found")
-_Inode = tuple[int, int]
+
+Inode = tuple[int, int]
+"""Device and number: which file it is, whatever its name."""
 
 _ANYTHING: Mapping[bytes, bytes | None] = {}
 
@@ -127,38 +129,57 @@ class Environment:
         self._n_holders += 1
 
     def let_go(self) -> bool:
-        """Count one holder less and close with the last; says whether it did."""
+        """Count one holder less; says whether that was the last."""
         self._n_holders -= 1
-        if self._n_holders == 0:
-            self.close()
         return self._n_holders == 0
 
 
 # LMDB's rule is one open a process, so this is the process's, too.
-_open_files: dict[_Inode, Environment] = {}
+_open_files: dict[Inode, Environment] = {}
 _guard = threading.Lock()
 
 
 class Hold:
-    """A share in an open file, given back by `close`."""
+    """A share in an open file, given back by `close` or `leave`."""
 
     def __init__(self, path: Path, open_file: Callable[[Path], Environment]) -> None:
         with _guard:
-            environment = _open_files.get(_inode(path)) if path.exists() else None
-            self.environment = environment or open_file(path)
-            self._inode = _inode(path)
-            _open_files[self._inode] = self.environment
+            self.inode, self.environment = _found(path, open_file)
+            _open_files[self.inode] = self.environment
             self.environment.hold()
             self._is_given_back = False
 
     def close(self) -> None:
         """Give the share back, once however often this is called; the file is closed with the last one."""
         with _guard:
-            if self._is_given_back:
-                return
-            self._is_given_back = True
-            if self.environment.let_go():
-                del _open_files[self._inode]
+            if self._is_last():
+                self.environment.close()
+
+    def leave(self) -> None:
+        """Give the share back although others may just be reading through it: the last of them closes it."""
+        with _guard:
+            self._is_last()
+
+    def _is_last(self) -> bool:
+        if self._is_given_back:
+            return False
+        self._is_given_back = True
+        is_last = self.environment.let_go()
+        if is_last:
+            del _open_files[self.inode]
+        return is_last
+
+
+def _found(path: Path, open_file: Callable[[Path], Environment]) -> tuple[Inode, Environment]:
+    """The file that is open already or is opened now; once more where another took its name meanwhile."""
+    while True:
+        before = inode_of(path)
+        if before in _open_files:
+            return before, _open_files[before]
+        environment, after = open_file(path), inode_of(path)
+        if after is not None and before in {None, after}:
+            return after, environment
+        environment.close()
 
 
 def open_sealed(path: Path) -> Environment:
@@ -237,6 +258,11 @@ def _opened(path: Path, *, map_bytes: int, locked: bool) -> lmdb.Environment:
     )
 
 
-def _inode(path: Path) -> _Inode:
-    status = path.stat()
-    return status.st_dev, status.st_ino
+def inode_of(path: Path) -> Inode | None:
+    """Which file has the name now; None while there is none, or it is empty: its writer has just begun."""
+    try:
+        # Path.stat takes several times as long, and this is asked at every read.
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return (status.st_dev, status.st_ino) if status.st_size else None

@@ -1,7 +1,8 @@
 """Online records in one LMDB environment: one writer at a time, any number of readers beside it.
 
-PROFILES/online/profiles.lmdb   user id -> storage.profiles.encoding.encode_online; and tombstones
-PROFILES/online/writer.lock     held (flock) by the one writer; says who that is
+PROFILES/online/profiles.lmdb        user id -> storage.profiles.encoding.encode_online; and tombstones
+PROFILES/online/profiles.lmdb-lock   LMDB's own: it goes when the file goes
+PROFILES/online/writer.lock          held (flock) by the one writer; says who that is
 """
 
 import fcntl
@@ -26,7 +27,15 @@ from storage.errors import (
 from storage.profiles.encoding import decode_newest, decode_online, encode_online, is_online_record_of_another
 from storage.profiles.forgetting import since_forgotten
 from storage.profiles.lmdb import meta_page, tombstones
-from storage.profiles.lmdb.environments import REMEDY, Hold, is_full, is_read_only, open_shared
+from storage.profiles.lmdb.environments import (
+    REMEDY,
+    Environment,
+    Hold,
+    inode_of,
+    is_full,
+    is_read_only,
+    open_shared,
+)
 from storage.profiles.marks import decode_mark, encode_mark, mark_key
 from storage.profiles.newest import Newest, read_newest
 from storage.profiles.records import OnlineProfile, Tombstone
@@ -35,9 +44,12 @@ from storage.syncing import sync
 
 ONLINE_FOLDER = "online"
 FILE = "profiles.lmdb"
+LOCKS = "profiles.lmdb-lock"
 WRITER_LOCK = "writer.lock"
 
 _State = tuple[int, int, int]
+
+_NOT_TO_BE_TRUSTED = b""
 
 # Address space, not disk: the file grows as records come. About 50 million users at 20 actions each.
 MAP_BYTES = 1 << 36
@@ -45,6 +57,9 @@ MAP_BYTES = 1 << 36
 
 class OnlineRecords:
     """Reads online records; where no writer has ever been there simply are none.
+
+    A file that was removed, or replaced by another, is noticed by the next read. The other one is opened
+    then. Until there is one, who was forgotten stays forgotten, and no record is trusted any more.
 
     Args:
         profiles: The profile folder.
@@ -63,7 +78,7 @@ class OnlineRecords:
 
         Raises:
             StoreUnavailableError: The file is there but cannot be read.
-            DamagedRecordError: The record is damaged.
+            DamagedRecordError: The record is damaged, or its file was removed.
         """
         ((value, tombstone),) = self.values([user_id])
         until_s = tombstones.until_s_of(tombstone, user_id)
@@ -72,16 +87,19 @@ class OnlineRecords:
     def values(self, user_ids: Sequence[str]) -> list[tuple[bytes | None, bytes | None]]:
         """What is stored of each user at one moment, undecoded: the record and the tombstone.
 
+        A record in a file that is there no more comes as one that is damaged.
+
         Raises:
             StoreUnavailableError: The file is there but cannot be read.
         """
         with _plainly(self._path, "read"):
-            hold = self._hold or self._try_to_open()
+            hold, is_there = self._look()
             if hold is None:
                 return [(None, None)] * len(user_ids)
             keys = [key(user_id) for user_id in user_ids for key in (str.encode, tombstones.key_of_user)]
             values = hold.environment.get_each(*keys)
-        return list(zip(values[::2], values[1::2], strict=True))
+        records = values[::2] if is_there else [value and _NOT_TO_BE_TRUSTED for value in values[::2]]
+        return list(zip(records, values[1::2], strict=True))
 
     def tombstones(self, after: int = 0) -> list[Tombstone]:
         """Those later than the one numbered `after`, in order.
@@ -91,7 +109,7 @@ class OnlineRecords:
             DamagedRecordError: One of them is damaged.
         """
         with _plainly(self._path, "read"):
-            hold = self._hold or self._try_to_open()
+            hold, _ = self._look()
             return tombstones.read(hold.environment, after) if hold else []
 
     def newest_tombstone(self) -> int:
@@ -101,7 +119,7 @@ class OnlineRecords:
             StoreUnavailableError: The file is there but cannot be read.
         """
         with _plainly(self._path, "read"):
-            hold = self._hold or self._try_to_open()
+            hold, _ = self._look()
             return tombstones.newest(hold.environment) if hold else 0
 
     def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
@@ -112,7 +130,7 @@ class OnlineRecords:
             DamagedRecordError: A tombstone is damaged.
         """
         with _plainly(self._path, "read"):
-            hold = self._hold or self._try_to_open()
+            hold, _ = self._look()
             return tombstones.until_s_of_each(hold.environment, user_ids) if hold else {}
 
     def open_early(self) -> None:
@@ -121,17 +139,26 @@ class OnlineRecords:
         What is wrong with it is told to whoever gets a record.
         """
         with suppress(ProfileStoreError), _plainly(self._path, "read"):
-            self._try_to_open()
+            self._look()
 
-    def _try_to_open(self) -> Hold | None:
-        """Open the file once there is one: a first writer is noticed without a restart."""
+    def _look(self) -> tuple[Hold | None, bool]:
+        """What is open, and whether it is the file that is there now: another one is opened first."""
+        hold, there = self._hold, inode_of(self._path)
         # Where there is none, this is all that a read does: without a lock.
-        if not _exists(self._path):
-            return None
-        with self._opening:
-            if self._hold is None:
+        if there is None or (hold is not None and hold.inode == there):
+            return hold, there is not None
+        # Who opens it is waited for by those who have nothing else.
+        if not self._opening.acquire(blocking=hold is None):
+            return hold, False
+        try:
+            hold = self._hold
+            if hold is None or hold.inode != there:
                 self._hold = self._opened()
-            return self._hold
+                if hold is not None:
+                    hold.leave()
+            return self._hold, True
+        finally:
+            self._opening.release()
 
     def _opened(self) -> Hold:
         """Open the file; one that was refused is judged again only when it has changed."""
@@ -169,7 +196,9 @@ class LmdbOnlineWriter:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with ExitStack() as unless_opened:
                 self._lock = unless_opened.enter_context(_writer_lock(self._path.parent / WRITER_LOCK))
-                if not _exists(self._path):
+                if inode_of(self._path) is None:
+                    # Of a file that was removed, and that readers may still have open.
+                    (self._path.parent / LOCKS).unlink(missing_ok=True)
                     unless_opened.callback(_remove_beginning, self._path)
                 self._hold = unless_opened.enter_context(
                     closing(_hold(self._path, map_bytes, only_read=False))
@@ -182,7 +211,7 @@ class LmdbOnlineWriter:
     def put(self, profile: OnlineProfile) -> None:
         """Store the record; it survives a crash once this returns."""
         with _plainly(self._path, "written"):
-            self._hold.environment.put(profile.user_id.encode(), encode_online(profile))
+            self._still_there().put(profile.user_id.encode(), encode_online(profile))
 
     def get(self, user_id: str) -> OnlineProfile | None:
         """The stored record, or None."""
@@ -193,7 +222,7 @@ class LmdbOnlineWriter:
     def forget(self, user_id: str, until_s: int) -> None:
         """Bury what the user did up to then; it stays buried once this returns."""
         with _plainly(self._path, "written"):
-            tombstones.bury(self._hold.environment, user_id, until_s)
+            tombstones.bury(self._still_there(), user_id, until_s)
 
     def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
@@ -221,10 +250,18 @@ class LmdbOnlineWriter:
             for name, mark in marks.items()
         }
         with _plainly(self._path, "written"):
-            if not self._hold.environment.put_all(values, only_if=before):
+            if not self._still_there().put_all(values, only_if=before):
                 raise OvertakenError(
                     f"{self._path} has other marks than this writer left: another has gone on from there"
                 )
+
+    def _still_there(self) -> Environment:
+        """What is written to, if anybody can read it."""
+        if inode_of(self._path) != self._hold.inode:
+            raise StoreUnavailableError(
+                f"{self._path} was removed or replaced while it was written: nothing goes to what is gone"
+            )
+        return self._hold.environment
 
     def close(self) -> None:
         """Give the file back and let another writer in."""
@@ -232,18 +269,9 @@ class LmdbOnlineWriter:
         self._lock.close()
 
 
-def _exists(path: Path) -> bool:
-    """Whether a writer has made the file; it is empty for an instant."""
-    try:
-        # Path.stat takes several times as long, and this is asked at every read.
-        return os.stat(path).st_size > 0
-    except FileNotFoundError:
-        return False
-
-
 def _remove_beginning(path: Path) -> None:
     """Remove a first file that the disk cut short: nothing was ever in it, and it would stay refused."""
-    if _exists(path) and meta_page.problem_of(path):
+    if inode_of(path) is not None and meta_page.problem_of(path):
         path.unlink()
 
 
@@ -261,7 +289,7 @@ def _is_misplaced(key: bytes, value: bytes) -> bool:
 
 
 def _hold(path: Path, map_bytes: int, *, only_read: bool) -> Hold:
-    if _exists(path) and (problem := meta_page.problem_of(path)):
+    if inode_of(path) is not None and (problem := meta_page.problem_of(path)):
         raise StoreUnavailableError(f"{path} cannot be used: {problem}. {REMEDY}")
     open_file = partial(open_shared, map_bytes=map_bytes, only_read=only_read, is_misplaced=_is_misplaced)
     return Hold(path, open_file)

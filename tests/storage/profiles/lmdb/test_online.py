@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import lmdb
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[4]
 # Puts user-0, user-1, ... and says so after each, until it is killed.
 ENDLESS_WRITER = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from storage.profiles.lmdb.online import LmdbOnlineWriter
 from tests.storage.profiles.people import online
@@ -226,3 +228,56 @@ def test_what_lmdb_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     lock.mkdir()
     with pytest.raises(StoreUnavailableError, match=r"cannot be opened for writing: .*[Ii]s a directory"):
         LmdbOnlineWriter(tmp_path)
+
+
+def test_a_file_put_in_the_place_of_another_is_read_by_who_had_that_open(tmp_path: Path) -> None:
+    """A restored copy, or one that was begun anew: without a restart, and nothing of the other is left."""
+    put(tmp_path, "ann")
+    records = OnlineRecords(tmp_path)
+    assert records.get("ann") is not None
+    file_of(tmp_path).unlink()
+
+    put(tmp_path, "ben")
+
+    assert same(records.get("ben"), online("ben", "pin-of-ben"))
+    assert records.get("ann") is None
+    records.close()
+
+
+def test_of_a_file_that_was_removed_only_who_was_forgotten_counts(tmp_path: Path) -> None:
+    """Records in it are trusted no more, and said to be damaged; put back, it is what it was."""
+    put(tmp_path, "ann")
+    with closing(LmdbOnlineWriter(tmp_path)) as writer:
+        writer.forget("ben", 5)
+    records = OnlineRecords(tmp_path)
+    records.open_early()
+    file_of(tmp_path).rename(tmp_path / "aside")
+
+    assert records.forgotten(["ann", "ben"]) == {"ben": 5}
+    with pytest.raises(DamagedRecordError, match="user 'ann'"):
+        records.get("ann")
+    assert records.get("cid") is None
+
+    (tmp_path / "aside").rename(file_of(tmp_path))
+    assert same(records.get("ann"), online("ann", "pin-of-ann"))
+    records.close()
+
+
+def test_nothing_is_written_to_a_file_that_was_removed(tmp_path: Path) -> None:
+    """It would be acknowledged and lost; whoever opens the store again goes on in a new file."""
+    writer = LmdbOnlineWriter(tmp_path)
+    writer.put(online("ann", "cat-1"))
+    file_of(tmp_path).unlink()
+
+    for write in (
+        lambda: writer.put(online("ben", "dog-1")),
+        lambda: writer.forget("ann", 5),
+        lambda: writer.commit([online("ben", "dog-1")], {}),
+    ):
+        with pytest.raises(StoreUnavailableError, match="was removed or replaced"):
+            write()
+    writer.close()
+
+    with closing(LmdbOnlineWriter(tmp_path)) as writer:
+        writer.put(online("ben", "dog-1"))
+        assert writer.get("ann") is None
