@@ -21,7 +21,7 @@ from pinnersage.client import CallError, Client
 from tests.deployment.prometheus import Prometheus, prometheus, until
 from tests.deployment.queries import filled_in, panels
 from tests.end_to_end.processes import ROOT, serving
-from tests.server.test_serving import free_port
+from tests.ports import free_port
 
 WORLD = ROOT / "build" / "demo" / "emoji"
 PICTURE = ROOT / "docs" / "dashboard.png"

@@ -21,8 +21,8 @@ from tests.deployment.chart import Rendered, render
 from tests.deployment.prometheus import until
 from tests.deployment.scripts import valkey
 from tests.end_to_end.world import write_world
+from tests.ports import free_port
 from tests.server.certificates import Authority
-from tests.server.test_serving import free_port
 
 PASSWORD = "a word"  # noqa: S105 - of the test's own store
 

@@ -11,8 +11,8 @@ from server.bootstrap import wire_server
 from server.ports import Ports
 from tests.deployment.prometheus import Prometheus, prometheus, until
 from tests.deployment.queries import of_dashboard, rules
+from tests.ports import free_port
 from tests.server.conftest import settings
-from tests.server.test_serving import free_port
 from tests.server.world import default_people, make_pins
 
 N_CALLS = 20

@@ -26,8 +26,8 @@ from tests.deployment.queries import (
     wanted,
 )
 from tests.end_to_end.processes import tool
+from tests.ports import free_port
 from tests.server.conftest import settings
-from tests.server.test_serving import free_port
 from tests.server.world import default_people, make_pins
 
 # Put on every sample by Prometheus, as the ServiceMonitor has it.

@@ -12,7 +12,7 @@ from storage.publishing import VersionedFolder
 from tests.deployment.prometheus import until
 from tests.deployment.scripts import SCRIPTS, valkey, with_program
 from tests.end_to_end.processes import tool
-from tests.server.test_serving import free_port
+from tests.ports import free_port
 
 
 def publish(root: Path, content: str) -> str:

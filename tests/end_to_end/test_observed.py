@@ -2,17 +2,13 @@
 
 import json
 import signal
-import socket
-import time
 import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import grpc
 import psutil
 import pyarrow.parquet as pq
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pinnersage.v1 import recommender_pb2 as pb
@@ -20,18 +16,15 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from process.user_hashes import user_hash
 from tests.end_to_end.conftest import Job
 from tests.end_to_end.processes import serving
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+from tests.ports import free_port
+from tests.waiting import HANG_S, wait_until
 
 
 class Scrape:
     """One look at the metrics port."""
 
     def __init__(self, port: int) -> None:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=HANG_S) as page:
             families = text_string_to_metric_families(page.read().decode())
         self._samples = [sample for family in families for sample in family.samples]
 
@@ -48,21 +41,13 @@ class Scrape:
         )
 
 
-def eventually(true: Callable[[], bool]) -> None:
-    for _ in range(300):
-        if true():
-            return
-        time.sleep(0.1)
-    pytest.fail("not within 30 s")
-
-
 def ask(address: str, user: str, request_id: str) -> pb.RecommendResponse:
     """Over a connection of its own, so that it may go to any worker."""
     options = (("grpc.use_local_subchannel_pool", 1),)
     with grpc.insecure_channel(address, options=options) as channel:
         request = pb.RecommendRequest(user_id=user)
         return RecommenderStub(channel).Recommend(
-            request, metadata=(("x-request-id", request_id),), timeout=20, wait_for_ready=True
+            request, metadata=(("x-request-id", request_id),), timeout=HANG_S, wait_for_ready=True
         )
 
 
@@ -87,13 +72,13 @@ def test_one_scrape_shows_all_workers(job: Job) -> None:
         def total(name: str, **labels: str) -> float:
             return Scrape(metrics_port).total(name, **labels)
 
-        eventually(lambda: total("pinnersage_workers") == 2)
+        wait_until(lambda: total("pinnersage_workers") == 2)
         for n in range(20):
             ask(address, f"user-{n}", f"page-{n}")
-        eventually(lambda: total("grpc_server_handled_total", grpc_code="OK") == 20)
-        eventually(lambda: total("pinnersage_recall_measurements_total") == 20)
+        wait_until(lambda: total("grpc_server_handled_total", grpc_code="OK") == 20)
+        wait_until(lambda: total("pinnersage_recall_measurements_total") == 20)
         # Gauges are written down every second.
-        eventually(lambda: total("pinnersage_recall") == 1)
+        wait_until(lambda: total("pinnersage_recall") == 1)
         seen = Scrape(metrics_port)
         calls = seen.values("pinnersage_worker_calls_total")
         assert set(calls) == {"0", "1"}
@@ -105,9 +90,9 @@ def test_one_scrape_shows_all_workers(job: Job) -> None:
 
         before = workers_of(process.pid)
         before[0].kill()
-        eventually(lambda: len({*workers_of(process.pid)} - {*before}) == 1)
+        wait_until(lambda: len({*workers_of(process.pid)} - {*before}) == 1)
         ask(address, "user-1", "page-20")
-        eventually(lambda: total("grpc_server_handled_total", grpc_code="OK") == 21)
+        wait_until(lambda: total("grpc_server_handled_total", grpc_code="OK") == 21)
 
 
 def test_logs_name_calls_and_no_users(job: Job, tmp_path: Path) -> None:

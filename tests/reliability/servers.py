@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -19,13 +19,13 @@ import grpc
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from tests.reliability.served_world import USERS
+from tests.waiting import HANG_S, wait_until
 
 AnswerT = TypeVar("AnswerT")
 
 ROOT = Path(__file__).parents[2]
-# Nothing here is timed by this: it ends what would hang.
-HANG_S = 120.0
 _LOOK_S = 0.02
+_LAST_WORDS = 20_000
 # Between two calls of a caller: what is done to the servers needs the processor, too.
 PAUSE_S = 0.002
 
@@ -52,12 +52,17 @@ class Server:
 
     def wait_for(self, event: str, n: int = 1) -> list[dict[str, object]]:
         """Wait until the log has so many lines for an event."""
-        give_up = time.monotonic() + HANG_S
-        while len(found := self.events(event)) < n:
-            assert self.process.poll() is None, f"the server ended: {self.log.read_text()}"
-            assert time.monotonic() < give_up, f"no {event}: {self.log.read_text()}"
-            time.sleep(_LOOK_S)
-        return found
+
+        def is_there() -> bool:
+            assert self.process.poll() is None, f"the server ended: {self.said()}"
+            return len(self.events(event)) >= n
+
+        wait_until(is_there, lambda: f"no {event}: {self.said()}")
+        return self.events(event)
+
+    def said(self) -> str:
+        """The end of its log."""
+        return self.log.read_text()[-_LAST_WORDS:]
 
     @property
     def address(self) -> str:
@@ -71,7 +76,11 @@ class Server:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Signal the process and wait for its end; returns its status."""
         self.process.send_signal(number)
-        return self.process.wait(HANG_S)
+        try:
+            return self.process.wait(HANG_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"the server did not end: {self.said()}") from None
 
 
 @contextmanager
@@ -83,36 +92,26 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
     finally:
         if server.process.poll() is None:
             server.end(signal.SIGINT)
+        # Shown by pytest beside a test that fails.
+        print(server.said())
 
 
 def children_of(pid: int) -> list[int]:
     """The processes that a process started and that still run."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(each) for each in listed.read_text().split()] if listed.exists() else []
+    return [int(each) for each in _told(pid, f"task/{pid}/children").split()]
 
 
 def is_running(pid: int) -> bool:
     """Whether there is such a process, and not only its status for somebody to collect."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    give_up = time.monotonic() + HANG_S
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(_LOOK_S)
+    stat = _told(pid, "stat")
+    return bool(stat) and stat.rpartition(b")")[2].split()[0] != b"Z"
 
 
 def wait_until_gone(pids: Sequence[int]) -> None:
     """Wait until none of the processes runs."""
-    give_up = time.monotonic() + HANG_S
-    while any(map(is_running, pids)):
-        assert time.monotonic() < give_up, [_command(pid) for pid in pids if is_running(pid)]
-        time.sleep(_LOOK_S)
+    wait_until(
+        lambda: not any(map(is_running, pids)), lambda: [_command(pid) for pid in pids if is_running(pid)]
+    )
 
 
 @contextmanager
@@ -191,7 +190,7 @@ class Load:
         while self.answered.total() < goal:
             if n_answered != self.answered.total():
                 n_answered, give_up = self.answered.total(), time.monotonic() + HANG_S
-            assert time.monotonic() < give_up, (self.answered, self.failed)
+            assert time.monotonic() < give_up, (self.answered, self.failed, self.told)
             time.sleep(_LOOK_S)
 
 
@@ -227,10 +226,14 @@ def _entry(line: str) -> dict[str, object]:
 
 
 def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return b""
+    return _told(pid, "cmdline")
+
+
+def _told(pid: int, what: str) -> bytes:
+    """What the kernel says of a process; nothing once it is gone, be it while it is read."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    return b""
 
 
 def kill(pid: int) -> None:

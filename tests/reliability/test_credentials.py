@@ -15,9 +15,10 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.api_keys import add_key
 from tests.reliability.served_world import USERS, publish_pins, publish_profiles
-from tests.reliability.servers import HANG_S, Load, Server, serving
+from tests.reliability.servers import Load, Server, serving
 from tests.reliability.shares import seeds
 from tests.server.certificates import Authority, Pair
+from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.reliability
 

@@ -21,10 +21,11 @@ from storage.events.opening import open_consumer
 from storage.events.records import Event
 from storage.profiles.opening import open_online_writer, open_tombstones
 from tests.reliability.served_world import publish_pins, publish_users
-from tests.reliability.servers import HANG_S, Server, channel_to, serving
+from tests.reliability.servers import Server, channel_to, serving
 from tests.reliability.shares import SHARE, chance, seeds
 from tests.reliability.zygote import ROOT
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.reliability
 

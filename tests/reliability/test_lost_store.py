@@ -18,9 +18,10 @@ from server.profile_cache import FRESH_S
 from storage.profiles.redis.address import RedisAddress
 from tests.reliability.cut_line import Line
 from tests.reliability.served_world import N_PINS, USERS, publish_pins, publish_users
-from tests.reliability.servers import HANG_S, channel_to, serving, under_load, wait_until
+from tests.reliability.servers import channel_to, serving, under_load
 from tests.reliability.shares import SHARE, seeds
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.reliability
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.servers import HANG_S, ROOT
+from tests.reliability.servers import ROOT
 from tests.reliability.shares import SHARE, seeds
+from tests.waiting import HANG_S
 
 atheris = pytest.importorskip("atheris", reason="atheris, which makes the requests, is not installed here")
 pytestmark = pytest.mark.reliability

@@ -13,8 +13,9 @@ import pytest
 
 from pinnersage.v1 import recommender_pb2 as pb
 from tests.reliability.served_world import USERS, publish_pins, publish_profiles
-from tests.reliability.servers import HANG_S, Server, channel_to, code_of, serving, version_at, wait_until
+from tests.reliability.servers import Server, channel_to, code_of, serving, version_at
 from tests.reliability.shares import SHARE, seeds
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.reliability
 

@@ -21,11 +21,12 @@ from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
-from tests.reliability.servers import HANG_S, channel_to, code_of, wait_until
+from tests.reliability.servers import channel_to, code_of
 from tests.reliability.shares import seeds
 from tests.server.conftest import settings
 from tests.server.world import describe, make_profile
 from tests.storage.pins import worlds
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.reliability
 

@@ -22,10 +22,11 @@ from server.serving import RunningServer
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
-from tests.reliability.servers import HANG_S, channel_to
+from tests.reliability.servers import channel_to
 from tests.reliability.shares import SHARE, chance, seeds
 from tests.server.conftest import settings
 from tests.server.world import default_people, describe, make_pins, make_profile
+from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.reliability
 

@@ -12,10 +12,11 @@ import pytest
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from tests.reliability.served_world import publish_pins, publish_users
-from tests.reliability.servers import HANG_S, channel_to, serving
+from tests.reliability.servers import channel_to, serving
 from tests.reliability.shares import chance, seeds
 from tests.reliability.slow_store import slow_line
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.reliability
 

@@ -1,6 +1,5 @@
 """RELIABILITY 9, of a real store that stands still: nobody waits longer than said, nothing is searched."""
 
-import socket
 import time
 import urllib.request
 from collections import Counter
@@ -13,10 +12,12 @@ import pytest
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from tests.ports import free_port
 from tests.reliability.served_world import N_PINS, publish_pins, publish_users
-from tests.reliability.servers import HANG_S, channel_to, serving, wait_until
+from tests.reliability.servers import channel_to, serving
 from tests.reliability.shares import SHARE, chance, seeds
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.reliability
 
@@ -82,8 +83,7 @@ def test_deadlines_hold_while_the_store_stands_still(
         for at, user in enumerate(users)
     }
     publish_users(url, likes)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        metrics_port = free.getsockname()[1]
+    metrics_port = free_port()
     flags = ("--port", "0", "--drain-s", "0", "--profiles", url, "--metrics-port", str(metrics_port))
     with (
         serving(tmp_path, *flags) as server,

@@ -14,10 +14,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from storage.pins.artefact import pin_versions
+from tests.ports import free_port
 from tests.reliability.served_world import USERS, publish_pins, publish_profiles, publish_users
-from tests.reliability.servers import HANG_S, Server, channel_to, serving, wait_until
+from tests.reliability.servers import Server, channel_to, serving
 from tests.reliability.shares import seeds
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.reliability
 
@@ -27,9 +29,8 @@ _LOOK_S = 0.01
 
 @pytest.fixture
 def port() -> int:
-    """A free one, known before there is a server."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """Known before there is a server."""
+    return free_port()
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from tests.reliability.served_world import publish_pins, publish_profiles
-from tests.reliability.servers import HANG_S, PAUSE_S, Load, Server, channel_to, serving
+from tests.reliability.servers import PAUSE_S, Load, Server, channel_to, serving
 from tests.reliability.shares import SHARE, seeds
+from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.reliability
 

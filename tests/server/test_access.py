@@ -18,6 +18,7 @@ from server.ports import Ports
 from server.serving import RunningServer
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 SERVICES = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
 # Written out: what is open is open because somebody decided it here.
@@ -81,7 +82,7 @@ class Guarded:
         """What a caller with an empty request meets first."""
         # To the wire a method of one answer is a stream of one.
         ask = self.channel.unary_stream(method, as_it_is, as_it_is)
-        call = ask(b"", metadata=self.metadata[credential], timeout=10)
+        call = ask(b"", metadata=self.metadata[credential], timeout=HANG_S)
         try:
             next(call, None)
         except grpc.RpcError as error:
@@ -136,7 +137,7 @@ def test_refused_calls_are_counted_and_told_what_to_send(guarded: Guarded) -> No
     for credential in ("none", "never made"):
         call = guarded.channel.unary_unary(f"/{SERVICE}/Recommend", as_it_is, as_it_is)
         with pytest.raises(grpc.RpcError) as error:
-            call(b"", metadata=guarded.metadata[credential], timeout=10)
+            call(b"", metadata=guarded.metadata[credential], timeout=HANG_S)
         told.append(error.value.details())
 
     assert refused() == before + 2
@@ -150,7 +151,7 @@ def test_a_refused_call_takes_no_thread(tmp_path: Path) -> None:
     """Callers without a key cannot keep those with one waiting: nothing of theirs is read or queued."""
     guarded = Guarded(tmp_path)
     recommend = guarded.channel.unary_unary(f"/{SERVICE}/Recommend", as_it_is, as_it_is)
-    at_once = [recommend.future(bytes(100_000), timeout=10) for _ in range(50)]
+    at_once = [recommend.future(bytes(100_000), timeout=HANG_S) for _ in range(50)]
     codes = {call.code() for call in at_once}
 
     assert codes == {grpc.StatusCode.UNAUTHENTICATED}

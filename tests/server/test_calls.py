@@ -1,7 +1,7 @@
 """What surrounds a call: errors become statuses by one table, nothing leaks, everything is counted."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NoReturn, cast
 
 import grpc
@@ -27,6 +27,7 @@ from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
 from tests.server.conftest import Serve, request_id_of, settings
 from tests.server.world import default_people, describe, make_pins, make_profile
+from tests.waiting import wait_until
 
 LABELS = {"grpc_type": "unary", "grpc_service": "pinnersage.v1.Recommender", "grpc_method": "Recommend"}
 
@@ -89,15 +90,6 @@ def ended(registry: CollectorRegistry) -> dict[str, float]:
         for each in samples
         if each.name == "grpc_server_handled_total" and each.value
     }
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(1_000):
-        if true():
-            return
-        pause.wait(0.01)
-    pytest.fail("not after 10 s")
 
 
 def code_and_details(refusal: grpc.RpcError) -> tuple[grpc.StatusCode, str | None]:

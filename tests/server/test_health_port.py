@@ -12,10 +12,11 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.errors import StartError
 from server.ports import Ports
+from tests.ports import free_port
 from tests.server.certificates import Authority
 from tests.server.conftest import settings
-from tests.server.test_serving import free_port
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -31,15 +32,15 @@ def test_a_probe_without_tls_hears_of_health_and_nothing_else(tmp_path: Path) ->
     server.start(ports)
     with grpc.insecure_channel(f"127.0.0.1:{ports.health_port}") as channel:
         health = health_pb2_grpc.HealthStub(channel)
-        assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status == SERVING
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=HANG_S).status == SERVING
         with pytest.raises(grpc.RpcError) as refused:
-            RecommenderStub(channel).GetPins(pb.GetPinsRequest(pin_ids=["cat-0"]), timeout=10)
+            RecommenderStub(channel).GetPins(pb.GetPinsRequest(pin_ids=["cat-0"]), timeout=HANG_S)
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
         server.drain()
-        assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status == NOT_SERVING
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=HANG_S).status == NOT_SERVING
         server.stop(grace_s=1)
         with pytest.raises(grpc.RpcError):
-            health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            health.Check(health_pb2.HealthCheckRequest(), timeout=HANG_S)
 
 
 def test_a_port_in_use_is_refused() -> None:

@@ -9,9 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server.bootstrap import wire_server
 from server.ports import Ports
+from tests.ports import free_port
 from tests.server.conftest import settings
-from tests.server.test_serving import free_port
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 DOCS = Path(__file__).parents[2] / "docs" / "observability.md"
 ROW = re.compile(r"^\| `(\w+)` \| (counter|gauge|histogram) \| ([\w, ]*) \| (.+) \|$", re.MULTILINE)
@@ -25,7 +26,7 @@ def scraped() -> dict[str, Row]:
     """Every family of a running server's metrics port, by its name."""
     server, metrics_port = wire_server(make_pins(), default_people().store(), settings()), free_port()
     server.start(Ports(host="127.0.0.1", port=0, metrics_port=metrics_port))
-    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=HANG_S) as page:
         text = page.read().decode()
     server.stop(grace_s=0)
     families = {}

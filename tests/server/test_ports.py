@@ -7,6 +7,7 @@ import pytest
 
 from server.errors import StartError
 from server.ports import HeldPort, address_of
+from tests.waiting import HANG_S
 
 
 def listener(port: int) -> socket.socket:
@@ -23,7 +24,7 @@ def test_workers_join_a_port_that_is_held() -> None:
     """Any number; connections go to them, and none to who holds it."""
     with closing(HeldPort("127.0.0.1", 0)) as held, listener(held.port), listener(held.port):
         for _ in range(20):
-            socket.create_connection(("127.0.0.1", held.port), timeout=10).close()
+            socket.create_connection(("127.0.0.1", held.port), timeout=HANG_S).close()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -52,7 +53,7 @@ def test_nobody_is_answered_while_nobody_listens() -> None:
 def test_a_port_let_go_can_be_taken_at_once() -> None:
     """Also while old connections to it linger: a server may be restarted."""
     with closing(HeldPort("127.0.0.1", 0)) as held, listener(held.port) as listening:
-        caller = socket.create_connection(("127.0.0.1", held.port), timeout=10)
+        caller = socket.create_connection(("127.0.0.1", held.port), timeout=HANG_S)
         answering, _ = listening.accept()
         # Who closes first is the one that lingers.
         answering.close()

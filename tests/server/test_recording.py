@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -21,9 +22,13 @@ from storage.events.records import Event, Record
 from tests.server.conftest import Serve, request_id_of
 from tests.server.test_filtered_calls import violations
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S
 
 SAVE = Event("ann", "cat-1", 1_700_000_000, "save")
-NOBODY_WAITS_LONG = RecordingPolicy(timeout_s=0.05)
+# Long enough for a thread to be woken on a busy machine: the last of them is to be answered.
+NOBODY_WAITS_LONG = RecordingPolicy(timeout_s=0.5)
+# Who is held by a gate has all the time that the test takes to open it.
+PATIENT = RecordingPolicy(timeout_s=HANG_S)
 
 
 def request(**changes: object) -> pb.RecordActionRequest:
@@ -133,7 +138,7 @@ class Gate:
 
     def append(self, records: Sequence[Record]) -> None:
         self.is_reached.set()
-        assert self.is_open.wait(10)
+        assert self.is_open.wait(HANG_S)
         self.appended.append(records)
 
     def close(self) -> None:
@@ -161,16 +166,16 @@ def event(n: int) -> Event:
 def test_actions_that_come_together_are_appended_together(recording: Callable[..., Recorder]) -> None:
     """Nine wait while the first is written: then they share one write."""
     gate = Gate()
-    recorder = recording(gate)
+    recorder = recording(gate, PATIENT)
     with ThreadPoolExecutor(10) as pool:
         first = pool.submit(recorder.record, event(0), Deadline())
-        assert gate.is_reached.wait(10)
+        assert gate.is_reached.wait(HANG_S)
         others = [pool.submit(recorder.record, event(n), Deadline()) for n in range(1, 10)]
         while recorder._waiting.qsize() < 9:
             time.sleep(0.001)
         gate.is_open.set()
         for each in (first, *others):
-            each.result(10)
+            each.result(HANG_S)
     assert [len(each) for each in gate.appended] == [1, 9]
     assert {each.pin_id for each in gate.appended[1] if isinstance(each, Event)} == {
         f"cat-{n}" for n in range(1, 10)
@@ -193,10 +198,10 @@ def test_nobody_waits_longer_than_they_may(recording: Callable[..., Recorder]) -
 def test_too_many_are_refused_at_once(recording: Callable[..., Recorder]) -> None:
     """One is being written and two may wait: the fourth hears so without waiting."""
     gate = Gate()
-    recorder = recording(gate, RecordingPolicy(waiting=2))
+    recorder = recording(gate, replace(PATIENT, waiting=2))
     with ThreadPoolExecutor(3) as pool:
         futures: list[Future[None]] = [pool.submit(recorder.record, event(0), Deadline())]
-        assert gate.is_reached.wait(10)
+        assert gate.is_reached.wait(HANG_S)
         futures += [pool.submit(recorder.record, event(n), Deadline()) for n in (1, 2)]
         while not recorder._waiting.full():
             time.sleep(0.001)
@@ -204,7 +209,7 @@ def test_too_many_are_refused_at_once(recording: Callable[..., Recorder]) -> Non
             recorder.record(event(3), Deadline())
         gate.is_open.set()
         for each in futures:
-            each.result(10)
+            each.result(HANG_S)
 
 
 def test_a_full_stream_fails_all_who_wait_and_is_opened_anew(recording: Callable[..., Recorder]) -> None:
@@ -229,11 +234,11 @@ def test_a_full_stream_fails_all_who_wait_and_is_opened_anew(recording: Callable
 def test_what_waits_at_the_end_is_kept(recording: Callable[..., Recorder]) -> None:
     """A server that stops answers its last callers first."""
     gate = Gate()
-    recorder = recording(gate)
+    recorder = recording(gate, PATIENT)
     with ThreadPoolExecutor(1) as pool:
         last = pool.submit(recorder.record, SAVE, Deadline())
-        assert gate.is_reached.wait(10)
+        assert gate.is_reached.wait(HANG_S)
         gate.is_open.set()
         recorder.stop()
-        last.result(10)
+        last.result(HANG_S)
     assert gate.closed == 1

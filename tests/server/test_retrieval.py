@@ -17,6 +17,7 @@ from server.metrics import Metrics
 from server.retrieval import TIERS, Retrieval, tier
 from storage.pins.memory import InMemoryPins
 from tests.server.world import SPACE, fan, make_pins
+from tests.waiting import HANG_S, wait_until
 
 N_CALLERS = 32
 
@@ -36,7 +37,7 @@ class SlowPins(InMemoryPins):
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         self.searched.append((len(queries), k))
         self.begun.set()
-        assert self.let_go.wait(10)
+        assert self.let_go.wait(HANG_S)
         if self.error is not None:
             raise self.error
         return super().search(queries, k, ef_search=ef_search)
@@ -68,12 +69,10 @@ def fetch(
 
 def wait_for_joins(metrics: Metrics, joins: int) -> None:
     """Until so many callers wait for another's search."""
-    pause = threading.Event()
-    for _ in range(1_000):
-        if metrics.registry.get_sample_value("pinnersage_single_flight_joins_total") == joins:
-            return
-        pause.wait(0.01)
-    pytest.fail(f"not {joins} joins after 10 s")
+    wait_until(
+        lambda: metrics.registry.get_sample_value("pinnersage_single_flight_joins_total") == joins,
+        lambda: f"not {joins} joins",
+    )
 
 
 def test_concurrent_misses_cost_one_search(pins: SlowPins, retrieval: Retrieval, metrics: Metrics) -> None:
@@ -82,7 +81,7 @@ def test_concurrent_misses_cost_one_search(pins: SlowPins, retrieval: Retrieval,
         calls = [pool.submit(fetch, retrieval, [0]) for _ in range(N_CALLERS)]
         wait_for_joins(metrics, N_CALLERS - 1)
         pins.let_go.set()
-        outcomes = [call.result(10) for call in calls]
+        outcomes = [call.result(HANG_S) for call in calls]
 
     assert outcomes == [["miss"]] * N_CALLERS
     assert pins.searched == [(1, TIERS[0])]
@@ -108,7 +107,7 @@ def test_a_failed_leader_fails_its_waiters_once(
         calls = [pool.submit(fetch, retrieval, [0]) for _ in range(4)]
         wait_for_joins(metrics, 3)
         pins.let_go.set()
-        errors = [call.exception(10) for call in calls]
+        errors = [call.exception(HANG_S) for call in calls]
 
     assert [type(error) for error in errors] == [MemoryError] * 4
     assert len(pins.searched) == 1
@@ -120,11 +119,11 @@ def test_a_waiter_gives_up_at_its_own_deadline(pins: SlowPins, retrieval: Retrie
     """A caller whose deadline passes while another searches gives up; the leader is served all the same."""
     with ThreadPoolExecutor(1) as pool:
         leader = pool.submit(fetch, retrieval, [0])
-        assert pins.begun.wait(10)
+        assert pins.begun.wait(HANG_S)
         with pytest.raises(DeadlineExpiredError, match="another call searched for the same medoid"):
             fetch(retrieval, [0], deadline=Deadline(0.05))
         pins.let_go.set()
-        assert leader.result(10) == ["miss"]
+        assert leader.result(HANG_S) == ["miss"]
 
 
 def test_no_search_begins_after_the_deadline(pins: SlowPins, retrieval: Retrieval) -> None:

@@ -22,8 +22,10 @@ from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
+from tests.ports import free_port
 from tests.server.conftest import settings
 from tests.server.world import SPACE, default_people, describe, fan, make_pins, make_profile
+from tests.waiting import HANG_S
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -31,12 +33,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 SERVED = '{pins_version="000001-test",profiles_version="000007-test",side_version=""}'
 RECOMMEND = '{grpc_method="Recommend",grpc_service="pinnersage.v1.Recommender",grpc_type="unary"}'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def build(**changes: object) -> RunningServer:
@@ -69,14 +65,14 @@ def test_who_watches_health_is_told_of_the_end() -> None:
     server = build()
     port = start(server)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=10)
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=HANG_S)
         assert next(watch).status == SERVING
         stopping = threading.Thread(target=server.stop, kwargs={"grace_s": 0.2})
         stopping.start()
         assert next(watch).status == NOT_SERVING
         with pytest.raises(grpc.RpcError) as end:
             next(watch)
-        stopping.join(10)
+        stopping.join(HANG_S)
 
     assert end.value.code() in {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
 
@@ -91,17 +87,17 @@ class HeldStore(InMemoryProfiles):
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         if user_id == "ben":
             self.begun.set()
-            assert self.let_go.wait(10)
+            assert self.let_go.wait(HANG_S)
         return super().read(user_id, held)
 
 
 def ask_for_ben(channel: grpc.Channel) -> "grpc.Future[pb.RecommendResponse]":
-    return RecommenderStub(channel).Recommend.future(pb.RecommendRequest(user_id="ben"), timeout=10)
+    return RecommenderStub(channel).Recommend.future(pb.RecommendRequest(user_id="ben"), timeout=HANG_S)
 
 
 def takes_calls(channel: grpc.Channel) -> bool:
     try:
-        RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="nobody"), timeout=10)
+        RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="nobody"), timeout=HANG_S)
     except grpc.RpcError:
         return False
     return True
@@ -114,14 +110,14 @@ def test_stop_lets_calls_in_flight_finish() -> None:
     port = start(server)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = ask_for_ben(channel)
-        assert store.begun.wait(10)
+        assert store.begun.wait(HANG_S)
         stopping = threading.Thread(target=server.stop, kwargs={"grace_s": 10})
         stopping.start()
         while takes_calls(channel):
             pass
         store.let_go.set()
-        answer = call.result(10)
-        stopping.join(10)
+        answer = call.result(HANG_S)
+        stopping.join(HANG_S)
 
     assert answer.candidates[0].pin_id == "cat-1"
     assert not stopping.is_alive()
@@ -134,9 +130,9 @@ def test_stop_says_whether_all_calls_were_answered() -> None:
     port = start(server)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = ask_for_ben(channel)
-        assert store.begun.wait(10)
+        assert store.begun.wait(HANG_S)
         assert not server.stop(grace_s=0.1)
-        assert isinstance(call.exception(10), grpc.RpcError)
+        assert isinstance(call.exception(HANG_S), grpc.RpcError)
         store.let_go.set()
 
     idle = build()
@@ -151,11 +147,11 @@ def test_health_answers_while_every_thread_is_busy() -> None:
     port = start(server)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = ask_for_ben(channel)
-        assert store.begun.wait(10)
+        assert store.begun.wait(HANG_S)
         assert health(channel) == SERVING
         assert not call.done()
         store.let_go.set()
-        call.result(10)
+        call.result(HANG_S)
     server.stop(grace_s=1)
 
 
@@ -214,7 +210,7 @@ def test_open_streams_of_reflection_keep_no_call_waiting() -> None:
 
     def idle() -> Iterator[reflection_pb2.ServerReflectionRequest]:
         yield reflection_pb2.ServerReflectionRequest(list_services="")
-        done.wait(10)
+        done.wait(HANG_S)
 
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         tools = reflection_pb2_grpc.ServerReflectionStub(channel)
@@ -236,7 +232,7 @@ def test_metrics_can_be_scraped() -> None:
             list(stub.RecommendBatch(pb.RecommendBatchRequest(user_ids=[user_id])))
         pins = [pb.RecentPin(pin_id="cat-0")]
         stub.RecommendForPins(pb.RecommendForPinsRequest(pins=pins, exclude_pin_ids=["cat-1"], min_score=1.0))
-    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=HANG_S) as page:
         text = page.read().decode()
     server.stop(grace_s=1)
 

@@ -18,6 +18,7 @@ from server.tls_pairs import UnusablePairError, try_pair
 from tests.server.certificates import Authority, Pair, expire
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 PINS = pb.GetPinsRequest(pin_ids=["cat-0"])
 
@@ -49,7 +50,7 @@ def ask(port: int, credentials: grpc.ChannelCredentials | None) -> pb.GetPinsRes
         else grpc.secure_channel(address, credentials, options)
     )
     with channel:
-        return RecommenderStub(channel).GetPins(PINS, timeout=10)
+        return RecommenderStub(channel).GetPins(PINS, timeout=HANG_S)
 
 
 def of(pair: Pair, client_ca: Path | None = None) -> dict[str, object]:
