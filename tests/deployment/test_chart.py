@@ -277,40 +277,6 @@ def test_profiles_are_in_a_valkey_unless_said_otherwise() -> None:
     )
 
 
-def test_callers_may_report_actions_where_that_is_asked_for() -> None:
-    """Servers then append to the stream that the consumer reads, with its secret, and may reach it."""
-    server = render("external-redis").container("Deployment", "", "server")
-    assert "--events=rediss://redis.example:6380/2?stream=actions" in server["args"]
-    assert "PINNERSAGE_EVENTS_PASSWORD" in {each["name"] for each in server["env"]}
-    assert not any(
-        each.startswith("--events") for each in render("full").container("Deployment", "", "server")["args"]
-    )
-    asked = render("full", {"server.recordActions": True}).one("NetworkPolicy", "server")["spec"]["egress"]
-    assert {9092, 9093} < {port["port"] for rule in asked for port in rule["ports"]}
-
-
-def test_who_may_reach_whom() -> None:
-    """Callers reach the port of calls, Prometheus that of metrics, the store its users; nobody jobs."""
-    rendered = render("full")
-    server = rendered.one("NetworkPolicy", "server")["spec"]
-    calls, metrics = server["ingress"]
-    assert calls["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "feed"}}}]
-    assert [port["port"] for port in calls["ports"] + metrics["ports"]] == ["grpc", "metrics"]
-    (store,) = rendered.one("NetworkPolicy", "valkey")["spec"]["ingress"]
-    (users,) = store["from"][0]["podSelector"]["matchExpressions"]
-    assert users["values"] == ["server", "batch", "online"]
-    assert rendered.one("NetworkPolicy", "jobs")["spec"]["ingress"] == []
-    for each in rendered.manifests:
-        if each["kind"] == "NetworkPolicy":
-            assert set(each["spec"]["policyTypes"]) == {"Ingress", "Egress"}
-            assert {} not in each["spec"]["egress"]
-    online = rendered.one("NetworkPolicy", "online")["spec"]["egress"]
-    ports = {port["port"] for rule in online for port in rule["ports"]}
-    assert ports == {53, 6379, 443, 9092, 9093, 4317}
-    outside = render("external-redis").one("NetworkPolicy", "server")["spec"]["egress"]
-    assert {port["port"] for rule in outside for port in rule["ports"]} == {53, 6380}
-
-
 def test_artefacts_on_a_volume_or_fetched() -> None:
     """Servers read one volume that the build writes; or each pod fetches, and goes on following."""
     shared = render()
@@ -392,10 +358,18 @@ def test_names_fit(case: str) -> None:
         assert len(each["metadata"]["name"]) <= 52, each["kind"]
 
 
-def test_the_notes_say_how_to_call_it() -> None:
-    """After an install a person knows what to build first, and can ask with grpcurl."""
-    said = helm("install", "shop", CHART, "--dry-run=client", "--values", case_file("tls")).stdout
-    assert "create job --from=cronjob/shop-pinnersage-index-build" in said
-    assert "grpcurl -cacert ca.crt" in said
-    assert "pinnersage.v1.Recommender/Recommend" in said
-    assert "dns:///shop-pinnersage.default.svc:50051" in said
+def test_a_consumer_keeps_newest_actions_fresh() -> None:
+    """It follows the stream with its secret, is never two on one partition, and is watched for life."""
+    assert "Deployment shop-pinnersage-online, online" not in dict(render().containers())
+    deployment = render("full").one("Deployment", "online")["spec"]
+    assert deployment["strategy"] == {"type": "Recreate"}
+    assert deployment["replicas"] == 3
+    consumer = render("full").container("Deployment", "-online", "online")
+    assert "--events=kafka://kafka-0:9092,kafka-1:9093/actions" in consumer["args"]
+    (password,) = (each for each in consumer["env"] if each["name"] == "PINNERSAGE_EVENTS_PASSWORD")
+    assert password["valueFrom"]["secretKeyRef"] == {"name": "kafka", "key": "password"}
+    assert consumer["livenessProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
+    # What it archives is what the batch reads.
+    kept = render("external-redis")
+    assert "--archive=/data/actions" in kept.container("Deployment", "-online", "online")["args"]
+    assert "--actions=/data/actions" in kept.container("CronJob", "-batch", "batch")["args"]

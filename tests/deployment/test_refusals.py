@@ -46,6 +46,7 @@ BY_CHECK: list[tuple[Values, str]] = [
     ({"server.recordActions": True}, "server.recordActions needs online.events"),
     ({"server.autoscaling.minReplicas": 20}, "minReplicas (20) is above maxReplicas (10)"),
     ({"server.autoscaling.enabled": False, "server.replicas": 1}, "serves nobody while its node is drained"),
+    ({"fullnameOverride": "2026"}, "a Service's name begins with a letter"),
 ]
 
 

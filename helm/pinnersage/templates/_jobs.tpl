@@ -7,24 +7,24 @@ apiVersion: batch/v1
 kind: CronJob
 metadata:
   name: {{ include "pinnersage.fullname" $ }}-{{ .component }}
-  labels: {{ include "pinnersage.labels" (list $ .component) | nindent 4 }}
+  labels: {{- include "pinnersage.labels" (list $ .component) | nindent 4 }}
 spec:
   schedule: {{ .values.schedule | quote }}
   timeZone: {{ .values.timeZone | quote }}
   concurrencyPolicy: Forbid
   suspend: {{ default false .suspend }}
-  startingDeadlineSeconds: {{ .values.startingDeadlineSeconds }}
+  startingDeadlineSeconds: {{ .values.startingDeadlineSeconds | int64 }}
   successfulJobsHistoryLimit: {{ .values.successfulJobsHistoryLimit }}
   failedJobsHistoryLimit: {{ .values.failedJobsHistoryLimit }}
   jobTemplate:
     metadata:
-      labels: {{ include "pinnersage.labels" (list $ .component) | nindent 8 }}
+      labels: {{- include "pinnersage.labels" (list $ .component) | nindent 8 }}
     spec:
       backoffLimit: {{ .values.backoffLimit }}
-      activeDeadlineSeconds: {{ .values.deadlineSeconds }}
+      activeDeadlineSeconds: {{ .values.deadlineSeconds | int64 }}
       template:
         metadata:
-          labels: {{ include "pinnersage.labels" (list $ .component) | nindent 12 }}
+          labels: {{- include "pinnersage.labels" (list $ .component) | nindent 12 }}
         spec:
           {{- include "pinnersage.podHardening" $ | nindent 10 }}
           restartPolicy: Never
@@ -48,8 +48,8 @@ spec:
     - --out=/artefact
     - --rejects=/tmp/rejects.jsonl
     - --keep={{ .Values.indexBuild.keep }}
-    {{- include "pinnersage.flags" .Values.indexBuild.flags | nindent 4 }}
-  resources: {{ toYaml .Values.indexBuild.resources | nindent 4 }}
+    {{- with include "pinnersage.flags" .Values.indexBuild.flags | trim }}{{ . | nindent 4 }}{{ end }}
+  resources: {{- toYaml .Values.indexBuild.resources | nindent 4 }}
   volumeMounts:
     - {name: artefact, mountPath: /artefact}
     {{- include "pinnersage.jobMounts" . | nindent 4 }}

@@ -19,7 +19,7 @@
 {{- define "pinnersage.selector" -}}
 {{- $ := index . 0 -}}
 app.kubernetes.io/name: {{ include "pinnersage.name" $ }}
-app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/instance: {{ $.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 

@@ -12,7 +12,7 @@ securityContext:
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
 {{- with .Values.imagePullSecrets }}
-imagePullSecrets: {{ toYaml . | nindent 2 }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -31,35 +31,42 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{ include "pinnersage.hardening" . }}
 {{- end }}
 
-{{/* {"ef-search": 400, "no-reflection": true} as arguments; what is true is the flag alone. */}}
+{{/* {"ef-search": 400, "no-reflection": true} as arguments; what is true is the flag alone. Helm reads whole numbers as
+floats: a million is to be 1000000, not 1e+06. */}}
 {{- define "pinnersage.flags" -}}
 {{- range $name, $value := . }}
-- {{ if kindIs "bool" $value }}{{ printf "--%s%s" (ternary "" "no-" $value) $name | quote }}{{ else }}{{ printf "--%s=%v" $name $value | quote }}{{ end }}
+{{- if kindIs "bool" $value }}
+- {{ printf "--%s%s" (ternary "" "no-" $value) $name | quote }}
+{{- else if and (kindIs "float64" $value) (eq $value (floor $value)) }}
+- {{ printf "--%s=%d" $name (int64 $value) | quote }}
+{{- else }}
+- {{ printf "--%s=%v" $name $value | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "pinnersage.storeEnv" -}}
 {{- with include "pinnersage.profilesSecret" . }}
 - name: PINNERSAGE_PROFILES_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: password}}
 - name: PINNERSAGE_PROFILES_USERNAME
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: username, optional: true}}
+  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: username, optional: true}}
 {{- end }}
 {{- end }}
 
 {{- define "pinnersage.eventsEnv" -}}
 {{- with .Values.online.secretName }}
 - name: PINNERSAGE_EVENTS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: password}}
 - name: PINNERSAGE_EVENTS_USERNAME
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: username, optional: true}}
+  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: username, optional: true}}
 {{- end }}
 {{- end }}
 
 {{- define "pinnersage.artefactVolume" -}}
 - name: artefact
 {{- if eq .Values.artefact.source "volume" }}
-  persistentVolumeClaim: {claimName: {{ include "pinnersage.artefactClaim" . }}}
+  persistentVolumeClaim: {claimName: {{ include "pinnersage.artefactClaim" . | quote }}}
 {{- else }}
   emptyDir: {sizeLimit: {{ mul 4 .Values.artefact.sizeMi }}Mi}
 - name: scripts
@@ -75,12 +82,12 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{ include "pinnersage.hardening" . }}
 {{- with .Values.artefact.fetch.secretName }}
 envFrom:
-  - secretRef: {name: {{ . }}}
+  - secretRef: {name: {{ . | quote }}}
 {{- end }}
 env:
   - {name: RCLONE_CONFIG, value: /tmp/rclone.conf}
   - {name: RCLONE_CACHE_DIR, value: /tmp}
-resources: {{ toYaml .Values.artefact.fetch.resources | nindent 2 }}
+resources: {{- toYaml .Values.artefact.fetch.resources | nindent 2 }}
 {{- end }}
 
 {{/* Init container: what is live comes to this pod's disk. */}}
@@ -112,7 +119,7 @@ resources: {{ toYaml .Values.artefact.fetch.resources | nindent 2 }}
 {{- define "pinnersage.dataVolume" -}}
 - name: data
 {{- if .Values.data.existingClaim }}
-  persistentVolumeClaim: {claimName: {{ .Values.data.existingClaim }}}
+  persistentVolumeClaim: {claimName: {{ .Values.data.existingClaim | quote }}}
 {{- else }}
   emptyDir: {sizeLimit: {{ .Values.data.sizeLimit }}}
 {{- end }}
@@ -122,7 +129,7 @@ resources: {{ toYaml .Values.artefact.fetch.resources | nindent 2 }}
 name: data
 mountPath: /data
 {{- if and .Values.data.existingClaim .Values.data.folder }}
-subPath: {{ .Values.data.folder }}
+subPath: {{ .Values.data.folder | quote }}
 {{- end }}
 {{- end }}
 

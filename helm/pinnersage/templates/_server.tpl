@@ -8,7 +8,7 @@
 - --port=50051
 - --metrics-port=9464
 - --workers={{ .Values.server.workers }}
-- --cache-mb={{ .Values.server.cacheMb }}
+- --cache-mb={{ .Values.server.cacheMb | int64 }}
 - --connection-age-s={{ .Values.server.connectionAgeSeconds }}
 - --grace-s={{ .Values.server.graceSeconds }}
 - {{ ternary "--reflection" "--no-reflection" .Values.server.reflection }}
@@ -45,7 +45,7 @@
 {{- end }}
 {{- with .Values.server.logSaltSecretName }}
 - name: PINNERSAGE_LOG_SALT
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: salt}}
+  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: salt}}
 {{- end }}
 {{- with .Values.server.extraEnv }}
 {{ toYaml . }}
@@ -86,15 +86,15 @@ limits: {memory: {{ add $own (mul 2 .Values.artefact.sizeMi) }}Mi}
 {{- define "pinnersage.serverVolumes" -}}
 {{- with .Values.tls.secretName }}
 - name: tls
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440}
 {{- end }}
 {{- with .Values.tls.clientCASecretName }}
 - name: client-ca
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440}
 {{- end }}
 {{- with .Values.apiKeys.secretName }}
 - name: api-keys
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440}
 {{- end }}
 {{- if .Values.server.variants }}
 - name: variants
@@ -104,6 +104,9 @@ limits: {memory: {{ add $own (mul 2 .Values.artefact.sizeMi) }}Mi}
 
 {{/* What one value alone cannot tell. */}}
 {{- define "pinnersage.checks" -}}
+{{- if not (regexMatch "^[a-z]" (include "pinnersage.fullname" .)) -}}
+{{- fail (printf "\n\nEverything would be called %s, and a Service's name begins with a letter: set fullnameOverride." (include "pinnersage.fullname" .)) -}}
+{{- end -}}
 {{- with .Values -}}
 {{- if and (not .server.allowInsecure) (not (and .tls.secretName (or .apiKeys.secretName .tls.clientCASecretName))) -}}
 {{- fail "\n\nEverybody who reaches the pods could call them: name secrets in tls.secretName and in apiKeys.secretName or tls.clientCASecretName, or say server.allowInsecure=true if the network keeps others out." -}}
