@@ -109,10 +109,10 @@ def test_whoever_follows_goes_on_from_the_store(online: Online) -> None:
     online.events.append([event("ann", "cat-1")])
     online.run()
     online.events.append([event("ann", "cat-2", 2)])
+    assert not online.events.committed
 
     online.run()
 
-    assert not online.events.committed
     assert online.outcomes() == {"counted": 2}
 
 
