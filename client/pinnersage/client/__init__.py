@@ -2,6 +2,7 @@
 
 from pinnersage.client._client import Client
 from pinnersage.client._config import Retries, Timeout
+from pinnersage.client._enums import AnswerReason, Degradation, InterestOrigin, MergePolicy
 from pinnersage.client._errors import (
     CallError,
     CancelledError,
@@ -21,14 +22,10 @@ from pinnersage.client._errors import (
 from pinnersage.client._filters import AnyOf, Condition, Equals, NoneOf, Within
 from pinnersage.client._health import HealthStatus
 from pinnersage.client._values import (
-    AnswerReason,
     Candidate,
     CandidateGroup,
-    Degradation,
     Interest,
-    InterestOrigin,
     Medoid,
-    MergePolicy,
     Pin,
     Pins,
     Profile,

@@ -1,33 +1,22 @@
 """The client: one method for each of the service's, plain values in and out."""
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self
 from uuid import uuid4
 
 import grpc
 
 from pinnersage.client import _decoding as decoding
-from pinnersage.client._channel import open_channel
-from pinnersage.client._config import (
-    DEFAULT_RETRIES,
-    DEFAULT_TIMEOUT,
-    Retries,
-    Timeout,
-    check_api_key,
-    check_request_id,
-    check_target,
-    check_timeout,
-)
-from pinnersage.client._errors import REQUEST_ID_KEY, ClosedError, typed_error
+from pinnersage.client._config import DEFAULT_RETRIES, DEFAULT_TIMEOUT, Retries, Timeout
+from pinnersage.client._connection import Connection
+from pinnersage.client._enums import MergePolicy
 from pinnersage.client._filters import Condition
 from pinnersage.client._health import REQUEST as HEALTH_REQUEST
 from pinnersage.client._health import HealthStatus, health_check
 from pinnersage.client._requests import build, filter_of, recent_pins, timestamp_of
 from pinnersage.client._values import (
-    MergePolicy,
     Pins,
     Profile,
     RecentPin,
@@ -38,15 +27,6 @@ from pinnersage.client._values import (
 )
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
-
-RequestT = TypeVar("RequestT")
-ResponseT = TypeVar("ResponseT")
-
-
-class _Stream(Iterator[pb.RecommendBatchResponse], Protocol):
-    """A batch under way."""
-
-    def cancel(self) -> bool: ...
 
 
 class Client:
@@ -83,16 +63,12 @@ class Client:
         credentials: grpc.ChannelCredentials | None = None,
         api_key: str | None = None,
     ) -> None:
-        check_target(target)
-        if api_key is not None:
-            check_api_key(api_key)
-        self._target = target
-        self._timeout = timeout
-        self._metadata = () if api_key is None else (("authorization", f"Bearer {api_key}"),)
-        self._closed = False
-        self._channel = open_channel(target, retries=retries, credentials=credentials)
-        self._stub = RecommenderStub(self._channel)
-        self._health_check = health_check(self._channel)
+        self._connection = Connection(
+            target, timeout=timeout, retries=retries, credentials=credentials, api_key=api_key
+        )
+        self._call, self._stream = self._connection.call, self._connection.stream
+        self._stub = RecommenderStub(self._connection.channel)
+        self._health_check = health_check(self._connection.channel)
 
     def recommend(
         self,
@@ -187,8 +163,9 @@ class Client:
             filter=filter_of(pb.RecommendForPinsRequest, filters),
             variant=variant,
         )
-        response = self._call("RecommendForPins", self._stub.RecommendForPins, request, timeout_s, request_id)
-        return decoding.recommendation(response)
+        return decoding.recommendation(
+            self._call("RecommendForPins", self._stub.RecommendForPins, request, timeout_s, request_id)
+        )
 
     def recommend_batch(
         self,
@@ -235,12 +212,14 @@ class Client:
             filter=filter_of(pb.RecommendBatchRequest, filters),
             variant=variant,
         )
-        batch_s = _seconds(timeout_s, self._timeout.batch_s)
-        with self._typed_errors("RecommendBatch"):
-            messages = self._stub.RecommendBatch(
-                request, timeout=batch_s, metadata=self._sent_with(request_id)
-            )
-        return self._results(messages)
+        return self._stream(
+            "RecommendBatch",
+            self._stub.RecommendBatch,
+            request,
+            decode=decoding.user_recommendations,
+            timeout_s=timeout_s,
+            request_id=request_id,
+        )
 
     def similar_pins(
         self,
@@ -335,8 +314,7 @@ class Client:
 
     def close(self) -> None:
         """Hang up; calls under way end with ClosedError. Closing again does nothing."""
-        self._closed = True
-        self._channel.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -350,51 +328,4 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Client of {self._target}{', closed' if self._closed else ''}>"
-
-    def _call(
-        self,
-        name: str,
-        method: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",
-        request: RequestT,
-        timeout_s: float | None,
-        request_id: str | None = None,
-    ) -> ResponseT:
-        call_s = _seconds(timeout_s, self._timeout.call_s)
-        with self._typed_errors(name):
-            return method(request, timeout=call_s, metadata=self._sent_with(request_id))
-
-    def _sent_with(self, request_id: str | None) -> tuple[tuple[str, str], ...]:
-        """The metadata of a call."""
-        if request_id is None:
-            return self._metadata
-        check_request_id(request_id)
-        return (*self._metadata, (REQUEST_ID_KEY, request_id))
-
-    def _results(self, messages: _Stream) -> Generator[UserRecommendation, None, None]:
-        try:
-            with self._typed_errors("RecommendBatch"):
-                for message in messages:
-                    yield from decoding.user_recommendations(message)
-        finally:
-            messages.cancel()
-
-    @contextmanager
-    def _typed_errors(self, method: str) -> Iterator[None]:
-        try:
-            yield
-        except (grpc.RpcError, ValueError) as error:
-            # A closed channel cancels what is under way, and refuses what comes later with a ValueError.
-            if self._closed:
-                raise ClosedError(f"{method} at {self._target}: the client was closed") from error
-            if isinstance(error, grpc.RpcError):
-                raise typed_error(error, method=method, target=self._target) from error
-            raise
-
-
-def _seconds(timeout_s: float | None, default_s: float) -> float:
-    """The call's own time to wait, if it has one."""
-    if timeout_s is None:
-        return default_s
-    check_timeout("timeout_s", timeout_s)
-    return timeout_s
+        return f"<Client of {self._connection.target}{', closed' if self._connection.is_closed else ''}>"

@@ -5,14 +5,11 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pinnersage.client._enums import AnswerReason, Degradation, InterestOrigin, MergePolicy
 from pinnersage.client._values import (
-    AnswerReason,
     Candidate,
-    Degradation,
     Interest,
-    InterestOrigin,
     Medoid,
-    MergePolicy,
     Pin,
     Pins,
     Profile,

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from pinnersage.client._enums import MergePolicy
 from pinnersage.client._filters import Condition
-from pinnersage.client._values import MergePolicy
 from pinnersage.client._version import __version__
 from pinnersage.client.command_line.where import FORMS, condition, moment
 

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 
+from pinnersage.client._enums import AnswerReason, Degradation, MergePolicy
 from pinnersage.client._health import HealthStatus
 from pinnersage.client._values import (
-    AnswerReason,
     CandidateGroup,
-    Degradation,
     Interest,
-    MergePolicy,
     Profile,
     Recommendation,
     RecordedAction,

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pinnersage.client._enums import AnswerReason
 from pinnersage.client._health import HealthStatus
-from pinnersage.client._values import AnswerReason, Pin, Profile, Recommendation, SimilarPins
+from pinnersage.client._values import Pin, Profile, Recommendation, SimilarPins
 from pinnersage.client.testing import _encoding as encoding
 from pinnersage.v1 import recommender_pb2 as pb
 

@@ -9,9 +9,10 @@ import grpc
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pinnersage.client._enums import MergePolicy
 from pinnersage.client._errors import REQUEST_ID_KEY
 from pinnersage.client._filters import AnyOf, Condition, Equals, NoneOf, Within
-from pinnersage.client._values import MergePolicy, RecentPin
+from pinnersage.client._values import RecentPin
 from pinnersage.v1 import recommender_pb2 as pb
 
 
