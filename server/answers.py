@@ -20,14 +20,14 @@ from storage.pins.port import NO_ROW, PinView
 from storage.profiles.store import BatchDescription
 
 
-def encode_recommendation(
+def recommendation_pieces(
     recommendation: Recommendation, *, options: Options, version: str, request_id: str
-) -> bytes:
-    """The bytes of a RecommendResponse."""
+) -> tuple[bytes, ...]:
+    """The bytes of a RecommendResponse, to be joined."""
     constant = _constant_fields(
         version, recommendation.reason, recommendation.degraded, options.merge_policy, options.variant
     )
-    return b"".join((*_candidates_and_interests(recommendation), constant, encode_request_id(request_id)))
+    return (*_candidates_and_interests(recommendation), constant, encode_request_id(request_id))
 
 
 def encode_recommendation_for_pins(

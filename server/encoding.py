@@ -174,22 +174,26 @@ def encode_request_id(request_id: str) -> bytes:
     return delimited(REQUEST_ID_TAG, request_id.encode())
 
 
-def encode_user_result(user_id: str, answer: bytes) -> bytes:
-    """One element of RecommendBatchResponse.results."""
-    before = delimited(USER_ID_TAG, user_id.encode()) + RECOMMENDATION_TAG + varint(len(answer))
-    # Joined once: an answer is many times as long as all that is put before it.
-    return b"".join((RESULTS_TAG, varint(len(before) + len(answer)), before, answer))
+def user_result_pieces(user_id: str, answer: Sequence[bytes]) -> tuple[bytes, ...]:
+    """One element of RecommendBatchResponse.results, to be joined; the answer comes in pieces, too."""
+    n_bytes = sum(map(len, answer))
+    before = delimited(USER_ID_TAG, user_id.encode()) + RECOMMENDATION_TAG + varint(n_bytes)
+    return (RESULTS_TAG + varint(len(before) + n_bytes) + before, *answer)
 
 
-def batch_messages(results: Iterable[bytes], max_bytes: int) -> Iterable[bytes]:
-    """Join results into messages of at most `max_bytes` each (a single larger result travels alone)."""
+def batch_messages(results: Iterable[Sequence[bytes]], max_bytes: int) -> Iterable[bytes]:
+    """Join the pieces of results into messages of at most `max_bytes` (a single larger result travels alone).
+
+    Each piece is copied once: an answer is many times as long as all that is put around it.
+    """
     message: list[bytes] = []
     size = 0
-    for result in results:
-        if message and size + len(result) > max_bytes:
+    for pieces in results:
+        n_bytes = sum(map(len, pieces))
+        if message and size + n_bytes > max_bytes:
             yield b"".join(message)
             message, size = [], 0
-        message.append(result)
-        size += len(result)
+        message += pieces
+        size += n_bytes
     if message:
         yield b"".join(message)

@@ -57,6 +57,10 @@ class JoinedRetrieval(Retrieval):
         """None, whatever is asked for: what was added is searched at each request."""
         return None
 
+    def each_cached(self, users: Sequence[Sequence[int]], *, at_least: int) -> list[list[Retrieved] | None]:  # noqa: ARG002
+        """None of any user, as `all_cached`."""
+        return [None] * len(users)
+
     def fetch(self, medoids: Sequence[Medoid], *, at_least: int, deadline: Deadline) -> list[Retrieved]:
         """The lists of some medoids, in the order given; see server.retrieval."""
         of_main = super().fetch(medoids, at_least=at_least, deadline=deadline)

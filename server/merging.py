@@ -91,7 +91,7 @@ class Filters:
 
     def n_blocked(self, lists: Sequence[CandidateList]) -> int:
         """How many candidates of the lists are dropped because nobody may be shown them."""
-        if self.blocked.mask is None:
+        if self.blocked.mask is None or not lists:
             return 0
         return int(np.count_nonzero(self.blocked.mask[np.concatenate([each.rows for each in lists])]))
 

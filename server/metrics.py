@@ -64,7 +64,7 @@ class Metrics:
     Args:
         registry: Where it is exposed: all of it, when the process is alone.
         variants: The names of the variants, each a label's value.
-        counting: Where the process counts as one of several; they are exposed together, by `expose_processes`.
+        counting: Where it counts as one of several; they are exposed together, by `expose_processes`.
     """
 
     def __init__(
@@ -173,9 +173,9 @@ class Metrics:
         self._hits.add(hits)
         self._misses.add(misses)
 
-    def count_profile(self, use: ProfileUse) -> None:
-        """Count a user's profile by where it came from."""
-        self._profiles[use].add()
+    def count_profile(self, use: ProfileUse, users: int = 1) -> None:
+        """Count users' profiles by where they came from."""
+        self._profiles[use].add(users)
 
     def count_joins(self, joins: int) -> None:
         """Count misses that waited for another call's search."""
@@ -189,10 +189,10 @@ class Metrics:
         """Count lists of a filtered request."""
         self._filtered[mode].add(lists)
 
-    def count_answer(self, reason: "pb.AnswerReason.ValueType", variant: str = "") -> None:
-        """Count an answer by why it is not an ordinary one, if it is not, and by its variant."""
-        self._answers[reason].add()
-        self._variants[variant].add()
+    def count_answer(self, reason: "pb.AnswerReason.ValueType", variant: str = "", answers: int = 1) -> None:
+        """Count answers by why they are not ordinary ones, if they are not, and by their variant."""
+        self._answers[reason].add(answers)
+        self._variants[variant].add(answers)
 
     def count_skipped(self, interests: int) -> None:
         """Count interests that no pin can stand for."""
@@ -242,8 +242,8 @@ class Metrics:
         if candidates:
             self._blocked.add(candidates)
 
-    def count_candidates(self, found: int, wanted: int) -> None:
-        """Count an answer's candidates."""
-        self._candidates.observe(found)
+    def count_candidates(self, found: int, wanted: int, answers: int = 1) -> None:
+        """Count the candidates of an answer, or of some that have as many."""
+        self._candidates.observe(found, answers)
         if found < wanted:
-            self._short.add()
+            self._short.add(answers)

@@ -120,11 +120,11 @@ class Measure:
         self._sum = self._slot + family.width - 1
         self._buckets = family.buckets
 
-    def observe(self, value: float) -> None:
-        """Count a measurement."""
+    def observe(self, value: float, times: int = 1) -> None:
+        """Count a measurement, or some that are equal."""
         row = self._mine.row
-        row[self._slot + bisect_left(self._buckets, value)] += 1
-        row[self._sum] += value
+        row[self._slot + bisect_left(self._buckets, value)] += times
+        row[self._sum] += value * times
 
 
 def as_table(content: bytes, layout: Layout) -> NDArray[np.float64]:

@@ -77,8 +77,10 @@ class Observer:
         self._largest = max((each.share for each in observations), default=0.0)
         self._clock = clock
 
-    def saw(self, recommender: Recommender, method: str, user_id: str, options: Options, sent: bytes) -> None:
-        """See an answer that is about to be sent."""
+    def saw(
+        self, recommender: Recommender, method: str, user_id: str, options: Options, *pieces: bytes
+    ) -> None:
+        """See an answer that is about to be sent, whole or in the pieces that it will be joined from."""
         if not self._largest or (chance := random.random()) >= self._largest:  # noqa: S311 - no secret
             return
         observed = Observed(
@@ -87,7 +89,7 @@ class Observer:
             time_s=self._clock(),
             user_id=user_id,
             options=options,
-            sent=sent,
+            sent=b"".join(pieces),
         )
         for each in self._observations:
             if chance < each.share:

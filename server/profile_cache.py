@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from server.profiles import ProfileSource, UserProfile
 from server.recency import under_decay
 from server.served_profiles import ServedProfile, StoodFor
 from server.takedown import BlockedRows
-from storage.errors import StoreUnavailableError
+from storage.errors import DamagedRecordError, StoreUnavailableError
 from storage.profiles.records import StoredUser
 
 FRESH_S = 0.5
@@ -74,6 +74,16 @@ class ProfileCache:
             if entry is not None:
                 self._entries.move_to_end(key)
         return entry
+
+    def get_each(self, keys: Sequence[Key]) -> list[_Entry | None]:
+        """The entry of each key, or None."""
+        entries = self._entries
+        with self._lock:
+            found = [entries.get(key) for key in keys]
+            for key, entry in zip(keys, found, strict=True):
+                if entry is not None:
+                    entries.move_to_end(key)
+        return found
 
     def put(self, key: Key, entry: _Entry) -> None:
         """Keep the entry in place of an earlier one; not if it was read before the user was forgotten."""
@@ -165,23 +175,62 @@ class ServedProfiles:
         key, now, blocked = (user_id, lambda_per_day), self._clock(), self._source.blocked
         entry = self._cache.get(key)
         held = None
-        if entry is not None and entry.parsed_over is self._over and entry.profile.blocked is blocked:
+        if entry is not None and self._holds(entry, blocked):
             if now - entry.checked_s < FRESH_S:
                 self._count(ProfileUse.FRESH)
                 return entry.profile
             held = entry.held
         try:
             stored = self._source.read(user_id, held)
-        except StoreUnavailableError:
-            if entry is None or not self._may_be_used_late(entry, now):
-                raise
-            self._count(ProfileUse.STALE)
-            return _late(entry.profile, blocked)
+        except StoreUnavailableError as error:
+            return self._late(entry, now, blocked, error)
         if entry is not None and stored is held:
             entry.checked_s = now
             self._count(ProfileUse.UNCHANGED)
             return entry.profile
         return self._parsed(key, stored, now_s, now)
+
+    def get_each(self, keys: Sequence[Key], now_s: int) -> list[ServedProfile | DamagedRecordError | None]:
+        """What `get` gives of each of some users; in place of a damaged record what `get` would raise.
+
+        The clock is read once for all of them, and the store is asked once.
+
+        Args:
+            keys: The users, each with the decay in place of the model's, if there is one.
+            now_s: Unix seconds UTC.
+
+        Raises:
+            StoreUnavailableError: As `get`, of any of them.
+        """
+        now, blocked = self._clock(), self._source.blocked
+        entries = self._cache.get_each(keys)
+        held = [None if entry is None or not self._holds(entry, blocked) else entry.held for entry in entries]
+        old = [
+            at
+            for at, (entry, of_entry) in enumerate(zip(entries, held, strict=True))
+            if entry is None or of_entry is None or now - entry.checked_s >= FRESH_S
+        ]
+        self._count(ProfileUse.FRESH, len(keys) - len(old))
+        found: list[ServedProfile | DamagedRecordError | None]
+        found = [None if entry is None else entry.profile for entry in entries]
+        try:
+            stored = self._source.read_each([(keys[at][0], held[at]) for at in old])
+        except StoreUnavailableError as error:
+            for at in old:
+                found[at] = self._late(entries[at], now, blocked, error)
+            return found
+        n_unchanged = 0
+        for at, of_user in zip(old, stored, strict=True):
+            entry = entries[at]
+            if entry is not None and of_user is held[at]:
+                entry.checked_s = now
+                n_unchanged += 1
+            elif isinstance(of_user, DamagedRecordError):
+                found[at] = of_user
+            else:
+                found[at] = self._parsed(keys[at], of_user, now_s, now)
+        self._count(ProfileUse.UNCHANGED, n_unchanged)
+        return found
 
     def kept(self, user_id: str, lambda_per_day: float | None = None) -> ServedProfile | None:
         """The user as the last answer had them, if that is kept; asks no store, and counts nothing."""
@@ -206,6 +255,19 @@ class ServedProfiles:
         held = StoredUser(batch=None, online=None, seen=_NOTHING_SEEN, stamp=stored.stamp)
         self._cache.put(key, _Entry(profile, held, self._over, self._source.artefact_version, now))
         return profile
+
+    def _holds(self, entry: _Entry, blocked: BlockedRows) -> bool:
+        """Whether what was parsed is still so as long as what is stored is."""
+        return entry.parsed_over is self._over and entry.profile.blocked is blocked
+
+    def _late(
+        self, entry: _Entry | None, now: float, blocked: BlockedRows, error: StoreUnavailableError
+    ) -> ServedProfile:
+        """What is kept of a user while the store does not answer."""
+        if entry is None or not self._may_be_used_late(entry, now):
+            raise error
+        self._count(ProfileUse.STALE)
+        return _late(entry.profile, blocked)
 
     def _may_be_used_late(self, entry: _Entry, now: float) -> bool:
         is_of_this_artefact = entry.artefact_version == self._source.artefact_version

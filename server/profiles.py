@@ -1,6 +1,6 @@
 """The profile stage: what the store knows of a user, brought to this moment and to this artefact."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from server.metrics import Metrics
 from server.newest import Newest, RowsOf, Shown, newest_of, split, watermark_s_of, without_hidden
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import RecentAction
+from storage.errors import DamagedRecordError
 from storage.pins.joined import JoinedPins
 from storage.pins.port import NO_ROW, PinView
 from storage.profiles.records import OnlineProfile, StoredUser, Tombstone
@@ -92,6 +93,16 @@ class ProfileSource:
             StoreUnavailableError, DamagedRecordError: As `load`.
         """
         return self._reader.read(user_id, held)
+
+    def read_each(
+        self, asked: Sequence[tuple[str, StoredUser | None]]
+    ) -> list[StoredUser | DamagedRecordError]:
+        """What `read` gives of each, or the damage; see storage.profiles.store.
+
+        Raises:
+            StoreUnavailableError: As `load`.
+        """
+        return self._reader.read_each(asked) if asked else []
 
     def profile_of(self, user: StoredUser, now_s: int) -> UserProfile:
         """The interests now, of a user of whom something is stored."""

@@ -3,11 +3,11 @@
 Interleaved: profile -> sample -> retrieve -> merge. Fused: profile -> retrieve -> fuse.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
@@ -26,10 +26,9 @@ from server.profile_cache import ServedProfiles
 from server.profiles import ProfileSource
 from server.retrieval import Retrieval
 from server.sampling import Sampler
-from server.served_profiles import ServedProfile
+from server.served_profiles import Drawn, ServedProfile
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import Options, RecentAction
-from storage.errors import DamagedRecordError
 from storage.hashes import hash_ids
 from storage.pins.port import NO_ROW, PinView
 
@@ -37,8 +36,6 @@ _NOTHING = Selection(np.empty(0, np.int64), np.empty(0, np.int64))
 _NOBODY = np.empty(0, np.int32)
 
 Degraded = tuple["pb.Degradation.ValueType", ...]
-
-log = structlog.get_logger("server.recommending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,24 +100,10 @@ class Recommender:
             StoreUnavailableError: The store does not answer.
             DamagedRecordError: What is stored of the user cannot be trusted.
         """
-        return self._for_user(user_id, self._excluded(options), options, deadline)
-
-    def for_users(self, asked: Sequence[tuple[str, Options]], deadline: Deadline) -> Iterator[Recommendation]:
-        """The same for many users, one after the other, each when it is asked for.
-
-        A user whose record is damaged is told so, and the others are answered all the same.
-
-        Args:
-            asked: The users, and the options of each; exclusions are the same for all.
-            deadline: Of all of them.
-        """
-        excluded = self._excluded(asked[0][1])
-        for user_id, options in asked:
-            try:
-                yield self._for_user(user_id, excluded, options, deadline)
-            except DamagedRecordError as error:
-                log.error("a user of a batch has a damaged record", error=type(error).__name__)
-                yield self._without_profile(pb.ANSWER_REASON_DAMAGED_PROFILE, excluded, options)
+        deadline.check("profile")
+        with self.metrics.stage("profile"):
+            profile = self.users.get(user_id, self.clock(), options.lambda_per_day)
+        return self.of_profile(profile, self.excluded(options), options, deadline)
 
     def for_pins(
         self, actions: list[RecentAction], options: Options, deadline: Deadline
@@ -130,8 +113,8 @@ class Recommender:
         with self.metrics.stage("profile"):
             recent, unknown_pins = self.profiles.from_recent(actions, self.clock())
             profile = self.users.served(recent, options.lambda_per_day)
-        answer = self._recommend(profile, self._excluded(options), options, deadline)
-        self._count(answer, options)
+        answer = self._recommend(profile, self.excluded(options), options, deadline)
+        self.count([answer], options)
         return answer, unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
@@ -146,33 +129,46 @@ class Recommender:
         if blocked.among(np.array([row])).any():
             raise NotFoundError(f"pin_id: pin {pin_id!r} is blocked")
         itself = self.pins.representatives[[row]]
-        filters = self._filters(np.concatenate([itself, self._excluded(options)]), options, blocked)
+        filters = self.filters(np.concatenate([itself, self.excluded(options)]), options, blocked)
         n = options.max_candidates
         filled = self.filling.by_turns([row], filters, (n,), n, deadline)
         return _answer((), filled), filled.retrieved[0].cache_hit
 
-    def _for_user(
-        self, user_id: str, excluded: NDArray[np.int32], options: Options, deadline: Deadline
+    def of_profile(
+        self,
+        profile: ServedProfile | None,
+        excluded: NDArray[np.int32],
+        options: Options,
+        deadline: Deadline,
     ) -> Recommendation:
-        deadline.check("profile")
-        with self.metrics.stage("profile"):
-            profile = self.users.get(user_id, self.clock(), options.lambda_per_day)
+        """Recommend for a user as they were found; None for one that the store does not know.
+
+        Args:
+            profile: The user.
+            excluded: What `excluded` makes of the options.
+            options: What was asked for.
+            deadline: Of the call.
+        """
         if profile is None:
-            return self._without_profile(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
+            return self.without_profile(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
         answer = self._recommend(profile, excluded, options, deadline)
-        self._count(answer, options)
+        self.count([answer], options)
         return answer
 
-    def _count(self, answer: Recommendation, options: Options) -> None:
-        self.metrics.count_answer(answer.reason, options.variant)
-        for degradation in answer.degraded:
-            self.metrics.count_degraded(degradation)
-
-    def _without_profile(
+    def without_profile(
         self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int32], options: Options
     ) -> Recommendation:
+        """The fallback, for this reason."""
         self.metrics.count_answer(reason, options.variant)
         return self._fall_back(reason, excluded, options)
+
+    def count(self, answers: Sequence[Recommendation], options: Options) -> None:
+        """Count answers that were made of profiles."""
+        for reason, n in Counter(answer.reason for answer in answers).items():
+            self.metrics.count_answer(reason, options.variant, n)
+        for answer in answers:
+            for degradation in answer.degraded:
+                self.metrics.count_degraded(degradation)
 
     def _recommend(
         self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
@@ -191,13 +187,17 @@ class Recommender:
     ) -> Recommendation:
         """From a few interests, sampled, each by its medoid."""
         with self.metrics.stage("sample"):
-            sampled = self.sampler.sample(profile.shares, profile.bounds, options.max_interests, options.seed)
-        filters = self._filters(excluded, options, profile.blocked)
-        rows = [profile.rows[at] for at in sampled]
-        budgets = budgets_of(options.budget, options.max_candidates, [profile.shares[at] for at in sampled])
-        filled = self.filling.by_turns(rows, filters, budgets, options.max_candidates, deadline)
-        described = describe_sampled(profile, sampled, filled.retrieved, self.clock())
-        return _answer(described, filled, profile.degraded)
+            drawn = self.drawn(profile, options)
+        filters = self.filters(excluded, options, profile.blocked)
+        shares = [profile.shares[at] for at in drawn.interests]
+        budgets = budgets_of(options.budget, options.max_candidates, shares)
+        filled = self.filling.by_turns(drawn.rows, filters, budgets, options.max_candidates, deadline)
+        return described(drawn, filled, self.clock())
+
+    def drawn(self, profile: ServedProfile, options: Options) -> Drawn:
+        """The interests that an answer is made from."""
+        sampled = self.sampler.sample(profile.shares, profile.bounds, options.max_interests, options.seed)
+        return Drawn(profile, sampled, [profile.rows[at] for at in sampled])
 
     def _fused(
         self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
@@ -209,12 +209,12 @@ class Recommender:
             policy=self.profiles.batch.parameters.fusing,
         )
         themselves = self.pins.representatives[profile.stood_for.rows]
-        filters = self._filters(np.concatenate((excluded, themselves)), options, profile.blocked)
+        filters = self.filters(np.concatenate((excluded, themselves)), options, profile.blocked)
         filled = self.filling.fused(fusion, filters, options.max_candidates, deadline)
         described = describe_fused(profile, filled.retrieved, self.clock(), self.pins)
         return _answer(described, filled, profile.degraded)
 
-    def _excluded(self, options: Options) -> NDArray[np.int32]:
+    def excluded(self, options: Options) -> NDArray[np.int32]:
         """int32 [x]: the caller's exclusions, by representative; those of unknown pins are left out.
 
         Pins are known by their hashes, as seen pins are: of two pins with one hash (one artefact in ten
@@ -226,7 +226,8 @@ class Recommender:
         excluded: NDArray[np.int32] = self.pins.representatives.take(rows[rows != NO_ROW])
         return excluded
 
-    def _filters(self, excluded: NDArray[np.int32], options: Options, blocked: BlockedRows) -> Filters:
+    def filters(self, excluded: NDArray[np.int32], options: Options, blocked: BlockedRows) -> Filters:
+        """What may not come back: excluded rows, and what the options leave out."""
         return Filters(
             representatives=self.pins.representatives,
             excluded=excluded,
@@ -247,7 +248,7 @@ class Recommender:
             return Recommendation(reason=reason, degraded=degraded)
         self.metrics.count_fallback()
         # A popular pin has no cosine to anything: min_score does not apply.
-        filters = self._filters(excluded, replace(options, min_score=None), self.blocked())
+        filters = self.filters(excluded, replace(options, min_score=None), self.blocked())
         n = options.max_candidates
         selection = merge([self.popular], filters, budgets=(n,), max_candidates=n)
         self.metrics.count_blocked(filters.n_blocked([self.popular]))
@@ -263,6 +264,12 @@ class Recommender:
 def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
     """The fallback's candidates, encoded once at start."""
     return encode_list(rows, pins.encoded_ids(rows), None, medoid_pin_id="", wanted=len(rows))
+
+
+def described(drawn: Drawn, filled: Filled, now_s: int) -> Recommendation:
+    """An answer from sampled interests."""
+    interests = describe_sampled(drawn.profile, drawn.interests, filled.retrieved, now_s)
+    return _answer(interests, filled, drawn.profile.degraded)
 
 
 def _answer(interests: tuple[bytes, ...], filled: Filled, degraded: Degraded = ()) -> Recommendation:

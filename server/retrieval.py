@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,11 +108,17 @@ class Retrieval:
     def all_cached(self, rows: Sequence[int], *, at_least: int) -> list[Retrieved] | None:
         """The lists of the medoids of these rows; None when one is missing or shorter than `at_least`."""
         version = self._pins.version
-        lists = self._cache.get_all([(version, row) for row in rows], at_least)
-        found = [Retrieved(each, True) for each in lists if each is not None]
-        if len(found) < len(lists):
-            return None
-        self._metrics.count_cache(hits=len(found), misses=0)
+        found = _all_found(self._cache.get_all([(version, row) for row in rows], at_least))
+        if found is not None:
+            self._metrics.count_cache(hits=len(found), misses=0)
+        return found
+
+    def each_cached(self, users: Sequence[Sequence[int]], *, at_least: int) -> list[list[Retrieved] | None]:
+        """What `all_cached` gives for the rows of each of some users."""
+        version = self._pins.version
+        lists = iter(self._cache.get_all([(version, row) for rows in users for row in rows], at_least))
+        found = [_all_found(list(islice(lists, len(rows)))) for rows in users]
+        self._metrics.count_cache(hits=sum(len(each) for each in found if each is not None), misses=0)
         return found
 
     def cached(self, medoids: Sequence[Medoid]) -> dict[int, Retrieved]:
@@ -199,6 +206,12 @@ class Retrieval:
 
     def _key(self, medoid: Medoid) -> Key:
         return self._pins.version, medoid[1]
+
+
+def _all_found(lists: Sequence[CandidateList | None]) -> list[Retrieved] | None:
+    """Lists out of the cache; None when one is missing."""
+    found = [Retrieved(each, True) for each in lists if each is not None]
+    return found if len(found) == len(lists) else None
 
 
 def _without(found: Lists, medoids: Sequence[Medoid]) -> list[Medoid]:

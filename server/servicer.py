@@ -6,19 +6,20 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.answers import (
-    encode_recommendation,
     encode_recommendation_for_pins,
     encode_similar,
     pins_message,
     profile_message,
+    recommendation_pieces,
 )
 from server.calls import Call
-from server.encoding import batch_messages, encode_user_result
+from server.encoding import batch_messages, user_result_pieces
 from server.errors import NotEnabledError, NotFoundError
 from server.filter_validation import Kinds
 from server.limits import LIMITS
 from server.observing import NOBODY_LOOKS, Observer
 from server.recommending import Recommendation, Recommender
+from server.recommending_each import recommend_each
 from server.recording import Recorder
 from server.validation import (
     Defaults,
@@ -61,7 +62,8 @@ class Servicer:
         user_id, options = validate_recommend(request, self._defaults, _kinds(recommender))
         call.user_id = user_id
         answer = recommender.for_user(user_id, options, call.deadline)
-        sent = _encode(recommender, answer, options, call)
+        with recommender.metrics.stage("encode"):
+            sent = b"".join(_pieces(recommender, answer, options, call))
         self._observer.saw(recommender, call.method, user_id, options, sent)
         return sent
 
@@ -89,12 +91,17 @@ class Servicer:
 
     def _results(
         self, recommender: Recommender, asked: Sequence[tuple[str, Options]], call: Call
-    ) -> Iterator[bytes]:
-        answers = recommender.for_users(asked, call.deadline)
-        for (user_id, options), answer in zip(asked, answers, strict=True):
-            sent = _encode(recommender, answer, options, call)
-            self._observer.saw(recommender, call.method, user_id, options, sent)
-            yield encode_user_result(user_id, sent)
+    ) -> Iterator[tuple[bytes, ...]]:
+        users = iter(asked)
+        for answers in recommend_each(recommender, asked, call.deadline):
+            with recommender.metrics.stage("encode"):
+                results = [
+                    (user_id, options, _pieces(recommender, answer, options, call))
+                    for answer, (user_id, options) in zip(answers, users, strict=False)
+                ]
+            for user_id, options, pieces in results:
+                self._observer.saw(recommender, call.method, user_id, options, *pieces)
+                yield user_result_pieces(user_id, pieces)
 
     def similar_pins(self, request: pb.SimilarPinsRequest, call: Call) -> bytes:
         """The neighbours of one pin."""
@@ -147,14 +154,12 @@ class Servicer:
         ).SerializeToString()
 
 
-def _encode(recommender: Recommender, answer: Recommendation, options: Options, call: Call) -> bytes:
-    with recommender.metrics.stage("encode"):
-        return encode_recommendation(
-            answer,
-            options=options,
-            version=recommender.pins.version,
-            request_id=call.request_id,
-        )
+def _pieces(
+    recommender: Recommender, answer: Recommendation, options: Options, call: Call
+) -> tuple[bytes, ...]:
+    return recommendation_pieces(
+        answer, options=options, version=recommender.pins.version, request_id=call.request_id
+    )
 
 
 def _kinds(recommender: Recommender) -> Kinds:

@@ -13,6 +13,7 @@ from server.metrics import Metrics
 from server.profile_cache import ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
 from server.recommending import Recommender
+from server.recommending_each import recommend_each
 from server.retrieval import Retrieval
 from server.sampling import Sampler
 from server.validation import Options
@@ -66,14 +67,13 @@ def make_recommender() -> Recommender:
 
 
 def test_a_batch_stops_between_two_users() -> None:
-    """Users of a batch are served while the caller waits, and none is looked up after that."""
+    """Users of a batch are served, some at a time, while the caller waits; none is looked up after that."""
     recommender = make_recommender()
     waiting = [True]
-    answers = recommender.for_users(
-        [("ben", Options()), ("ann", Options())], Deadline(None, lambda: waiting[0])
-    )
+    asked = [("ben", Options()), ("ann", Options())] * 100
+    answers = recommend_each(recommender, asked, Deadline(None, lambda: waiting[0]))
 
-    assert len(next(answers).selection)
+    assert all(len(each.selection) for each in next(answers))
     waiting[0] = False
     with pytest.raises(CallCancelledError, match="'profile'"):
         next(answers)

@@ -23,6 +23,8 @@ from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
 from tests.server.world import CUT_S, DAY_S, describe, make_interests, make_online, make_pins, make_profile
 
+ANN = ("ann", None)
+
 
 class Store(InMemoryProfiles):
     """Counts what it is asked, and can fall silent."""
@@ -71,6 +73,33 @@ def test_a_fresh_profile_is_taken_as_it_is() -> None:
 
     assert world.ann(after_s=FRESH_S - 0.01) is first
     assert world.store.n_asked == 1
+
+
+def test_many_users_are_those_one_by_one() -> None:
+    """In the order asked: kept, just parsed, unknown, asked for twice."""
+    world = World()
+    ann = world.ann()
+
+    assert world.users.get_each([ANN, ("nobody", None), ANN], CUT_S) == [ann, None, ann]
+    world.now_s += FRESH_S
+    assert world.users.get_each([ANN, ("nobody", None)], CUT_S) == [ann, None]
+    (other,) = world.users.get_each([("ann", 0.5)], CUT_S)
+    assert isinstance(other, ServedProfile)
+    assert other.lambda_per_day == pytest.approx(0.5)
+
+
+def test_many_users_of_a_silent_store_are_those_that_are_kept() -> None:
+    """And flagged; with one among them who is not, the store's silence is all there is to say."""
+    world = World()
+    world.ann()
+    world.store.is_silent = True
+    world.now_s += FRESH_S
+    (late,) = world.users.get_each([ANN], CUT_S)
+
+    assert isinstance(late, ServedProfile)
+    assert late.degraded == (pb.DEGRADATION_STALE_PROFILE,)
+    with pytest.raises(StoreUnavailableError):
+        world.users.get_each([ANN, ("nobody", None)], CUT_S)
 
 
 def test_what_the_store_says_is_still_so_is_not_parsed_again() -> None:
