@@ -52,7 +52,8 @@ func recommend(target, user string, limit []string) error {
 	}
 
 	// The server gives up when nobody waits any more, and its logs call the call by this name.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	// So long only because a program's first call connects.
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "x-request-id", "example-go")
 

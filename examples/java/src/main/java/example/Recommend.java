@@ -33,7 +33,8 @@ public final class Recommend {
       show(
           RecommenderGrpc.newBlockingStub(channel)
               // The server gives up when nobody waits any more, and its logs call the call by this name.
-              .withDeadlineAfter(5, TimeUnit.SECONDS)
+              // So long only because a program's first call connects, and loads most of gRPC.
+              .withDeadlineAfter(30, TimeUnit.SECONDS)
               .withInterceptors(named("example-java"))
               .recommend(request.build()));
     } catch (StatusRuntimeException error) {
