@@ -69,5 +69,6 @@ class KafkaAppender:
                 self._producer.poll(_QUEUE_WAIT_S)
 
     def close(self) -> None:
-        """Nothing is left to send: each append waited."""
+        """Nothing is left to send, for each append waited; the library's threads end."""
         self._producer.purge()
+        self._producer.close()

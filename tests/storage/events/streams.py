@@ -102,18 +102,25 @@ def in_redis(port: int) -> Iterator[Stream]:
 def in_kafka(brokers: str, *, session_s: float = 2) -> Iterator[Stream]:
     """Brokers give a group's partitions out anew a session after one has left it."""
     topic = f"events-{secrets.token_hex(4)}"
-    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random"})
+    url = f"kafka://{brokers}/{topic}?session_s={session_s}&group={topic}"
 
     def append_line(user: str, line: bytes) -> None:
         producer.produce(topic, line, user.encode())
         producer.flush(20)
 
-    # Makes the topic, where brokers make what they are asked for.
-    make_topic(producer, topic)
-    with _opened(
-        f"kafka://{brokers}/{topic}?session_s={session_s}&group={topic}", append_line, patience_s=40
-    ) as stream:
-        yield stream
+    with producing(brokers) as producer:
+        # Makes the topic, where brokers make what they are asked for.
+        make_topic(producer, topic)
+        with _opened(url, append_line, patience_s=40) as stream:
+            yield stream
+
+
+@contextmanager
+def producing(brokers: str) -> Iterator[Producer]:
+    """What is left open goes on asking for brokers that have ended, and says so."""
+    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random"})
+    yield producer
+    producer.close()
 
 
 def make_topic(producer: Producer, topic: str) -> None:
