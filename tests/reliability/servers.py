@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -197,20 +198,28 @@ class Load:
 @contextmanager
 def under_load(address: str, callers: int = 4, *, is_patient: bool = True) -> Iterator[Load]:
     """Calls from several callers, each on a connection of its own, as long as the block lasts."""
-    load, done = Load(is_patient=is_patient), threading.Event()
+    load = Load(is_patient=is_patient)
 
-    def go_on(caller: int) -> None:
+    def call(caller: int, done: threading.Event) -> None:
         with channel_to(address, retries=is_patient) as channel:
             stub, at = RecommenderStub(channel), caller
             while not done.wait(PAUSE_S):
                 load.call(stub, at)
                 at += callers
 
-    threads = [threading.Thread(target=go_on, args=(caller,)) for caller in range(callers)]
+    with going_on(partial(call, caller) for caller in range(callers)):
+        yield load
+
+
+@contextmanager
+def going_on(tasks: Iterable[Callable[[threading.Event], None]]) -> Iterator[None]:
+    """Tasks as long as the block lasts, each in a thread of its own; they end once their event is set."""
+    done = threading.Event()
+    threads = [threading.Thread(target=task, args=(done,)) for task in tasks]
     for thread in threads:
         thread.start()
     try:
-        yield load
+        yield
     finally:
         done.set()
         for thread in threads:

@@ -15,7 +15,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.api_keys import add_key
 from tests.reliability.served_world import USERS, publish_pins, publish_profiles
-from tests.reliability.servers import Load, Server, serving
+from tests.reliability.servers import Load, Server, going_on, serving
 from tests.reliability.shares import seeds
 from tests.server.certificates import Authority, Pair
 from tests.waiting import HANG_S
@@ -74,10 +74,10 @@ def server(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @contextmanager
 def calling(server: Server, guarded: Guarded, *, stay: bool) -> Iterator[Load]:
     """Calls by several callers, each on a new connection, or all on their first."""
-    load, done, address = Load(), threading.Event(), server.address
+    load, address = Load(), server.address
     options = [("grpc.use_local_subchannel_pool", 1)]
 
-    def go_on(caller: int) -> None:
+    def call(caller: int, done: threading.Event) -> None:
         at = caller
         while not done.is_set():
             with grpc.secure_channel(address, guarded.shown_with(guarded.key), options) as channel:
@@ -87,15 +87,8 @@ def calling(server: Server, guarded: Guarded, *, stay: bool) -> Iterator[Load]:
                     load.call(stub, at)
             at += _CALLERS
 
-    threads = [threading.Thread(target=go_on, args=(caller,)) for caller in range(_CALLERS)]
-    for thread in threads:
-        thread.start()
-    try:
+    with going_on(partial(call, caller) for caller in range(_CALLERS)):
         yield load
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join(HANG_S)
 
 
 def met_at(server: Server) -> bytes:

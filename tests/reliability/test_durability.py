@@ -1,6 +1,5 @@
 """RELIABILITY 13: what a writer acknowledged survives its death, and was on the disk before it said so."""
 
-import os
 import re
 import shutil
 import signal
@@ -14,6 +13,7 @@ import pytest
 from storage.profiles.lmdb.online import LmdbOnlineWriter, OnlineRecords
 from tests.reliability.actions import ACKNOWLEDGED
 from tests.reliability.faults import KILL_IN_WRITE, SHORT_WRITE
+from tests.reliability.killed import acknowledged_by_the_killed
 from tests.reliability.shares import chance, seeds
 from tests.reliability.zygote import ROOT, Zygote
 from tests.storage.profiles.people import online, same
@@ -22,23 +22,18 @@ pytestmark = pytest.mark.reliability
 
 _STRACE = shutil.which("strace")
 
-# Forks a writer for each line it reads: a number from which it counts up, a record and a word for each.
 _WRITERS = r"""
-import os, sys
+import sys
 from pathlib import Path
 from storage.profiles.lmdb.online import LmdbOnlineWriter
+from tests.reliability.killed import write_as_told
 from tests.storage.profiles.people import online
-for line in iter(sys.stdin.readline, ""):
-    first = int(line)
-    child = os.fork()
-    if child == 0:
-        os.write(1, b"pid %d\n" % os.getpid())
-        writer = LmdbOnlineWriter(Path(sys.argv[1]))
-        for n in range(first, first + 1_000_000):
-            writer.put(online(f"user-{n % 500}", f"pin-{n}"))
-            os.write(1, b"%d\n" % n)
-    os.waitpid(child, 0)
-    print("dead", flush=True)
+
+def open_writer():
+    writer = LmdbOnlineWriter(Path(sys.argv[1]))
+    return lambda n: writer.put(online(f"user-{n % 500}", f"pin-{n}"))
+
+write_as_told(open_writer)
 """
 
 _N_PUTS = 5
@@ -61,29 +56,13 @@ for n in range({_N_PUTS}):
 
 def test_every_acknowledged_record_survives_kill_9(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
     """Writer after writer on one file, each killed at an instant of its own; none of theirs is lost."""
-    command = [sys.executable, "-W", "ignore", "-c", _WRITERS, str(tmp_path)]
     stored: dict[int, int] = {}
-    next_number = 0
-    with subprocess.Popen(
-        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as writers:
-        assert writers.stdin is not None
-        assert writers.stdout is not None
-        for seed in seeds(1_000):
-            print(next_number, file=writers.stdin, flush=True)
-            pid = int(writers.stdout.readline().split()[1])
-            n_before = chance("kill", seed).randrange(1, 12)
-            acknowledged = [int(writers.stdout.readline()) for _ in range(n_before)]
-            os.kill(pid, signal.SIGKILL)
-            while (line := writers.stdout.readline().strip()) != "dead":
-                acknowledged.append(int(line))
-            stored |= {number % 500: number for number in acknowledged}
-            # The one it was at when it died may be stored or not.
-            next_number = acknowledged[-1] + 1
-            _require_all(tmp_path, stored, next_number, seed)
-            tally["online", "any instant", "kill", "signal 9"] += 1
-            tally["online", "any instant", "kill", "records acknowledged, all there"] += len(acknowledged)
-        writers.stdin.close()
+    for seed, numbers in acknowledged_by_the_killed(_WRITERS, str(tmp_path), full=1_000, after_the_last=1):
+        stored |= {number % 500: number for number in numbers}
+        # The one it was at when it died may be stored or not.
+        _require_all(tmp_path, stored, numbers[-1] + 1, seed)
+        tally["online", "any instant", "kill", "signal 9"] += 1
+        tally["online", "any instant", "kill", "records acknowledged, all there"] += len(numbers)
     assert stored
 
 

@@ -20,9 +20,10 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from storage.events.opening import open_consumer
 from storage.events.records import Event
 from storage.profiles.opening import open_online_writer, open_tombstones
+from tests.reliability.killed import acknowledged_by_the_killed
 from tests.reliability.served_world import publish_pins, publish_users
 from tests.reliability.servers import Server, channel_to, serving
-from tests.reliability.shares import SHARE, chance, seeds
+from tests.reliability.shares import SHARE
 from tests.reliability.zygote import ROOT
 from tests.storage.profiles.valkeys import Valkey
 from tests.waiting import HANG_S
@@ -31,19 +32,19 @@ pytestmark = pytest.mark.reliability
 
 _N_USERS = 500
 
-# Forks a process for each line it reads, a number from which it counts up: a word for each that is kept.
 _KEEPERS = r"""
-import os, sys
+import sys
 from pathlib import Path
 from server.deadlines import Deadline
 from server.recording import Recorder
 from storage.events.file.appender import FileAppender
 from storage.events.records import Event
 from storage.profiles.lmdb.online import LmdbOnlineWriter
+from tests.reliability.killed import write_as_told
 
 kind, folder = sys.argv[1], Path(sys.argv[2])
 
-def keeper():
+def open_keeper():
     if kind == "wishes":
         writer = LmdbOnlineWriter(folder)
         return lambda n: writer.forget(f"user-{n % 500}", n)
@@ -51,49 +52,24 @@ def keeper():
     recorder.start()
     return lambda n: recorder.record(Event(f"user-{n % 500}", f"pin-{n}", n, "save"), Deadline())
 
-for line in iter(sys.stdin.readline, ""):
-    child = os.fork()
-    if child == 0:
-        os.write(1, b"pid %d\n" % os.getpid())
-        keep = keeper()
-        for n in range(int(line), int(line) + 1_000_000):
-            keep(n)
-            os.write(1, b"%d\n" % n)
-    os.waitpid(child, 0)
-    print("dead", flush=True)
+write_as_told(open_keeper)
 """
 
 
-def acknowledged_by_the_killed(
-    kind: str, folder: Path, tally: Counter[tuple[str, ...]]
-) -> Iterator[tuple[int, list[int]]]:
-    """The seed, and the numbers acknowledged, of process after process killed at an instant of its own."""
-    command = [sys.executable, "-W", "ignore", "-c", _KEEPERS, kind, str(folder)]
-    next_number = 1
-    with subprocess.Popen(
-        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as keepers:
-        assert keepers.stdin is not None
-        assert keepers.stdout is not None
-        for seed in seeds(1_000):
-            print(next_number, file=keepers.stdin, flush=True)
-            pid = int(keepers.stdout.readline().split()[1])
-            n_before = chance(kind, seed).randrange(1, 12)
-            numbers = [int(keepers.stdout.readline()) for _ in range(n_before)]
-            os.kill(pid, signal.SIGKILL)
-            while (line := keepers.stdout.readline().strip()) != "dead":
-                numbers.append(int(line))
-            tally[kind, "any instant", "kill", "signal 9"] += 1
-            tally[kind, "any instant", "kill", "acknowledged, all there"] += len(numbers)
-            yield seed, numbers
-            next_number = numbers[-1] + 2
-        keepers.stdin.close()
+def acknowledged(kind: str, folder: Path, tally: Counter[tuple[str, ...]]) -> Iterator[tuple[int, list[int]]]:
+    """The seed, and the numbers acknowledged, of process after process killed."""
+    for seed, numbers in acknowledged_by_the_killed(
+        _KEEPERS, kind, str(folder), full=1_000, after_the_last=2
+    ):
+        tally[kind, "any instant", "kill", "signal 9"] += 1
+        tally[kind, "any instant", "kill", "acknowledged, all there"] += len(numbers)
+        yield seed, numbers
 
 
 def test_every_acknowledged_wish_survives_kill_9(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
     """A user who was told that they are forgotten stays forgotten, whatever becomes of who stored it."""
     until_s: dict[str, int] = {}
-    for seed, numbers in acknowledged_by_the_killed("wishes", tmp_path, tally):
+    for seed, numbers in acknowledged("wishes", tmp_path, tally):
         until_s |= {f"user-{number % _N_USERS}": number for number in numbers}
         with closing(open_tombstones(str(tmp_path))) as tombstones:
             found = tombstones.forgotten([*until_s])
@@ -106,9 +82,7 @@ def test_every_acknowledged_wish_survives_kill_9(tmp_path: Path, tally: Counter[
 def test_every_acknowledged_action_survives_kill_9(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
     """What RecordAction answered is in the stream, once the server is dead as before."""
     seed_of = {
-        number: seed
-        for seed, numbers in acknowledged_by_the_killed("actions", tmp_path, tally)
-        for number in numbers
+        number: seed for seed, numbers in acknowledged("actions", tmp_path, tally) for number in numbers
     }
     kept: set[int] = set()
     with closing(open_consumer(str(tmp_path / "events.jsonl"))) as consumer:

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -12,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from tests.reliability.served_world import publish_pins, publish_profiles
-from tests.reliability.servers import PAUSE_S, Load, Server, channel_to, serving
+from tests.reliability.servers import PAUSE_S, Load, Server, channel_to, going_on, serving
 from tests.reliability.shares import SHARE, seeds
 from tests.waiting import HANG_S
 
@@ -75,27 +76,19 @@ class Balancer:
 @contextmanager
 def balanced_load(balancer: Balancer) -> Iterator[Load]:
     """Calls through the balancer, and the balancer's own looks, as long as the block lasts."""
-    load, done = Load(), threading.Event()
+    load = Load()
 
-    def go_on(at: int) -> None:
+    def call(at: int, done: threading.Event) -> None:
         while not done.wait(PAUSE_S):
             load.call(balancer.stub(at), at)
             at += 1
 
-    def look() -> None:
+    def look(done: threading.Event) -> None:
         while not done.wait(_LOOK_S):
             balancer.look()
 
-    threads = [threading.Thread(target=go_on, args=(at,)) for at in range(_CALLERS)]
-    threads.append(threading.Thread(target=look))
-    for thread in threads:
-        thread.start()
-    try:
+    with going_on([look, *(partial(call, at) for at in range(_CALLERS))]):
         yield load
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join(HANG_S)
 
 
 def test_a_rolling_restart_loses_nothing(tmp_path: Path, tally: Counter[tuple[str, ...]]) -> None:
