@@ -134,7 +134,8 @@ def forget(settings: ForgetSettings) -> None:
             closing(open_appender(settings.events)) as appender,
         ):
             is_stored = forget_through_stream(wish, appender, tombstones, Patience(wait_s=settings.wait_s))
-    print(describe_forgotten(wish, shown(settings.profiles), is_stored=is_stored))
+    is_sealed = not is_redis(settings.profiles)
+    print(describe_forgotten(wish, shown(settings.profiles), is_stored=is_stored, is_sealed=is_sealed))
 
 
 def _run(settings: BatchSettings, parts: BatchParts, policy: BatchPolicy) -> BatchResult:
@@ -142,8 +143,7 @@ def _run(settings: BatchSettings, parts: BatchParts, policy: BatchPolicy) -> Bat
     if settings.engine == Engine.LOCAL:
         return run_batch(parts, policy)
     try:
-        # Only those who use Spark have it.
-        from profile_builder.spark import bootstrap as spark  # noqa: PLC0415
+        from profile_builder.spark import bootstrap as spark  # noqa: PLC0415 - installed for those who use it
     except ImportError as error:
         raise UsageError(
             f"--engine spark needs {error.name}, which is not installed here: pip install --require-hashes "

@@ -84,7 +84,7 @@ def _refusing(code: grpc.StatusCode, why: str, count_refused: CountRefused) -> H
     def never(_request: object, _context: grpc.ServicerContext) -> bytes:
         raise AssertionError("the threads of this method refuse its calls")
 
-    never.experimental_thread_pool = RefusingPool(  # type: ignore[attr-defined]
+    never.experimental_thread_pool = RefusingPool(  # type: ignore[attr-defined] # what grpc looks for
         code, why, lambda method: count_refused(method, code)
     )
     return grpc.unary_unary_rpc_method_handler(never)

@@ -154,7 +154,7 @@ class CallTracing(grpc.ServerInterceptor):
                 yield _Named(context, request_id)
             finally:
                 self._current.call = None
-                call.finish(context.code() or grpc.StatusCode.OK)  # type: ignore[attr-defined]
+                call.finish(context.code() or grpc.StatusCode.OK)  # type: ignore[attr-defined] # not in the stubs
 
         return _surrounded(handler, answering)
 

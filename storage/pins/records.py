@@ -18,7 +18,7 @@ def record_of(record_type: type[RecordT], values: Mapping[str, Any]) -> RecordT:
         ValueError: A count is negative, or beyond all sizes.
     """
     record = record_type(**values)
-    for each in fields(record_type):  # type: ignore[arg-type]
+    for each in fields(record_type):  # type: ignore[arg-type] # of dataclasses
         _require(each.name, each.type, getattr(record, each.name))
     return record
 

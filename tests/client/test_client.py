@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import islice
 from threading import Event
+from typing import Any
 
 import grpc
 import pytest
@@ -63,7 +64,7 @@ def test_an_option_left_out_is_not_sent(client: Client, fake: FakeRecommender) -
 
 def test_every_option_reaches_the_server(client: Client, fake: FakeRecommender) -> None:
     """Also those that look like nothing: seed 0 and a lowest score of 0."""
-    options = {
+    options: dict[str, Any] = {
         "max_candidates": 7,
         "max_interests": 2,
         "seed": 0,
@@ -71,11 +72,11 @@ def test_every_option_reaches_the_server(client: Client, fake: FakeRecommender) 
         "merge_policy": MergePolicy.INTERLEAVED,
         "variant": "",
     }
-    client.recommend("ann", **options, exclude_pin_ids={"🐩"})  # type: ignore[arg-type]
+    client.recommend("ann", **options, exclude_pin_ids={"🐩"})
     assert sent(fake) == {"user_id": "ann", **options, "exclude_pin_ids": ("🐩",)}
-    client.recommend_for_pins(["🐶"], **options, exclude_pin_ids=("🐩",))  # type: ignore[arg-type]
+    client.recommend_for_pins(["🐶"], **options, exclude_pin_ids=("🐩",))
     assert sent(fake) == {"pins": (RecentPin("🐶"),), **options, "exclude_pin_ids": ("🐩",)}
-    list(client.recommend_batch(["ann"], **options, exclude_pin_ids=iter(["🐩"])))  # type: ignore[arg-type]
+    list(client.recommend_batch(["ann"], **options, exclude_pin_ids=iter(["🐩"])))
     assert sent(fake) == {"user_ids": ("ann",), **options, "exclude_pin_ids": ("🐩",)}
 
 
@@ -337,7 +338,7 @@ def test_closing_ends_calls_under_way() -> None:
             r"pins\[0\].action_time has no time zone: use datetime.now\(UTC\)",
         ),
         (
-            lambda client: client.recommend_for_pins([RecentPin("a", 1_700_000_000)]),  # type: ignore[arg-type]
+            lambda client: client.recommend_for_pins([RecentPin("a", 1_700_000_000)]),  # type: ignore[arg-type] # the point
             r"pins\[0\].action_time needs a datetime, not 1700000000: use datetime.fromtimestamp\(seconds",
         ),
     ],

@@ -62,12 +62,12 @@ def test_times_of_any_zone_and_values_of_any_collection(client: Client, fake: Fa
     [
         ("category=shoes", "filters takes a list, not 'category=shoes'"),
         (["shoes"], "filters[0] needs one of AnyOf, NoneOf, Within, Equals, not 'shoes'"),
-        ([Equals("a", True), AnyOf(3, ("a",))], "filters[1].column needs a column's name, not 3"),  # type: ignore[arg-type]
+        ([Equals("a", True), AnyOf(3, ("a",))], "filters[1].column needs a column's name, not 3"),  # type: ignore[arg-type] # the point
         ([AnyOf("category", "shoes")], "filters[0].values takes a list, not 'shoes'"),
-        ([NoneOf("category", ["a", 2])], "filters[0].values[1] needs a text, not 2"),  # type: ignore[list-item]
+        ([NoneOf("category", ["a", 2])], "filters[0].values[1] needs a text, not 2"),  # type: ignore[list-item] # the point
         ([Within("t", since=datetime(2024, 1, 1))], "filters[0].since has no time zone"),
-        ([Within("t", before=1_700_000_000)], "filters[0].before needs a datetime, not 1700000000"),  # type: ignore[arg-type]
-        ([Equals("in_stock", "yes")], "filters[0].value needs True or False, not 'yes'"),  # type: ignore[arg-type]
+        ([Within("t", before=1_700_000_000)], "filters[0].before needs a datetime, not 1700000000"),  # type: ignore[arg-type] # the point
+        ([Equals("in_stock", "yes")], "filters[0].value needs True or False, not 'yes'"),  # type: ignore[arg-type] # the point
     ],
 )
 def test_what_cannot_be_sent_is_named(client: Client, filters: Any, told: str) -> None:

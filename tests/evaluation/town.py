@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def case_of(
     )
 
 
-def setting_of(world: World, folder: Path, **changes: object) -> Setting:
+def setting_of(world: World, folder: Path, **changes: Any) -> Setting:
     """One process, two thresholds, six candidates."""
     setting = Setting(
         world=world,
@@ -99,4 +100,4 @@ def setting_of(world: World, folder: Path, **changes: object) -> Setting:
         search=Reading(what="Search", value="exact", is_papers=False),
         indexes=folder / "indexes",
     )
-    return replace(setting, **changes)  # type: ignore[arg-type]
+    return replace(setting, **changes)

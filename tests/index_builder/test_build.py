@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -192,8 +193,8 @@ class TestFailure:
     def test_a_full_disk(self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """While the largest file is written."""
 
-        def link_to_full(draft: object) -> None:
-            create(draft)  # type: ignore[arg-type]
+        def link_to_full(draft: Any) -> None:
+            create(draft)
             (root / ".draft" / "embeddings.npy").symlink_to("/dev/full")
 
         create = publication.PREPARE[1]
@@ -210,8 +211,8 @@ class TestFailure:
     ) -> None:
         """A writer's bug is met before anything is live."""
 
-        def write_wrongly(folder: Path, *arguments: object) -> None:
-            write_pins(folder, *arguments)  # type: ignore[arg-type]
+        def write_wrongly(folder: Path, *arguments: Any) -> None:
+            write_pins(folder, *arguments)
             (folder / "representative.npy").write_bytes(b"")
 
         monkeypatch.setattr(building, "write_pins", write_wrongly)

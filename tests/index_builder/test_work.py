@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,9 +151,9 @@ class TestResuming:
         done: list[str] = []
         judge, add = refining._judged, Hnsw.add
 
-        def judging(*arguments: object) -> object:
+        def judging(*arguments: Any) -> object:
             done.append("judged")
-            return judge(*arguments)  # type: ignore[arg-type]
+            return judge(*arguments)
 
         def adding(index: Hnsw, batch: NDArray[np.float16], *, threads: int) -> None:
             done.append(f"added {len(batch)} to {len(index)}")

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -159,10 +160,10 @@ def mixed_actions(draw: st.DrawFn) -> Actions:
 
 @settings(max_examples=60)
 @given(mixed_actions(), st.randoms(use_true_random=False))
-def test_neither_order_nor_company_matters(actions: Actions, random: object) -> None:
+def test_neither_order_nor_company_matters(actions: Actions, random: Random) -> None:
     """To the last bit, shuffled, and beside others with hides and without."""
     order = list(range(len(actions)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     other = actions_of(*SAVED, hide("tart", CAKE)) if actions.vectors.shape[1] == CAKE.shape[0] else actions
     alone = build_interests(actions, PARAMETERS, NOW_S)
     many = build_many([other, in_order(actions, order), other], PARAMETERS, NOW_S)

@@ -1,6 +1,7 @@
 """Newest actions: the same whatever the order, the number of times and the portions in which events come."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,11 +33,11 @@ def reference(events: list[Event]) -> list[NewestAction]:
 
 @given(st.lists(EVENTS, max_size=80), st.randoms(use_true_random=False), st.integers(1, 7))
 def test_neither_order_nor_repetition_nor_portions_matter(
-    events: list[Event], chance: object, portion: int
+    events: list[Event], chance: Random, portion: int
 ) -> None:
     """Any history of the same events ends with the newest 20, in canonical order."""
     again = events + events[::3]
-    chance.shuffle(again)  # type: ignore[attr-defined]
+    chance.shuffle(again)
     held: list[NewestAction] = []
     for start in range(0, len(again), portion):
         held = merged(held, map(act, again[start : start + portion]))

@@ -13,6 +13,7 @@ import structlog
 
 from storage.events.opening import open_appender
 from storage.events.records import Event
+from storage.events.stream import EventAppender
 from storage.model_file import write_model_file
 from storage.profiles.lmdb.online import OnlineRecords
 from storage.profiles.opening import open_batch_publisher
@@ -56,9 +57,9 @@ def test_a_day_in_its_life(shop: Shop, tmp_path: Path) -> None:
     assert {row["user_id"] for row in read} >= {"ann", "ben"}
 
 
-def _follows(appender: object, records: OnlineRecords, now_s: int) -> bool:
+def _follows(appender: EventAppender, records: OnlineRecords, now_s: int) -> bool:
     """Whether records are made with the batch's watermark by now."""
-    appender.append([Event("ben", "cat-2", now_s, "save", f"{time.monotonic_ns()}")])  # type: ignore[attr-defined]
+    appender.append([Event("ben", "cat-2", now_s, "save", f"{time.monotonic_ns()}")])
     ben = records.get("ben")
     return ben is not None and ben.actions_after_s == DESCRIPTION.actions_until_s
 

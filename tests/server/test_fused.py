@@ -1,6 +1,7 @@
 """The fused merge policy over the wire: all of a user's medoids answer together."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import grpc
 import numpy as np
@@ -49,8 +50,8 @@ NARROW = Parameters(alpha=0.5, fusing=FusePolicy(perplexity=60, fused_share=0.7)
 """In the test world every medoid is spread as if over 27 of the pool's 180 pins."""
 
 
-def fused(user_id: str, **options: object) -> pb.RecommendRequest:
-    return pb.RecommendRequest(user_id=user_id, merge_policy=FUSED, **options)  # type: ignore[arg-type]
+def fused(user_id: str, **options: Any) -> pb.RecommendRequest:
+    return pb.RecommendRequest(user_id=user_id, merge_policy=FUSED, **options)
 
 
 def names(candidates: Iterable[pb.Candidate]) -> list[str]:

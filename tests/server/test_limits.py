@@ -1,6 +1,7 @@
 """Every limit of the wire contract, at and beyond: refused before any work, each violation named."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import grpc
 import numpy as np
@@ -23,8 +24,8 @@ from tests.server.world import SPACE, default_people, describe, fan, make_pins, 
 Ask = Callable[[RecommenderStub], object]
 
 
-def recommend(**fields: object) -> Ask:
-    return lambda stub: stub.Recommend(pb.RecommendRequest(**({"user_id": "ann"} | fields)))  # type: ignore[arg-type]
+def recommend(**fields: Any) -> Ask:
+    return lambda stub: stub.Recommend(pb.RecommendRequest(**({"user_id": "ann"} | fields)))
 
 
 def for_pins(n: int) -> Ask:
@@ -44,14 +45,14 @@ def batch(n: int) -> Ask:
     )
 
 
-def batch_with(**fields: object) -> Ask:
+def batch_with(**fields: Any) -> Ask:
     return lambda stub: list(
-        stub.RecommendBatch(pb.RecommendBatchRequest(**({"user_ids": ["ann"]} | fields)))  # type: ignore[arg-type]
+        stub.RecommendBatch(pb.RecommendBatchRequest(**({"user_ids": ["ann"]} | fields)))
     )
 
 
-def similar(**fields: object) -> Ask:
-    return lambda stub: stub.SimilarPins(pb.SimilarPinsRequest(**({"pin_id": "cat-0"} | fields)))  # type: ignore[arg-type]
+def similar(**fields: Any) -> Ask:
+    return lambda stub: stub.SimilarPins(pb.SimilarPinsRequest(**({"pin_id": "cat-0"} | fields)))
 
 
 def get_pins(n: int, pin_id: str = "cat-0") -> Ask:

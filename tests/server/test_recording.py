@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -31,9 +32,9 @@ NOBODY_WAITS_LONG = RecordingPolicy(timeout_s=0.5)
 PATIENT = RecordingPolicy(timeout_s=HANG_S)
 
 
-def request(**changes: object) -> pb.RecordActionRequest:
-    fields: dict[str, object] = {"user_id": "ann", "pin_id": "cat-1", "action": "save"}
-    return pb.RecordActionRequest(**(fields | changes))  # type: ignore[arg-type]
+def request(**changes: Any) -> pb.RecordActionRequest:
+    fields: dict[str, Any] = {"user_id": "ann", "pin_id": "cat-1", "action": "save"}
+    return pb.RecordActionRequest(**(fields | changes))
 
 
 def recorded(url: str) -> list[Record]:
@@ -149,8 +150,8 @@ class Gate:
 def recording() -> Iterator[Callable[..., Recorder]]:
     started: list[Recorder] = []
 
-    def start(appender: object, policy: RecordingPolicy | None = None) -> Recorder:
-        started.append(Recorder(lambda: appender, policy))  # type: ignore[arg-type,return-value]
+    def start(appender: Any, policy: RecordingPolicy | None = None) -> Recorder:
+        started.append(Recorder(lambda: appender, policy))
         started[-1].start()
         return started[-1]
 

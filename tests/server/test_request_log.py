@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -52,9 +53,9 @@ def written(tmp_path: Path, metrics: Metrics, clock: Clock) -> RequestLog:
     return RequestLog(tmp_path, metrics, shown=user_hash("pepper"), clock=clock)
 
 
-def answer(user_id: str = "ann", **options: object) -> Observed:
+def answer(user_id: str = "ann", **options: Any) -> Observed:
     recommender = recommender_of(make_pins(), default_people())
-    return observed(recommender, pb.RecommendRequest(user_id=user_id, **options))  # type: ignore[arg-type]
+    return observed(recommender, pb.RecommendRequest(user_id=user_id, **options))
 
 
 def files(folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
@@ -209,7 +210,7 @@ class Collector(TraceServiceServicer):
 def collector() -> Iterator[tuple[str, Collector]]:
     """One that listens, and its URL."""
     taking, server = Collector(), grpc.server(ThreadPoolExecutor(1))
-    add_TraceServiceServicer_to_server(taking, server)  # type: ignore[no-untyped-call]
+    add_TraceServiceServicer_to_server(taking, server)  # type: ignore[no-untyped-call] # generated
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield f"http://127.0.0.1:{port}", taking
@@ -255,7 +256,7 @@ def test_without_a_collector_calls_are_answered_and_spans_counted() -> None:
 class Failing(InMemorySpanExporter):
     """Has a defect."""
 
-    def export(self, spans: object) -> object:  # type: ignore[override]
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         raise RuntimeError("a defect")
 
 

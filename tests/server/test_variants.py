@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -160,8 +161,8 @@ def test_what_a_request_says_goes_first(stub: RecommenderStub) -> None:
 def test_a_request_may_name_a_variant(stub: RecommenderStub) -> None:
     """Any of them, also one without a share, and the empty one for none."""
 
-    def ask(variant: str, **options: int) -> pb.RecommendResponse:
-        return stub.Recommend(pb.RecommendRequest(user_id="ann", variant=variant, **options))  # type: ignore[arg-type]
+    def ask(variant: str, **options: Any) -> pb.RecommendResponse:
+        return stub.Recommend(pb.RecommendRequest(user_id="ann", variant=variant, **options))
 
     assert ask("").variant == ""
     assert len(ask("").interests) == 2

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,9 +198,9 @@ def test_an_index_finds_what_comparing_all_finds(tmp_path: Path) -> None:
         ({"n_indexed": 9}, "its files hold"),
     ],
 )
-def test_what_makes_no_sense_is_refused(tmp_path: Path, changes: dict[str, object], problem: str) -> None:
+def test_what_makes_no_sense_is_refused(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
     """Checksums prove what was written; that it makes sense is checked besides."""
-    rows = replace(side_rows(3, 5, others=(2, NO_ROW)), **changes)  # type: ignore[arg-type]
+    rows = replace(side_rows(3, 5, others=(2, NO_ROW)), **changes)
     with pytest.raises(DamagedArtefactError, match=f"{problem}.*rollback --pins"):
         publish(tmp_path, rows)
 

@@ -2,11 +2,12 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from storage.profiles.opening import open_batch_publisher, open_online_writer, o
 from storage.profiles.store import ProfileReader
 from tests.storage.profiles.people import encoded, manifest, online, profile, same
 from tests.storage.profiles.valkeys import Valkey
+
+AnswerT = TypeVar("AnswerT")
 
 NAMES = [f"user-{i}" for i in range(8)]
 
@@ -39,9 +42,8 @@ def url(own: Valkey) -> str:
     return url
 
 
-def patiently(call: object) -> object:
+def patiently(call: Callable[..., AnswerT]) -> AnswerT:
     """The busiest machine answers at some time."""
-    assert callable(call)
     while True:
         with suppress(StoreUnavailableError):
             return call()
@@ -50,8 +52,8 @@ def patiently(call: object) -> object:
 @pytest.fixture
 def reader(url: str) -> Iterator[ProfileReader]:
     opened = patiently(lambda: open_reader(url))
-    yield opened  # type: ignore[misc]
-    opened.close()  # type: ignore[attr-defined]
+    yield opened
+    opened.close()
 
 
 def has_own_answer(reader: ProfileReader, name: str) -> bool:
@@ -153,12 +155,12 @@ def test_acknowledged_online_records_survive_a_kill(own: Valkey, url: str) -> No
     """Where the store syncs before it acknowledges (appendfsync always)."""
     writer = patiently(lambda: open_online_writer(url))
     for name in NAMES:
-        patiently(lambda name=name: writer.put(online(name, "new-1")))  # type: ignore[attr-defined]
+        patiently(lambda name=name: writer.put(online(name, "new-1")))
         own.kill()
         own.start_again()
-        found = patiently(lambda name=name: writer.get(name))  # type: ignore[attr-defined]
+        found = patiently(lambda name=name: writer.get(name))
         assert same(found, online(name, "new-1"))
-    writer.close()  # type: ignore[attr-defined]
+    writer.close()
 
 
 def test_a_store_that_nobody_listens_at_is_unavailable_at_once() -> None:
