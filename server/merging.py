@@ -117,7 +117,6 @@ def merge(
         turns = by_turns(
             lists,
             filters.excluded,
-            budget=equal,
             n=max_candidates,
             min_score=filters.min_score,
             blocked=filters.blocked.mask,

@@ -8,6 +8,7 @@ import itertools
 import secrets
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,14 +46,23 @@ class Sampler:
         """
         if k >= len(bounds):
             return list(range(len(bounds)))
-        return _drawn(shares, bounds, k, next(self._seeds) if seed is None else seed)
+        seed = next(self._seeds) if seed is None else seed
+        return _drawn(shares, bounds, _first_uniforms(seed, k), seed)
 
 
-def _drawn(shares: Sequence[float], bounds: Sequence[float], k: int, seed: int) -> list[int]:
+@lru_cache(maxsize=16)
+def _first_uniforms(seed: int, k: int) -> tuple[float, ...]:
+    """Kept for the users of a batch, who share its seed."""
+    return tuple(itertools.islice(uniforms(seed), k))
+
+
+def _drawn(
+    shares: Sequence[float], bounds: Sequence[float], numbers: Sequence[float], seed: int
+) -> list[int]:
     """Successive sampling: what was taken is cut out of the unit interval, and the rest moves together."""
     taken: list[int] = []
-    left = bounds[-1]
-    for u in itertools.islice(uniforms(seed), k):
+    left, k = bounds[-1], len(numbers)
+    for u in numbers:
         if left < _LEAST_LEFT:
             return _drawn_exactly(shares, k, seed)
         x = u * left

@@ -6,18 +6,13 @@ them. One sort shows whether that is so. `None` sends whoever asks to the genera
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.merging import shared_rows
 from server.candidate_cache import CandidateList
 from server.elements import empty_like, joined, put
-
-# With more than so many in the way, the general merge is the faster one.
-_MOST_SHARED = 100
 
 Places = slice | NDArray[np.int64]
 
@@ -66,7 +61,6 @@ def by_turns(
     lists: Sequence[CandidateList],
     excluded: NDArray[np.int32],
     *,
-    budget: int,
     n: int,
     min_score: float | None,
     blocked: NDArray[np.bool_] | None,
@@ -76,76 +70,97 @@ def by_turns(
     Args:
         lists: In order of importance; candidates stand for themselves.
         excluded: int32 [x], representative rows.
-        budget: Of each list: the lists' budgets together are n, or the next multiple of their number.
-        n: How many candidates are wanted.
+        n: How many candidates are wanted, as many from each list.
         min_score: Least cosine, None for no bound.
         blocked: bool [n_pins], None where nobody is.
     """
-    # Nobody is shown the medoid itself.
+    turns = first_of(lists, n)
+    if turns is None:
+        return None
+    first = [each.rows[places] for each, places in zip(lists, turns.places, strict=True)]
+    together = np.concatenate([*first, excluded])
+    together.sort()
+    shared = together[1:][together[1:] == together[:-1]]
+    if len(shared) or blocked is not None:
+        turns = around(shared, lists, np.concatenate(first), together, n=n, blocked=blocked)
+    return None if turns is None else _unless_too_far(lists, turns, min_score)
+
+
+def first_of(lists: Sequence[CandidateList], n: int) -> Turns | None:
+    """The first of each list behind the medoid itself, which nobody is shown; None where one has too few."""
+    budget = -(-n // len(lists))
     begins = [int(each.begins_with_itself) for each in lists]
-    if any(len(each) < begin + budget for each, begin in zip(lists, begins, strict=True)):
+    if min([len(each.rows) - begin for each, begin in zip(lists, begins, strict=True)]) < budget:
         return None
-    slices = tuple([slice(begin, begin + budget) for begin in begins])
-    first = [each.rows[places] for each, places in zip(lists, slices, strict=True)]
-    shared = shared_rows([*first, excluded])
-    if not len(shared) and (blocked is None or not blocked[np.concatenate(first)].any()):
-        return _unless_too_far(lists, Turns(slices, n), min_score)
-    if not _are_among(shared, excluded).all():
-        # Two lists share a pin that is not excluded.
-        return None
-    places = _without(lists, excluded, budget, blocked)
-    return None if places is None else _unless_too_far(lists, Turns(places, n), min_score)
+    return _slices(tuple(begins), n)
 
 
-def _without(
+@lru_cache(maxsize=1_024)
+def _slices(begins: tuple[int, ...], n: int) -> Turns:
+    budget = -(-n // len(begins))
+    return Turns(tuple([slice(begin, begin + budget) for begin in begins]), n)
+
+
+def around(
+    shared: NDArray[np.int32],
     lists: Sequence[CandidateList],
-    excluded: NDArray[np.int32],
-    budget: int,
+    first: NDArray[np.int32],
+    together: NDArray[np.int32],
+    *,
+    n: int,
     blocked: NDArray[np.bool_] | None,
-) -> tuple[Places, ...] | None:
-    """The first `budget` places of each list that are not excluded; None where one has fewer, or two meet."""
-    each = [of_list.rows for of_list in lists]
-    shared = shared_rows([*each, excluded])
-    if len(shared) > _MOST_SHARED:
+) -> Turns | None:
+    """Turns around what is excluded: each list gives its next candidates in place of those.
+
+    Args:
+        shared: int32, the rows that stand twice among all those together.
+        lists: In order of importance.
+        first: int32 [lists x budget], the rows of what `first_of` gives.
+        together: int32, ascending: those and whatever is excluded.
+        n: How many candidates are wanted.
+        blocked: bool [n_pins], None where nobody is.
+
+    Returns:
+        None where one list has too few, or two share a pin that is not excluded.
+    """
+    is_at = first == shared[:, np.newaxis]
+    if (np.count_nonzero(is_at, axis=1) > 1).any():
         return None
-    rows, column = np.concatenate(each), shared[:, np.newaxis]
-    is_excluded = _are_among(shared, excluded)
-    is_at = rows == column
-    goes = is_at[is_excluded].any(axis=0)
+    goes = is_at.any(axis=0)
     if blocked is not None:
-        goes |= blocked[rows]
-    places = _first_that_stay(goes, list(map(len, lists)), budget)
-    if places is None or is_excluded.all():
-        return places
-    taken = np.zeros(len(rows), np.bool_)
-    for begin, of_list in zip(_begins(lists), places, strict=True):
-        taken[begin + of_list] = True
-    is_met = (is_at[~is_excluded] & taken).sum(axis=1) > 1
-    return None if is_met.any() else places
-
-
-def _are_among(rows: NDArray[np.integer], others: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which of a few rows are among others, in any order: bool [n]."""
-    found: NDArray[np.bool_] = (others == rows[:, np.newaxis]).any(axis=1)
-    return found
-
-
-def _first_that_stay(
-    goes: NDArray[np.bool_], lengths: Sequence[int], budget: int
-) -> tuple[NDArray[np.int64], ...] | None:
-    """The first `budget` positions of each list, of those one after the other, that do not go."""
-    places, begin = [], 0
-    for length in lengths:
-        of_list = (~goes[begin : begin + length]).nonzero()[0][:budget]
-        if len(of_list) < budget:
+        goes |= blocked[first]
+    places: list[Places] = []
+    taken: set[int] = set()
+    for each, lost in zip(lists, goes.reshape(len(lists), -1), strict=True):
+        begin, end = int(each.begins_with_itself), each.begins_with_itself + len(lost)
+        n_lost = int(np.count_nonzero(lost))
+        if not n_lost:
+            places.append(slice(begin, end))
+            continue
+        found = _next(each.rows[end:], n_lost, first, together, blocked)
+        if found is None or not taken.isdisjoint(rows := each.rows[end + found].tolist()):
             return None
-        places.append(of_list)
-        begin += length
-    return tuple(places)
+        taken.update(rows)
+        places.append(np.concatenate(((~lost).nonzero()[0] + begin, found + end)))
+    return Turns(tuple(places), n)
 
 
-def _begins(lists: Sequence[CandidateList]) -> list[int]:
-    return [0, *accumulate(map(len, lists[:-1]))]
+def _next(
+    rows: NDArray[np.int32],
+    n: int,
+    first: NDArray[np.int32],
+    together: NDArray[np.int32],
+    blocked: NDArray[np.bool_] | None,
+) -> NDArray[np.int64] | None:
+    """The first n places of rows that may come back; None where there are fewer, or another list has one."""
+    is_free = together.take(together.searchsorted(rows), mode="clip") != rows
+    if blocked is not None:
+        is_free &= ~blocked[rows]
+    places = is_free.nonzero()[0][:n]
+    if len(places) < n:
+        return None
+    passed = rows[: places[-1]][~is_free[: places[-1]]]
+    return None if len(passed) and (first == passed[:, np.newaxis]).any() else places
 
 
 def _unless_too_far(lists: Sequence[CandidateList], turns: Turns, min_score: float | None) -> Turns | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.candidate_cache import CandidateList
-from server.turns import Turns
+from server.turns import Turns, around, first_of
 
 
 def turns_of_each(
@@ -27,26 +27,24 @@ def turns_of_each(
         n: How many candidates each of them wants.
         blocked: bool [n_pins], None where nobody is.
     """
-    turns = [None if lists is None else _first_of(lists, n) for lists in users]
+    turns = [None if lists is None else first_of(lists, n) for lists in users]
     simple = [
         (at, lists, of) for at, (lists, of) in enumerate(zip(users, turns, strict=True)) if lists and of
     ]
     if not simple:
         return turns
     first = _first_rows([(lists, of) for _, lists, of in simple])
-    in_the_way = _in_the_way(first, [seen[at] for at, _, _ in simple], excluded, blocked)
-    for place in np.flatnonzero(in_the_way).tolist():
-        turns[simple[place][0]] = None
+    together = _with_what_is_excluded(first, [seen[at] for at, _, _ in simple], excluded)
+    together.sort(axis=1)
+    is_shared = together[:, 1:] == together[:, :-1]
+    in_the_way = is_shared.any(axis=1)
+    if blocked is not None:
+        in_the_way |= blocked[first].any(axis=1)
+    for place in in_the_way.nonzero()[0].tolist():
+        at, lists, _ = simple[place]
+        shared = together[place, 1:][is_shared[place]]
+        turns[at] = around(shared, lists, first[place], together[place], n=n, blocked=blocked)
     return turns
-
-
-def _first_of(lists: Sequence[CandidateList], n: int) -> Turns | None:
-    """The first of each list behind the medoid itself, which nobody is shown; None where one has too few."""
-    budget = -(-n // len(lists))
-    begins = [int(each.begins_with_itself) for each in lists]
-    if min([len(each.rows) - begin for each, begin in zip(lists, begins, strict=True)]) < budget:
-        return None
-    return Turns(tuple([slice(begin, begin + budget) for begin in begins]), n)
 
 
 def _first_rows(users: Sequence[tuple[Sequence[CandidateList], Turns]]) -> NDArray[np.int32]:
@@ -55,21 +53,17 @@ def _first_rows(users: Sequence[tuple[Sequence[CandidateList], Turns]]) -> NDArr
     return np.concatenate(rows).reshape(len(users), -1)
 
 
-def _in_the_way(
-    first: NDArray[np.int32],
-    seen: Sequence[NDArray[np.int32]],
-    excluded: NDArray[np.int32],
-    blocked: NDArray[np.bool_] | None,
-) -> NDArray[np.bool_]:
-    """Which users have a row in several places, of the first and of what may not come back: bool [users]."""
+def _with_what_is_excluded(
+    first: NDArray[np.int32], seen: Sequence[NDArray[np.int32]], excluded: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Of each user the first rows, and all that may not come back: int32 [users, any]."""
     n_seen = np.array([len(each) for each in seen])
     places = np.arange(n_seen.max())
     together = np.empty((len(first), first.shape[1] + len(excluded) + len(places)), np.int32)
-    of_lists, of_all, of_each = np.split(together, (first.shape[1], first.shape[1] + len(excluded)), axis=1)
-    of_lists[:], of_all[:] = first, excluded
+    ends = (first.shape[1], first.shape[1] + len(excluded))
+    together[:, : ends[0]], together[:, ends[0] : ends[1]] = first, excluded
+    of_each = together[:, ends[1] :]
     # Where somebody has seen less than another: rows that no pin has, each once.
     of_each[:] = -1 - places
     of_each[places < n_seen[:, np.newaxis]] = np.concatenate(seen)
-    together.sort(axis=1)
-    found: NDArray[np.bool_] = (together[:, 1:] == together[:, :-1]).any(axis=1)
-    return found if blocked is None else found | blocked[first].any(axis=1)
+    return together
