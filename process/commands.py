@@ -69,7 +69,7 @@ class Program:
 
         # Typer reads a command from its signature: give it the record's.
         signature = inspect.signature(settings, eval_str=True)
-        call.__signature__ = signature  # type: ignore[attr-defined]
+        call.__signature__ = signature  # type: ignore[attr-defined] # what inspect looks for
         call.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
         call.__doc__ = settings.__doc__
         self._app.command(name)(call)

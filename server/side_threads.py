@@ -29,8 +29,8 @@ def in_threads(behaviour: Behaviour, threads: Threads, *, non_blocking: bool = F
         return behaviour(*arguments)
 
     # What grpc looks for; its own health service says it the same way.
-    answer.experimental_thread_pool = threads  # type: ignore[attr-defined]
-    answer.experimental_non_blocking = non_blocking  # type: ignore[attr-defined]
+    answer.experimental_thread_pool = threads  # type: ignore[attr-defined] # as above
+    answer.experimental_non_blocking = non_blocking  # type: ignore[attr-defined] # as above
     return answer
 
 

@@ -110,7 +110,7 @@ class Generator:
             if wait_s > 0:
                 time.sleep(wait_s)
             asked = self._asks[at % len(self._asks)].future(request)
-            asked.add_done_callback(lambda _, at=at: note(at))  # type: ignore[misc]
+            asked.add_done_callback(lambda _, at=at: note(at))  # type: ignore[misc] # of no type
         for _ in requests:
             answered.acquire()
         return latencies * 1e6

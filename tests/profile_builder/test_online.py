@@ -1,6 +1,6 @@
 """The online profiles: every event counted once, whatever comes twice, late, from elsewhere, or dies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +11,9 @@ from storage.errors import DamagedRecordError, OvertakenError, StoreUnavailableE
 from storage.events.memory import InMemoryConsumer
 from storage.events.records import Event, Forget
 from storage.profiles.memory import InMemoryProfiles
-from storage.profiles.newest import NewestAction
+from storage.profiles.newest import Newest, NewestAction
 from storage.profiles.records import OnlineProfile
+from storage.profiles.store import Mark
 from tests.profile_builder.online_world import DESCRIPTION, W_S, Online, basis_of, event
 from tests.profile_builder.world import NEWEST_S
 from tests.storage.profiles.people import same
@@ -133,10 +134,10 @@ class _Failing(InMemoryProfiles):
 
     fails_before = fails_after = False
 
-    def commit(self, profiles: object, marks: object) -> None:
+    def commit(self, profiles: Sequence[OnlineProfile], marks: Mapping[str, Mark]) -> None:
         if self.fails_before:
             raise StoreUnavailableError("the network is gone")
-        super().commit(profiles, marks)  # type: ignore[arg-type]
+        super().commit(profiles, marks)
         if self.fails_after:
             raise StoreUnavailableError("the answer was lost")
 
@@ -193,8 +194,8 @@ def test_a_record_that_cannot_be_trusted_is_begun_anew(online: Online) -> None:
     """One user loses their newest actions until the next batch; nobody else notices."""
 
     class Damaged(InMemoryProfiles):
-        def newest(self, user_ids: object) -> object:  # type: ignore[override]
-            newest = super().newest(user_ids)  # type: ignore[arg-type]
+        def newest(self, user_ids: Sequence[str]) -> Newest:
+            newest = super().newest(user_ids)
             return replace(newest, of={}, damaged=[*newest.of])
 
     online.store = Damaged(DESCRIPTION)
@@ -270,7 +271,9 @@ def test_any_portions_make_the_same_records() -> None:
         online = Online(policy=replace(Online().policy, max_events=portion))
         online.events.append(events)
         online.run()
-        found.append({user: online.store.get(user) for user in {each.user_id for each in events}})  # type: ignore[misc]
+        records = {user: online.store.get(user) for user in {each.user_id for each in events}}
+        found.append({user: record for user, record in records.items() if record is not None})
+        assert len(found[-1]) == 7
 
     for others in found[1:]:
         assert all(same(others[user], profile) for user, profile in found[0].items())

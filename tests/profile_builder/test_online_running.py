@@ -3,8 +3,9 @@
 import gc
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -44,9 +45,9 @@ class Doomed:
         self.n_finished += 1
 
 
-def opening(session: object) -> Callable[[], object]:
+def opening(session: Any) -> Callable[[], AbstractContextManager[Any]]:
     @contextmanager
-    def opened() -> Iterator[object]:
+    def opened() -> Iterator[Any]:
         yield session
 
     return opened
@@ -57,7 +58,7 @@ def test_what_fails_is_opened_again_for_ever() -> None:
     stop, failed = threading.Event(), list[Exception]()
     session = Doomed(7, stop)
 
-    run_online(opening(session), stop, count_failure=failed.append, retry=AT_ONCE)  # type: ignore[arg-type]
+    run_online(opening(session), stop, count_failure=failed.append, retry=AT_ONCE)
 
     assert (len(failed), session.n_finished) == (7, 1)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -26,15 +27,15 @@ def request_id_of(refusal: grpc.RpcError) -> str:
     return next(str(value) for key, value in refusal.trailing_metadata() if key == REQUEST_ID_KEY)
 
 
-def settings(**changes: object) -> ServerSettings:
+def settings(**changes: Any) -> ServerSettings:
     """Settings for a server of parts in memory; the folders are never opened."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "pins": IN_MEMORY,
         "profiles": "in-memory",
         "port": 0,
         "metrics_port": 0,
     }
-    return ServerSettings(**(values | changes))  # type: ignore[arg-type]
+    return ServerSettings(**(values | changes))
 
 
 @pytest.fixture

@@ -47,14 +47,8 @@ class World:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
         self.cache = CandidateCache(50_000_000)
-        kind = JoinedRetrieval if isinstance(pins, JoinedPins) else Retrieval
-        self.retrieval: Retrieval = kind(
-            pins,  # type: ignore[arg-type]
-            self.cache,
-            ef_search=64,
-            perplexity=60.0,
-            metrics=metrics,
-        )
+        kind: Any = JoinedRetrieval if isinstance(pins, JoinedPins) else Retrieval
+        self.retrieval: Retrieval = kind(pins, self.cache, ef_search=64, perplexity=60.0, metrics=metrics)
         self.filtering = FilteredRetrieval(
             pins, self.retrieval, ef_search=ef_search, metrics=metrics, policy=policy or FilterPolicy()
         )

@@ -51,7 +51,9 @@ def test_a_store_that_falls_silent_brings_nobody_back() -> None:
         get(world.users)
 
 
-def test_a_profile_on_its_way_when_its_user_is_forgotten_is_not_kept() -> None:
+def test_a_profile_on_its_way_when_its_user_is_forgotten_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Read before, put after: the call gets what it read; the next one asks the store."""
     world = World()
     follower = Follower(world)
@@ -63,7 +65,7 @@ def test_a_profile_on_its_way_when_its_user_is_forgotten_is_not_kept() -> None:
         follower.forgetting.poll()
         return stored
 
-    world.store.read = read_and_forget  # type: ignore[method-assign]
+    monkeypatch.setattr(world.store, "read", read_and_forget)
     assert get(world.users) is not None
     assert len(world.cache) == 0
 
@@ -86,18 +88,17 @@ def test_others_are_kept_and_so_is_who_comes_back() -> None:
     assert world.ann() is anew
 
 
-def test_a_look_that_fails_is_made_again() -> None:
+def test_a_look_that_fails_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the first look succeeds nothing is known of what was forgotten: nothing of before is kept."""
     world = World()
-    newest = world.store.newest_tombstone
 
     def failing() -> int:
         raise StoreUnavailableError("nobody there")
 
-    world.store.newest_tombstone = failing  # type: ignore[method-assign]
-    follower = Follower(world)
-    world.ann()
-    world.store.newest_tombstone = newest  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "newest_tombstone", failing)
+        follower = Follower(world)
+        world.ann()
     world.store.forget("ann", CUT_S)
     follower.forgetting.poll()
     assert len(world.cache) == 0

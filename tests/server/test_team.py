@@ -1,6 +1,7 @@
 """What becomes of workers: when they are replaced, and what a failed start says."""
 
 import threading
+from multiprocessing.connection import Connection
 
 import pytest
 
@@ -28,7 +29,7 @@ class FakeWorker(Worker):
         self.done = threading.Event()
 
     @property
-    def waited_for(self) -> list[object]:  # type: ignore[override]
+    def waited_for(self) -> list[Connection | int]:
         return []
 
     def start(self, versions: Versions) -> None:
