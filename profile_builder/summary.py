@@ -135,15 +135,24 @@ def _of_strays(rows: WindowRows) -> Iterator[str]:
         )
 
 
-def describe_forgotten(wish: Forget, profiles: str, *, is_stored: bool) -> str:
-    """What was forgotten, and what becomes of it."""
+def describe_forgotten(wish: Forget, profiles: str, *, is_stored: bool, is_sealed: bool) -> str:
+    """What was forgotten, and what becomes of it.
+
+    Args:
+        wish: Whose, and until when.
+        profiles: The store's name.
+        is_stored: The store knows of it.
+        is_sealed: The store's batches are files that never change.
+    """
     what = f"all that user {wish.user_id!r} did until {show_time(wish.timestamp_s)}"
     if not is_stored:
         return f"To forget {what} is in the event stream; it holds once a consumer has read it."
-    return (
-        f"Forgotten in {profiles}: {what}. Servers show nothing of it within two seconds. Older batches may "
-        "hold it unread: run the next batch, then prune."
+    left = (
+        "The files of its batches may hold it unread: run the next batch, then prune."
+        if is_sealed
+        else "Nothing of it is left in its batches."
     )
+    return f"Forgotten in {profiles}: {what}. Servers show nothing of it within two seconds. {left}"
 
 
 def _left_out(rows: WindowRows, rejects: Rejects) -> str:

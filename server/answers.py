@@ -97,7 +97,7 @@ def profile_message(
         interests=[*_usable_interests(profile, representatives, pins), *_skipped_interests(profile, pins)],
         embedding_space=batch.embedding_space.name,
         parameters_version=batch.parameters_version,
-        computed_at=_timestamp(batch.computed_at_s),
+        computed_at=_timestamp(batch.computed_at_s) if _is_of_batch(profile) else None,
         actions_until=_timestamp(batch.actions_until_s),
         profiles_version=batch.version,
         seen_pins=len(profile.seen),
@@ -105,6 +105,11 @@ def profile_message(
         request_id=request_id,
         degraded=profile.degraded,
     )
+
+
+def _is_of_batch(profile: UserProfile) -> bool:
+    """Whether the batch knows of the user: all that is skipped is the batch's."""
+    return len(profile.skipped) > 0 or any(each != pb.INTEREST_ORIGIN_ONLINE for each in profile.origins)
 
 
 def pins_message(

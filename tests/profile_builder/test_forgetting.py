@@ -12,6 +12,7 @@ import pytest
 from model.interests import Interests
 from profile_builder.batch import BatchResult, run_batch
 from profile_builder.forgetting import forgotten_until_s
+from profile_builder.summary import describe_forgotten
 from storage.events.opening import open_consumer
 from storage.events.records import Forget
 from storage.hashes import hash_ids
@@ -129,7 +130,7 @@ def test_the_command_stores_what_no_stream_carries(run: Terminal, published: Sho
     assert run("forget", "user-01", "--profiles", published.profiles) == 0
     assert re.fullmatch(
         r"Forgotten in \S+: all that user 'user-01' did until \d{4}-\d\d-\d\d .* UTC\. "
-        r"Servers show nothing of it within two seconds\. Older batches may hold it unread: "
+        r"Servers show nothing of it within two seconds\. The files of its batches may hold it unread: "
         r"run the next batch, then prune\.\n",
         run.out,
     )
@@ -140,6 +141,16 @@ def test_the_command_stores_what_no_stream_carries(run: Terminal, published: Sho
 
     assert batch(run, published) == 0
     assert "12 of forgotten users" in run.out
+
+
+def test_what_is_left_of_a_user_is_said_of_each_store() -> None:
+    """Sealed files keep the record until they are pruned; a Redis keeps nothing."""
+    of_a_redis, of_a_folder = (
+        describe_forgotten(Forget("ann", 0), "there", is_stored=True, is_sealed=is_sealed)
+        for is_sealed in (False, True)
+    )
+    assert of_a_redis.endswith("Nothing of it is left in its batches.")
+    assert of_a_folder.endswith("may hold it unread: run the next batch, then prune.")
 
 
 def test_the_command_tells_the_stream_where_there_is_one(

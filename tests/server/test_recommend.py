@@ -311,7 +311,10 @@ def test_the_newest_actions_are_enough_to_be_known(serve: Serve) -> None:
 
     assert [each.origin for each in answer.interests] == [pb.INTEREST_ORIGIN_ONLINE]
     assert candidates(answer) == ["cake-3", "cake-0", "cake-4"]
-    assert stub.GetProfile(pb.GetProfileRequest(user_id="zoe")).seen_pins == 2
+    profile = stub.GetProfile(pb.GetProfileRequest(user_id="zoe"))
+    assert profile.seen_pins == 2
+    # No batch was computed for her.
+    assert not profile.HasField("computed_at")
 
 
 def test_an_online_medoid_that_left_the_artefact_is_replaced(serve: Serve) -> None:
