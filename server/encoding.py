@@ -34,7 +34,7 @@ USER_ID_TAG = b"\x0a"  # UserRecommendation.user_id = 1, length-delimited
 RECOMMENDATION_TAG = b"\x12"  # UserRecommendation.recommendation = 2, length-delimited
 RESULTS_TAG = b"\x0a"  # RecommendBatchResponse.results = 1, length-delimited
 
-_interest_fields = struct.Struct("<cdcdcBc?")
+_pack_interest = struct.Struct("<cdcdcBc?").pack
 _pack_share = struct.Struct("<cd").pack
 
 
@@ -49,13 +49,14 @@ def varint(value: int) -> bytes:
 
 
 # Lengths of a SampledInterest or a Medoid, nearly always.
-_SHORT_VARINTS = tuple(varint(value) for value in range(512))
+_N_SHORT = 512
+_SHORT_VARINTS = tuple(varint(value) for value in range(_N_SHORT))
 
 
 def delimited(tag: bytes, payload: bytes) -> bytes:
     """A length-delimited field."""
     n = len(payload)
-    return tag + (_SHORT_VARINTS[n] if n < len(_SHORT_VARINTS) else varint(n)) + payload
+    return tag + (_SHORT_VARINTS[n] if n < _N_SHORT else varint(n)) + payload
 
 
 def encode_list(
@@ -158,10 +159,12 @@ def encode_interest(
         cache_hit: Its list was in the cache.
         medoids: The elements of `medoids`, serialised.
     """
-    fields = _interest_fields.pack(
+    fields = _pack_interest(
         IMPORTANCE_TAG, importance, PROBABILITY_TAG, probability, ORIGIN_TAG, origin, CACHE_HIT_TAG, cache_hit
     )
-    return delimited(INTERESTS_TAG, medoid + fields + medoids)
+    n = len(medoid) + len(fields) + len(medoids)
+    # As `delimited` does, which would copy once more.
+    return INTERESTS_TAG + (_SHORT_VARINTS[n] if n < _N_SHORT else varint(n)) + medoid + fields + medoids
 
 
 def encode_medoid(pin_id: bytes, share: float) -> bytes:

@@ -147,7 +147,8 @@ class ServedProfile:
         return (5 * 8 - 4) * len(self) + len(self) + self.seen.nbytes + self.stood_for.n_bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True, eq=False)
 class Drawn:
     """A user, and the interests that were sampled for one answer.
 
