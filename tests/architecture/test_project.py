@@ -48,6 +48,7 @@ def test_there_is_a_lock_for_every_environment() -> None:
         "requirements-helm.lock",
         "requirements-image.lock",
         "requirements-kafka.lock",
+        "requirements-objects.lock",
         "requirements-sbom.lock",
         "requirements-spark-executor.lock",
         "requirements-spark.lock",

@@ -85,7 +85,8 @@ envFrom:
   - secretRef: {name: {{ . | quote }}}
 {{- end }}
 env:
-  - {name: RCLONE_CONFIG, value: /tmp/rclone.conf}
+  # The remote is in the variables; of a file that is not there it would tell each time.
+  - {name: RCLONE_CONFIG, value: /dev/null}
   - {name: RCLONE_CACHE_DIR, value: /tmp}
 resources: {{- toYaml .Values.artefact.fetch.resources | nindent 2 }}
 {{- end }}
