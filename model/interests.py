@@ -173,8 +173,3 @@ def order_of_importance(interests: Interests) -> NDArray[np.int64]:
     ids, values = interests.medoid_pin_ids, interests.importances.tolist()
     order = sorted(range(len(interests)), key=lambda i: (-values[i], ids[i]))
     return np.array(order, np.int64)
-
-
-def in_order_of_importance(interests: Interests) -> Interests:
-    """The same interests, most important first, ties by medoid id."""
-    return interests.take(order_of_importance(interests))

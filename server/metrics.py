@@ -14,10 +14,10 @@ from server.gauges import Gauges
 from server.metrics_catalogue import (
     DEGRADATIONS,
     METHODS,
-    NO_VARIANT,
     REASONS,
     SERVICE,
     STAGES,
+    WITHOUT_VARIANT,
     Artefact,
     Credentials,
     Dropped,
@@ -104,7 +104,7 @@ class Metrics:
         degraded = self._counts("pinnersage_degraded_answers", DEGRADATIONS.values())
         self._degraded = {degradation: degraded[name] for degradation, name in DEGRADATIONS.items()}
         self._variants = self._counts("pinnersage_variant_answers", variants)
-        self._variants[""] = Count(self.rows, "pinnersage_variant_answers", NO_VARIANT)
+        self._variants[""] = Count(self.rows, "pinnersage_variant_answers", WITHOUT_VARIANT)
         self._skipped = Count(self.rows, "pinnersage_interests_skipped")
         self._candidates = Measure(self.rows, "pinnersage_candidates")
         self._short = Count(self.rows, "pinnersage_short_answers")

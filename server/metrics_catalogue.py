@@ -16,7 +16,7 @@ from server.metrics_families import Across, Counter, Family, Gauge, Histogram, L
 
 SERVICE = "pinnersage.v1.Recommender"
 # What answers without a variant count as; no variant has this name.
-NO_VARIANT = "none"
+WITHOUT_VARIANT = "none"
 # By the method's name: how its answer is sent.
 METHODS: Mapping[str, str] = {
     "Recommend": "unary",
@@ -198,7 +198,7 @@ def _answers(variants: Sequence[str]) -> Sequence[Family]:
             name="pinnersage_variant_answers",
             meaning="Answers for users, by variant.",
             labels=("variant",),
-            series=_each(NO_VARIANT, *variants),
+            series=_each(WITHOUT_VARIANT, *variants),
         ),
         Counter(
             name="pinnersage_interests_skipped",

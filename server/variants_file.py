@@ -21,7 +21,7 @@ from typing import Any
 
 from server.errors import StartError
 from server.limits import LIMITS
-from server.metrics_catalogue import NO_VARIANT as RESERVED
+from server.metrics_catalogue import WITHOUT_VARIANT as RESERVED
 from server.settings import MergePolicy
 from server.variants import Budget, Variant, Variants
 

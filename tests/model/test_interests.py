@@ -10,7 +10,6 @@ from model.interests import (
     Interests,
     Representatives,
     heaviest,
-    in_order_of_importance,
     no_interests,
     order_of_importance,
 )
@@ -30,7 +29,7 @@ INTERESTS = Interests(
 def test_the_most_important_comes_first_and_ids_break_ties() -> None:
     """All of an interest travels with it."""
     assert order_of_importance(INTERESTS).tolist() == [1, 2, 0]
-    ordered = in_order_of_importance(INTERESTS)
+    ordered = INTERESTS.take(order_of_importance(INTERESTS))
     assert ordered.medoid_pin_ids == ("c", "a", "b")
     assert ordered.importances.tolist() == [5, 1, 1]
     assert ordered.sizes.tolist() == [2, 3, 1]

@@ -216,7 +216,7 @@ class Client:
             "RecommendBatch",
             self._stub.RecommendBatch,
             request,
-            decode=decoding.user_recommendations,
+            decoding.user_recommendations,
             timeout_s=timeout_s,
             request_id=request_id,
         )

@@ -79,8 +79,8 @@ class Connection:
         name: str,
         method: "grpc.UnaryStreamMultiCallable[RequestT, ResponseT]",
         request: RequestT,
-        *,
         decode: Callable[[ResponseT], Iterator[ValueT]],
+        *,
         timeout_s: float | None,
         request_id: str | None,
     ) -> Generator[ValueT, None, None]:

@@ -47,11 +47,6 @@ class Tail:
         )
 
     @property
-    def n_unread(self) -> int:
-        """Bytes after the last line that was given."""
-        return max(os.fstat(self._descriptor).st_size - self._line_at, 0)
-
-    @property
     def changed_s(self) -> float:
         """When the file was last written, Unix seconds."""
         return os.fstat(self._descriptor).st_mtime
