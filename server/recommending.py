@@ -38,7 +38,8 @@ _NOBODY = np.empty(0, np.int32)
 Degraded = tuple["pb.Degradation.ValueType", ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True, kw_only=True, eq=False)
 class Recommendation:
     """An answer before it is encoded.
 

@@ -27,7 +27,8 @@ Flight = tuple[int, int]  # a medoid's row and k
 Lists = dict[int, CandidateList]  # by the medoid's row
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True)
 class Retrieved:
     """One medoid's list, and whether it was in the cache when asked for."""
 

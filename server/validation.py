@@ -16,7 +16,8 @@ from storage.events.records import Event
 from storage.pins.filters import Filter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen, as all that each call makes anew: that would take four times as long.
+@dataclass(slots=True, kw_only=True)
 class Options:
     """What an answer should look like, defaults filled in.
 
