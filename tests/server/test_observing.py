@@ -1,6 +1,7 @@
 """Answers looked at again: the recall that callers really got, and what each filter took."""
 
 import threading
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -126,9 +127,17 @@ def true_recall(pins: RoughlySearched, medoids: list[int], ef_search: int) -> fl
 
 def measured(pins: PinView, people: People, ef_search: int, **options: Any) -> tuple[Metrics, RecallMeter]:
     recommender = recommender_of(pins, people, ef_search=ef_search)
-    meter = RecallMeter(recommender.metrics, AT_ONCE, clock=lambda: 6.0)
-    meter.do(observed(recommender, pb.RecommendRequest(user_id="ann", **options)), NOT_STOPPING)
+    meter = RecallMeter(recommender.metrics, AT_ONCE)
+    measure(meter, observed(recommender, pb.RecommendRequest(user_id="ann", **options)))
     return recommender.metrics, meter
+
+
+def measure(meter: RecallMeter, *items: Observed, blocks: int = 10) -> None:
+    """Have them sampled, and then so many blocks read: all of any pool here."""
+    for item in items:
+        meter.do(item, NOT_STOPPING)
+    for _ in range(blocks):
+        meter.pause()
 
 
 def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -162,14 +171,13 @@ def test_the_gauge_forgets() -> None:
     """Old lists leave the window, so that the gauge shows what is served now."""
     people = People(shares={"ann": {"pin-0": 1.0}})
     recommender = recommender_of(RoughlySearched(3_000, 24), people, ef_search=200)
-    meter = RecallMeter(recommender.metrics, replace(AT_ONCE, window=4), clock=lambda: 6.0)
+    meter = RecallMeter(recommender.metrics, replace(AT_ONCE, window=4))
     item = observed(recommender, pb.RecommendRequest(user_id="ann"))
-    for _ in range(4):
-        meter.do(item, NOT_STOPPING)
+    measure(meter, item, item, item, item)
     poor = sample(recommender.metrics, "pinnersage_recall") or 0
     good = recommender_of(make_pins(), default_people())
-    for _ in range(2):
-        meter.do(observed(good, pb.RecommendRequest(user_id="ann")), NOT_STOPPING)
+    ann = observed(good, pb.RecommendRequest(user_id="ann"))
+    measure(meter, ann, ann)
 
     assert poor < 1
     assert sample(recommender.metrics, "pinnersage_recall_samples") == 4
@@ -179,34 +187,93 @@ def test_the_gauge_forgets() -> None:
 def test_what_is_not_in_the_cache_is_not_measured() -> None:
     """A list that is gone counts as dropped, an answer without lists as nothing; no recall is shown."""
     recommender = recommender_of(make_pins(), default_people())
-    meter = RecallMeter(recommender.metrics, AT_ONCE, clock=lambda: 6.0)
+    meter = RecallMeter(recommender.metrics, AT_ONCE)
     item = observed(recommender, pb.RecommendRequest(user_id="ann"))
     elsewhere = recommender_of(make_pins(), default_people())
-    meter.do(replace(item, recommender=elsewhere), NOT_STOPPING)
-    meter.do(observed(recommender, pb.RecommendRequest(user_id="nobody")), NOT_STOPPING)
+    nobody = observed(recommender, pb.RecommendRequest(user_id="nobody"))
+    measure(meter, replace(item, recommender=elsewhere), nobody)
 
     assert sample(recommender.metrics, "pinnersage_recall_measurements_total", result="dropped") == 1
     assert sample(recommender.metrics, "pinnersage_recall") is None
 
 
-def test_an_answer_that_waited_for_long_is_dropped() -> None:
-    """A version that was replaced is not held for a measurement that comes late."""
-    recommender = recommender_of(make_pins(), default_people())
-    meter = RecallMeter(recommender.metrics, AT_ONCE, clock=lambda: 5.0 + AT_ONCE.oldest_s + 1)
-    meter.do(observed(recommender, pb.RecommendRequest(user_id="ann")), NOT_STOPPING)
+def test_one_pass_measures_all_that_were_sampled_before_it() -> None:
+    """As many lists as it has room for; each finds what it would find alone, and the rest is dropped."""
+    pins, medoids = RoughlySearched(3_000, 24), np.arange(27).reshape(9, 3)
+    people = People(
+        shares={f"user-{n}": {f"pin-{at}": 1.0 for at in own} for n, own in enumerate(medoids.tolist())}
+    )
+    recommender = recommender_of(pins, people, ef_search=200)
+    meter = RecallMeter(recommender.metrics, replace(AT_ONCE, lists_of_a_pass=25))
+    items = [observed(recommender, pb.RecommendRequest(user_id=f"user-{n}")) for n in range(9)]
+    measure(meter, *items, blocks=2)
 
-    assert sample(recommender.metrics, "pinnersage_recall_measurements_total", result="dropped") == 1
+    counted = "pinnersage_recall_measurements_total"
+    assert sample(recommender.metrics, counted, result="done") == 8
+    assert sample(recommender.metrics, counted, result="dropped") == 1
+    assert sample(recommender.metrics, "pinnersage_recall") == pytest.approx(
+        true_recall(pins, medoids[:8].ravel().tolist(), 200)
+    )
+
+
+def test_what_is_sampled_during_a_pass_waits_for_the_next() -> None:
+    """The blocks that were read before know nothing of it."""
+    recommender = recommender_of(RoughlySearched(3_000, 24), People(shares={"ann": {"pin-0": 1.0}}))
+    meter = RecallMeter(recommender.metrics, AT_ONCE)
+    item = observed(recommender, pb.RecommendRequest(user_id="ann"))
+    samples = []
+    for _ in range(2):
+        measure(meter, item, blocks=1)
+        samples.append(sample(recommender.metrics, "pinnersage_recall_samples"))
+    measure(meter, blocks=2)
+
+    assert [*samples, sample(recommender.metrics, "pinnersage_recall_samples")] == [0, 1, 2]
+
+
+def test_a_replaced_version_is_let_go_with_the_first_answer_of_the_next() -> None:
+    """Half a pass is dropped, and who waited for one: nothing keeps the old artefact open."""
+    people = People(shares={"ann": {"pin-0": 1.0}})
+    old = recommender_of(RoughlySearched(3_000, 24), people)
+    meter = RecallMeter(old.metrics, AT_ONCE)
+    item = observed(old, pb.RecommendRequest(user_id="ann"))
+    measure(meter, item, blocks=1)
+    meter.do(item, NOT_STOPPING)
+    pins = weakref.ref(old.pins)
+    new = recommender_of(make_pins(version="000002-test"), default_people())
+    measure(meter, observed(new, pb.RecommendRequest(user_id="ann")))
+
+    assert sample(old.metrics, "pinnersage_recall_measurements_total", result="dropped") == 2
+    assert sample(old.metrics, "pinnersage_recall") == 1
+    del old, item
+    assert pins() is None
+
+
+def test_the_pool_is_read_no_faster_than_the_policy_has_it() -> None:
+    """A block, and then none until the time is over that its bytes take."""
+    recommender = recommender_of(RoughlySearched(5_000, 24), People(shares={"ann": {"pin-0": 1.0}}))
+    now_s = [0.0]
+    policy = RecallPolicy(bytes_per_s=2_048 * 24 * 2)
+    meter = RecallMeter(recommender.metrics, policy, clock=lambda: now_s[0])
+    meter.do(observed(recommender, pb.RecommendRequest(user_id="ann")), NOT_STOPPING)
+    done_s = []
+    for now_s[0] in np.arange(0, 4, 0.25).tolist():
+        meter.pause()
+        if sample(recommender.metrics, "pinnersage_recall_samples"):
+            done_s.append(now_s[0])
+
+    assert done_s[0] == 2
 
 
 def test_a_measurement_gives_way_to_the_end() -> None:
-    """A server that stops does not wait until the whole pool is read."""
-    recommender = recommender_of(make_pins(), default_people())
-    meter = RecallMeter(recommender.metrics, RecallPolicy(bytes_per_s=1e-3), clock=lambda: 6.0)
-    stopping = threading.Event()
-    stopping.set()
-    meter.do(observed(recommender, pb.RecommendRequest(user_id="ann")), stopping)
+    """A server that stops does not wait until the whole pool is read: what is half measured is dropped."""
+    recommender = recommender_of(RoughlySearched(3_000, 24), People(shares={"ann": {"pin-0": 1.0}}))
+    meter = RecallMeter(recommender.metrics, AT_ONCE)
+    item = observed(recommender, pb.RecommendRequest(user_id="ann"))
+    measure(meter, item, blocks=1)
+    meter.do(item, NOT_STOPPING)
+    meter.end()
 
-    assert sample(recommender.metrics, "pinnersage_recall_measurements_total", result="dropped") == 1
+    assert sample(recommender.metrics, "pinnersage_recall_measurements_total", result="dropped") == 2
 
 
 def dropped(request: pb.RecommendRequest) -> dict[str, float]:
