@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import squareform
 
 from model.errors import InvalidInputError
 
@@ -129,6 +128,9 @@ def _upper_blocks(points: Widened, block_rows: int) -> Iterator[tuple[int, NDArr
 
 def _by_matrix(m: int, blocks: Iterable[tuple[int, NDArray[np.float64]]]) -> NDArray[np.float64]:
     """The condensed form through a matrix, whose upper triangle C copies row by row."""
+    # Here, not above: a third of the time that a program takes to start, and most of them cluster nothing.
+    from scipy.spatial.distance import squareform  # noqa: PLC0415
+
     whole = np.empty((m, m))
     for first, D in blocks:
         whole[first : first + len(D), first:] = D

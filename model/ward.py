@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import fastcluster
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +50,9 @@ def dendrogram_of(points: Widened) -> Dendrogram:
     """`ward_dendrogram` of vectors that are widened already."""
     if len(points) < 2:
         return Dendrogram(n_points=len(points), merges=np.empty((0, 4)))
+    # Here, not above: it imports scipy, which whoever only wants a threshold would wait for.
+    import fastcluster  # noqa: PLC0415
+
     distances = condensed_distances(points)
     # fastcluster takes and gives roots, and squares them again for Ward.
     np.sqrt(distances, out=distances)

@@ -9,11 +9,11 @@ from storage.events.address import Address, FileAddress, KafkaAddress, RedisAddr
 from storage.events.decoding import DEFAULT_LIMITS, Clock, EventLimits
 from storage.events.file.appender import FileAppender
 from storage.events.file.consumer import FileConsumer
-from storage.events.redis.appender import RedisAppender
-from storage.events.redis.consumer import RedisConsumer
 from storage.events.stream import EventAppender, EventConsumer, Resume, as_committed
 
 End = TypeVar("End")
+
+# What speaks to a Redis is imported where there is one: its client is a quarter of every program's start.
 
 _NAME_CHARACTERS = 50
 
@@ -48,6 +48,8 @@ def open_appender(url: str) -> EventAppender:
     if isinstance(address, FileAddress):
         return FileAppender(address.path)
     if isinstance(address, RedisAddress):
+        from storage.events.redis.appender import RedisAppender  # noqa: PLC0415
+
         return RedisAppender(address)
     return _with_kafka(address, lambda: _kafka_appender(address))
 
@@ -74,6 +76,8 @@ def open_consumer(
     if isinstance(address, FileAddress):
         return FileConsumer(address.path, address.group, resume=resume, limits=limits, now=now)
     if isinstance(address, RedisAddress):
+        from storage.events.redis.consumer import RedisConsumer  # noqa: PLC0415
+
         return RedisConsumer(address, resume=resume, limits=limits, now=now)
     return _with_kafka(address, lambda: _kafka_consumer(address, resume, limits, now))
 

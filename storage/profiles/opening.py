@@ -8,14 +8,9 @@ from storage.profiles.lmdb.online import LmdbOnlineWriter, OnlineRecords
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.lmdb.reader import LmdbProfiles
 from storage.profiles.redis.address import is_redis, redis_address
-from storage.profiles.redis.link import Link
-from storage.profiles.redis.online import RedisOnlineWriter
-from storage.profiles.redis.publisher import RedisBatchPublisher
-from storage.profiles.redis.reader import RedisProfiles
-from storage.profiles.redis.tombstones import RedisTombstones
-from storage.profiles.redis.versions import Versions
 from storage.profiles.store import BatchPublisher, OnlineWriter, ProfileReader, Tombstones
 
+# What speaks to a Redis is imported where there is one: its client is a quarter of every program's start.
 _STORES = "Give a folder, or redis://HOST:PORT/DB."
 
 
@@ -47,6 +42,9 @@ def live_version(url: str) -> str:
         NoVersionError: No batch was published there.
     """
     if is_redis(url):
+        from storage.profiles.redis.link import Link  # noqa: PLC0415
+        from storage.profiles.redis.versions import Versions  # noqa: PLC0415
+
         link = Link(redis_address(url))
         try:
             return Versions(link).require_live()
@@ -68,6 +66,8 @@ def open_reader(url: str, version: str | None = None, *, checksums: bool = True)
         ArtefactError: No batch was published there, or it cannot be used.
     """
     if is_redis(url):
+        from storage.profiles.redis.reader import RedisProfiles  # noqa: PLC0415
+
         return RedisProfiles(redis_address(url), version)
     return LmdbProfiles(profiles_folder(url), version, checksums=checksums)
 
@@ -79,6 +79,8 @@ def open_batch_publisher(url: str) -> BatchPublisher:
         StoreUnavailableError: The URL names no store.
     """
     if is_redis(url):
+        from storage.profiles.redis.publisher import RedisBatchPublisher  # noqa: PLC0415
+
         return RedisBatchPublisher(redis_address(url))
     return LmdbBatchPublisher(profiles_folder(url))
 
@@ -90,6 +92,8 @@ def open_tombstones(url: str) -> Tombstones:
         StoreUnavailableError: The URL names no store, or one that cannot be reached.
     """
     if is_redis(url):
+        from storage.profiles.redis.tombstones import RedisTombstones  # noqa: PLC0415
+
         return RedisTombstones(redis_address(url))
     return OnlineRecords(profiles_folder(url))
 
@@ -102,5 +106,7 @@ def open_online_writer(url: str) -> OnlineWriter:
             damaged.
     """
     if is_redis(url):
+        from storage.profiles.redis.online import RedisOnlineWriter  # noqa: PLC0415
+
         return RedisOnlineWriter(redis_address(url))
     return LmdbOnlineWriter(profiles_folder(url))
