@@ -56,7 +56,8 @@ class Selection:
         return joined(room)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True, kw_only=True, eq=False)
 class Filters:
     """What may not come back.
 

@@ -17,7 +17,8 @@ from server.elements import empty_like, joined, put
 Places = slice | NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+# Not frozen: see server.validation.Options.
+@dataclass(eq=False)
 class Turns:
     """A selection in which lists take turns, each giving as many as the others, until n are taken.
 
