@@ -17,8 +17,7 @@ from server.elements import empty_like, joined, put
 Places = slice | NDArray[np.int64]
 
 
-# Not frozen: see server.validation.Options.
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Turns:
     """A selection in which lists take turns, each giving as many as the others, until n are taken.
 
