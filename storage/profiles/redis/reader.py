@@ -85,12 +85,12 @@ class RedisProfiles:
         self, asked: Sequence[tuple[str, StoredUser | None]]
     ) -> list[StoredUser | DamagedRecordError]:
         """What `read` gives of each, or the damage, in one round trip."""
-        user_ids = [user_id for user_id, _ in asked]
+        user_ids, n = [user_id for user_id, _ in asked], len(asked)
         # The tombstones come last: whatever is there, they are honoured.
-        *of_batch, online, is_there, until_s = self._link.ask(
+        *found, is_there, forgotten = self._link.ask(
             *([self._lease()] if time.monotonic() >= self._renew_at_s else []),
             *map(self._batch_command, user_ids),
-            ("MGET", *map(self._keys.online, user_ids)),
+            *(("GET", self._keys.online(user_id)) for user_id in user_ids),
             ("HEXISTS", self._keys.versions, self._version),
             ("HMGET", self._keys.forgotten, *user_ids),
         )
@@ -99,10 +99,11 @@ class RedisProfiles:
             raise StoreUnavailableError(
                 f"{self._link.address} no longer holds {self._version}: it was collected while it was read"
             )
-        values = zip(of_batch[-len(asked) :], *cast(list[list[bytes | None]], (online, until_s)), strict=True)
+        of_batch = cast(list[list[bytes | None]], found[-2 * n : -n])
+        online, until = cast(list[bytes | None], found[-n:]), cast(list[bytes | None], forgotten)
         return [
-            _user_or_damage(user_id, held, cast(list[bytes | None], batch), newest, until)
-            for (user_id, held), (batch, newest, until) in zip(asked, values, strict=True)
+            _user_or_damage(user_id, held, batch, newest, until_s)
+            for (user_id, held), batch, newest, until_s in zip(asked, of_batch, online, until, strict=True)
         ]
 
     def _batch_command(self, user_id: str) -> Command:
