@@ -1,14 +1,12 @@
-"""Profile records to bytes and back: CRC32C (4 bytes, little endian), then the serialised protobuf.
+"""Profile records to bytes and back: a checksum (storage.profiles.checksums), then the serialised protobuf.
 
 LMDB and disks flip bits silently, so every value carries its own checksum. Equal records give equal bytes.
 """
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import google_crc32c
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from model.errors import InvalidInputError
 from model.interests import Interests, Representatives
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedRecordError
+from storage.profiles.checksums import CHECKSUM_BYTES, checksummed, content_of
 from storage.profiles.newest import NewestAction
 from storage.profiles.records import OnlineProfile, Profile, Tombstone
 from storage.v1 import profile_pb2
@@ -24,7 +23,6 @@ from storage.v1 import profile_pb2
 MessageT = TypeVar("MessageT", bound=Message)
 RecordT = TypeVar("RecordT")
 
-_CRC = struct.Struct("<I")
 _HASH = np.dtype("<u8")
 # Longer lengths take two bytes in a protobuf.
 _ONE_BYTE_LENGTH = 128
@@ -163,10 +161,6 @@ def decode_tombstone(value: bytes, user_id: str | None = None) -> Tombstone:
     return _opened(value, profile_pb2.Tombstone, _tombstone, what, user_id)
 
 
-CHECKSUM_BYTES = _CRC.size
-"""In front of every value."""
-
-
 def is_online_record_of_another(user_id: bytes, value: bytes) -> bool:
     """Whether `value` is a whole online record, and says that it is not this user's.
 
@@ -174,10 +168,10 @@ def is_online_record_of_another(user_id: bytes, value: bytes) -> bool:
     """
     # Their own id comes first in nearly all: field 1, its length in one byte, itself.
     n = len(user_id)
-    if n < _ONE_BYTE_LENGTH and value.startswith(b"\n%c%b" % (n, user_id), _CRC.size):
+    if n < _ONE_BYTE_LENGTH and value.startswith(b"\n%c%b" % (n, user_id), CHECKSUM_BYTES):
         return False
-    record = value[_CRC.size :]
-    if value[: _CRC.size] != _CRC.pack(google_crc32c.value(record)):
+    record = content_of(value)
+    if record is None:
         return False
     try:
         return profile_pb2.OnlineProfile.FromString(record).user_id.encode() != user_id
@@ -186,8 +180,7 @@ def is_online_record_of_another(user_id: bytes, value: bytes) -> bool:
 
 
 def _sealed(message: Message) -> bytes:
-    record = message.SerializeToString(deterministic=True)
-    return _CRC.pack(google_crc32c.value(record)) + record
+    return checksummed(message.SerializeToString(deterministic=True))
 
 
 def _opened(
@@ -198,8 +191,8 @@ def _opened(
     user_id: str | None = None,
 ) -> RecordT:
     """Check the checksum, parse, check the owner, and turn the message into a record."""
-    record = value[_CRC.size :]
-    if value[: _CRC.size] != _CRC.pack(google_crc32c.value(record)):
+    record = content_of(value)
+    if record is None:
         raise DamagedRecordError(f"damaged record, {what}: its checksum does not match")
     try:
         message = message_type.FromString(record)

@@ -7,7 +7,8 @@ import numpy as np
 
 from model.interests import no_interests
 from storage.errors import DamagedRecordError
-from storage.profiles.encoding import CHECKSUM_BYTES, decode_online, decode_profile, decode_seen
+from storage.profiles.checksums import CHECKSUM_BYTES
+from storage.profiles.encoding import decode_online, decode_profile, decode_seen
 from storage.profiles.records import OnlineProfile, Profile, StoredUser
 
 _TIME = struct.Struct("<q")

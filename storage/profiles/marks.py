@@ -4,13 +4,9 @@ A mark's checksum covers its key, too. To readers that know no marks it is a rec
 user whom nobody asks for.
 """
 
-import struct
-
-import google_crc32c
-
 from storage.errors import DamagedRecordError
+from storage.profiles.checksums import checksummed, content_of
 
-_CRC = struct.Struct("<I")
 # No UTF-8 begins with it.
 _NO_USER = b"\xff"
 _PREFIX = _NO_USER + b"m"
@@ -23,8 +19,7 @@ def mark_key(name: str) -> bytes:
 
 def encode_mark(name: str, text: str) -> bytes:
     """The value stored for a mark."""
-    content = text.encode()
-    return _CRC.pack(google_crc32c.value(mark_key(name) + content)) + content
+    return checksummed(text.encode(), key=mark_key(name))
 
 
 def decode_mark(name: str, value: bytes) -> str:
@@ -33,7 +28,7 @@ def decode_mark(name: str, value: bytes) -> str:
     Raises:
         DamagedRecordError: The value is damaged.
     """
-    content = value[_CRC.size :]
-    if value[: _CRC.size] != _CRC.pack(google_crc32c.value(mark_key(name) + content)):
+    content = content_of(value, key=mark_key(name))
+    if content is None:
         raise DamagedRecordError(f"damaged record, mark {name!r}: its checksum does not match")
     return content.decode()

@@ -9,33 +9,17 @@ import fcntl
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from functools import partial
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TextIO
 
-import lmdb
-
-from storage.errors import (
-    OvertakenError,
-    ProfileStoreError,
-    StoreFullError,
-    StoreReadOnlyError,
-    StoreUnavailableError,
-)
-from storage.profiles.encoding import decode_newest, decode_online, encode_online, is_online_record_of_another
+from storage.errors import OvertakenError, ProfileStoreError, StoreUnavailableError
+from storage.profiles.encoding import decode_newest, decode_online, encode_online
 from storage.profiles.forgetting import since_forgotten
 from storage.profiles.lmdb import meta_page, tombstones
-from storage.profiles.lmdb.environments import (
-    REMEDY,
-    Environment,
-    Hold,
-    inode_of,
-    is_full,
-    is_read_only,
-    open_shared,
-)
+from storage.profiles.lmdb.environments import Environment, Hold, inode_of
+from storage.profiles.lmdb.online_file import State, hold_of, plainly, state_of
 from storage.profiles.marks import decode_mark, encode_mark, mark_key
 from storage.profiles.newest import Newest, read_newest
 from storage.profiles.records import OnlineProfile, Tombstone
@@ -46,8 +30,6 @@ ONLINE_FOLDER = "online"
 FILE = "profiles.lmdb"
 LOCKS = "profiles.lmdb-lock"
 WRITER_LOCK = "writer.lock"
-
-_State = tuple[int, int, int]
 
 _NOT_TO_BE_TRUSTED = b""
 
@@ -71,7 +53,7 @@ class OnlineRecords:
         self._map_bytes = map_bytes
         self._opening = threading.Lock()
         self._hold: Hold | None = None
-        self._refused: tuple[_State, StoreUnavailableError] | None = None
+        self._refused: tuple[State, StoreUnavailableError] | None = None
 
     def get(self, user_id: str) -> OnlineProfile | None:
         """The user's newest actions, or None.
@@ -92,7 +74,7 @@ class OnlineRecords:
         Raises:
             StoreUnavailableError: The file is there but cannot be read.
         """
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             hold, is_there = self._look()
             if hold is None:
                 return [(None, None)] * len(user_ids)
@@ -108,7 +90,7 @@ class OnlineRecords:
             StoreUnavailableError: The file is there but cannot be read.
             DamagedRecordError: One of them is damaged.
         """
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             hold, _ = self._look()
             return tombstones.read(hold.environment, after) if hold else []
 
@@ -118,7 +100,7 @@ class OnlineRecords:
         Raises:
             StoreUnavailableError: The file is there but cannot be read.
         """
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             hold, _ = self._look()
             return tombstones.newest(hold.environment) if hold else 0
 
@@ -129,7 +111,7 @@ class OnlineRecords:
             StoreUnavailableError: The file is there but cannot be read.
             DamagedRecordError: A tombstone is damaged.
         """
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             hold, _ = self._look()
             return tombstones.until_s_of_each(hold.environment, user_ids) if hold else {}
 
@@ -138,7 +120,7 @@ class OnlineRecords:
 
         What is wrong with it is told to whoever gets a record.
         """
-        with suppress(ProfileStoreError), _plainly(self._path, "read"):
+        with suppress(ProfileStoreError), plainly(self._path, "read"):
             self._look()
 
     def _look(self) -> tuple[Hold | None, bool]:
@@ -162,11 +144,11 @@ class OnlineRecords:
 
     def _opened(self) -> Hold:
         """Open the file; one that was refused is judged again only when it has changed."""
-        state = _state(self._path)
+        state = state_of(self._path)
         if self._refused is not None and self._refused[0] == state:
             raise self._refused[1]
         try:
-            return _hold(self._path, self._map_bytes, only_read=True)
+            return hold_of(self._path, self._map_bytes, only_read=True)
         except StoreUnavailableError as error:
             self._refused = state, error
             raise
@@ -192,7 +174,7 @@ class LmdbOnlineWriter:
 
     def __init__(self, profiles: Path, *, map_bytes: int = MAP_BYTES) -> None:
         self._path = profiles / ONLINE_FOLDER / FILE
-        with _plainly(self._path, "opened for writing"):
+        with plainly(self._path, "opened for writing"):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with ExitStack() as unless_opened:
                 self._lock = unless_opened.enter_context(_writer_lock(self._path.parent / WRITER_LOCK))
@@ -201,7 +183,7 @@ class LmdbOnlineWriter:
                     (self._path.parent / LOCKS).unlink(missing_ok=True)
                     unless_opened.callback(_remove_beginning, self._path)
                 self._hold = unless_opened.enter_context(
-                    closing(_hold(self._path, map_bytes, only_read=False))
+                    closing(hold_of(self._path, map_bytes, only_read=False))
                 )
                 # A record is no safer than the entry of its file, or of the folder.
                 for folder in (self._path.parent, profiles):
@@ -210,34 +192,34 @@ class LmdbOnlineWriter:
 
     def put(self, profile: OnlineProfile) -> None:
         """Store the record; it survives a crash once this returns."""
-        with _plainly(self._path, "written"):
+        with plainly(self._path, "written"):
             self._still_there().put(profile.user_id.encode(), encode_online(profile))
 
     def get(self, user_id: str) -> OnlineProfile | None:
         """The stored record, or None."""
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             value = self._hold.environment.get(user_id.encode())
         return None if value is None else decode_online(value, user_id)
 
     def forget(self, user_id: str, until_s: int) -> None:
         """Bury what the user did up to then; it stays buried once this returns."""
-        with _plainly(self._path, "written"):
+        with plainly(self._path, "written"):
             tombstones.bury(self._still_there(), user_id, until_s)
 
     def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Until when each of these users is forgotten, Unix seconds UTC; without those who are not."""
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             return tombstones.until_s_of_each(self._hold.environment, user_ids)
 
     def newest(self, user_ids: Sequence[str]) -> Newest:
         """The newest actions of some users."""
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             values = self._hold.environment.get_each(*(user_id.encode() for user_id in user_ids))
         return read_newest(user_ids, values, decode_newest)
 
     def mark(self, name: str) -> str | None:
         """What is held under a mark's name, or None."""
-        with _plainly(self._path, "read"):
+        with plainly(self._path, "read"):
             value = self._hold.environment.get(mark_key(name))
         return None if value is None else decode_mark(name, value)
 
@@ -249,7 +231,7 @@ class LmdbOnlineWriter:
             mark_key(name): None if mark.before is None else encode_mark(name, mark.before)
             for name, mark in marks.items()
         }
-        with _plainly(self._path, "written"):
+        with plainly(self._path, "written"):
             if not self._still_there().put_all(values, only_if=before):
                 raise OvertakenError(
                     f"{self._path} has other marks than this writer left: another has gone on from there"
@@ -275,26 +257,6 @@ def _remove_beginning(path: Path) -> None:
         path.unlink()
 
 
-def _state(path: Path) -> _State:
-    """What is another when the file was replaced or written to."""
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _is_misplaced(key: bytes, value: bytes) -> bool:
-    """Whether a value, whole as it is, is another's."""
-    if tombstones.is_key(key):
-        return tombstones.is_misplaced(key, value)
-    return is_online_record_of_another(key, value)
-
-
-def _hold(path: Path, map_bytes: int, *, only_read: bool) -> Hold:
-    if inode_of(path) is not None and (problem := meta_page.problem_of(path)):
-        raise StoreUnavailableError(f"{path} cannot be used: {problem}. {REMEDY}")
-    open_file = partial(open_shared, map_bytes=map_bytes, only_read=only_read, is_misplaced=_is_misplaced)
-    return Hold(path, open_file)
-
-
 def _writer_lock(path: Path) -> TextIO:
     """Become the writer, for as long as the file returned stays open."""
     lock = path.open("a+")
@@ -312,24 +274,3 @@ def _writer_lock(path: Path) -> TextIO:
     lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     lock.flush()
     return lock
-
-
-@contextmanager
-def _plainly(path: Path, what: str) -> Iterator[None]:
-    """Turn what LMDB and the system raise into the store's own errors."""
-    try:
-        yield
-    except (lmdb.Error, OSError) as error:
-        raise _as_store_error(path, what, error) from error
-
-
-def _as_store_error(path: Path, what: str, error: Exception) -> ProfileStoreError:
-    if is_read_only(error):
-        return StoreReadOnlyError(
-            f"{path} cannot be {what}: its folder or file is read-only for this process"
-        )
-    if is_full(error, path):
-        return StoreFullError(
-            f"{path} cannot be {what}: no room is left ({error}). What was stored before stays."
-        )
-    return StoreUnavailableError(f"{path} cannot be {what}: {error}")
