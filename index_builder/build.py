@@ -71,45 +71,23 @@ def build(
         StorageError: The input is bad, or the version cannot be written; what was live still is.
     """
     with work_in(folder.root, reporter) as work:
-        built = _build(
-            pins_path,
-            embedding_space,
-            folder,
-            rejects_path=rejects_path,
-            policy=policy,
-            reporter=reporter,
-            work=work,
+        with Rejects(rejects_path) as rejects:
+            refined, counts = _read_and_refine(pins_path, rejects, policy, reporter, work)
+        pool = refined.rows.embeddings[: refined.indexed]
+        index = build_hnsw(pool, policy.hnsw, reporter, work)
+        search = HnswSearch(index, pool)
+        manifest = PinManifest(
+            embedding_space=EmbeddingSpace(embedding_space, pool.shape[1]),
+            counts=counts,
+            parameters=_parameters(policy),
+            libraries={name: version(name) for name in _LIBRARIES},
+            golden=ask_golden(search.search, pool),
+            measured=measure(search, pool, reporter),
+            filter_columns=tuple(sorted(refined.rows.columns)),
         )
+        with reporter.step("Publish"):
+            published = folder.publish(lambda draft: _write(draft, refined, index, manifest))
         work.collect()
-    return built
-
-
-def _build(
-    pins_path: Path,
-    embedding_space: str,
-    folder: VersionedFolder,
-    *,
-    rejects_path: Path,
-    policy: BuildPolicy,
-    reporter: Reporter,
-    work: Work,
-) -> Built:
-    with Rejects(rejects_path) as rejects:
-        refined, counts = _read_and_refine(pins_path, rejects, policy, reporter, work)
-    pool = refined.rows.embeddings[: refined.indexed]
-    index = build_hnsw(pool, policy.hnsw, reporter, work)
-    search = HnswSearch(index, pool)
-    manifest = PinManifest(
-        embedding_space=EmbeddingSpace(embedding_space, pool.shape[1]),
-        counts=counts,
-        parameters=_parameters(policy),
-        libraries={name: version(name) for name in _LIBRARIES},
-        golden=ask_golden(search.search, pool),
-        measured=measure(search, pool, reporter),
-        filter_columns=tuple(sorted(refined.rows.columns)),
-    )
-    with reporter.step("Publish"):
-        published = folder.publish(lambda draft: _write(draft, refined, index, manifest))
     return Built(published=published, manifest=manifest, rejects_path=rejects_path)
 
 

@@ -82,7 +82,7 @@ class ServingSettings:
     pressure_ef_search: Annotated[
         int | None,
         setting(
-            "HNSW efSearch of a cache miss while calls queue up; answers then say so. Default: as ever.",
+            "HNSW efSearch of a cache miss while calls queue up, which answers say. Default: never lowered.",
             env="PRESSURE_EF_SEARCH",
             low=1,
             high=10_000,

@@ -233,7 +233,7 @@ def _add_narrowing(parser: argparse.ArgumentParser) -> None:
         "--titles",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="fetch the pins' titles, if the server has any",
+        help="fetch the pins' titles, if the server has any (default: --titles)",
     )
 
 
