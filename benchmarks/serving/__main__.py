@@ -32,7 +32,7 @@ def measure(settings: ServingSettings) -> None:
     world = make_world(settings, reporter)
     os.sched_setaffinity(0, {GENERATOR_CORE})
     figures: dict[str, Figure] = {}
-    for title, part in _PARTS:
+    for title, part in _PARTS[:1] if settings.only_warm else _PARTS:
         with reporter.step(title):
             figures |= part(world, figures)
         write(settings.out, figures, _facts(world))

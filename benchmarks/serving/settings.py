@@ -22,6 +22,7 @@ class ServingSettings:
     mix_calls: Annotated[int, setting("Calls of the mix.", env="BENCH_MIX_CALLS", low=1_000)] = 6_000
     calls: Annotated[int, setting("Calls of a block.", env="BENCH_CALLS", low=100)] = 500
     rounds: Annotated[int, setting("Blocks of each kind.", env="BENCH_ROUNDS", low=3)] = 11
+    only_warm: Annotated[bool, setting("Nothing but warm calls.", env="BENCH_ONLY_WARM")] = False
     out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
         "build/bench/serving.json"
     )
