@@ -53,11 +53,21 @@ class JoinedRetrieval(Retrieval):
         )
         self._joined = pins
 
-    def all_cached(self, rows: Sequence[int], *, at_least: int) -> list[Retrieved] | None:  # noqa: ARG002
+    def all_cached(
+        self,
+        rows: Sequence[int],  # noqa: ARG002 - the base's
+        *,
+        at_least: int,  # noqa: ARG002 - the base's
+    ) -> list[Retrieved] | None:
         """None, whatever is asked for: what was added is searched at each request."""
         return None
 
-    def each_cached(self, users: Sequence[Sequence[int]], *, at_least: int) -> list[list[Retrieved] | None]:  # noqa: ARG002
+    def each_cached(
+        self,
+        users: Sequence[Sequence[int]],
+        *,
+        at_least: int,  # noqa: ARG002 - the base's
+    ) -> list[list[Retrieved] | None]:
         """None of any user, as `all_cached`."""
         return [None] * len(users)
 

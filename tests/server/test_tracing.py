@@ -186,9 +186,9 @@ def test_a_batch_has_so_many_spans_and_no_more(serve: Serve) -> None:
 
     assert len(spans) == STAGES_A_CALL + 1
     left_out = attributes(spans[-1])["pinnersage.stages_left_out"]
-    # Of each user four, the first two search, and the call waited once.
+    # Of each user one at least: lists as short as these are merged for each on their own.
     assert isinstance(left_out, int)
-    assert left_out + STAGES_A_CALL > 800
+    assert left_out + STAGES_A_CALL > 200
 
 
 class Collector(TraceServiceServicer):
