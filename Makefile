@@ -68,6 +68,23 @@ JAVA := $(shell command -v java)
 test-spark: $(if $(JAVA),$(SPARK_VENV)/.installed spark-package) ## The tests on Spark, with a cluster of its own; with Java 17
 	@$(if $(JAVA),$(SPARK_VENV)/bin/python -m pytest tests/profile_builder/spark -m spark --timeout=600 $(ARGS),echo "Skipping the tests on Spark: there is no Java here.")
 
+MAVEN := $(shell command -v mvn)
+build/kafka/.jars: tests/storage/events/tools/kafka.sh tests/storage/events/tools/kafka.xml tests/storage/events/tools/kafka.sha256
+	@echo "Fetching a Kafka ..." && mkdir -p $(@D) && $< $(@D)/jars && touch $@
+
+.PHONY: test-kafka
+test-kafka: $(if $(MAVEN),setup build/kafka/.jars) ## The tests of the event stream on a real Kafka; with Java 17 and Maven
+	@$(if $(MAVEN),$(BIN)/python -m tests.storage.events.kafka build/kafka/jars $(BIN)/python -m pytest tests/storage/events tests/profile_builder/test_online_group.py -k real-kafka $(ARGS),echo "Skipping the tests on Kafka: there is no Maven here.")
+
+GO := $(shell command -v go)
+.PHONY: test-cluster
+test-cluster: $(if $(GO),setup build/tools/.helm build/cluster/.built) ## The chart on a real Kubernetes API server, which Go builds in ten minutes of a core
+	@$(if $(GO),PINNERSAGE_CLUSTER=build/cluster $(BIN)/python -m pytest tests/deployment/cluster $(ARGS),echo "Skipping the tests on an API server: it is built with Go, and there is no Go here.")
+
+build/cluster/.built: tests/deployment/tools/cluster.sh $(wildcard tests/deployment/cluster/*/go.*)
+	@echo "Building kube-apiserver, etcd and the Prometheus operator's resources into build/cluster ..."
+	@$< $(@D) && touch $@
+
 .PHONY: spark-package
 spark-package: $(BIN)/python ## What spark-submit takes along, into build/spark
 	@profile_builder/spark/package.sh build/spark $(BIN)/python
