@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,10 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.freshness_costs import K, ShareCost, SideCost, show
 from benchmarks.world import themed_pins
 from index_builder.add import add
 from index_builder.build import BuildPolicy, build
@@ -43,7 +42,6 @@ from storage.pins.side_search import Search, SideSearch
 from storage.rejects import Rejects
 
 QUIET = Reporter(quiet=True)
-K = 200
 SHARES = (0.0, 0.01, 0.05)
 AT_ONCE = 40
 SIDE_SIZES = (2_000, 5_000, 10_000, 20_000, 50_000)
@@ -77,44 +75,6 @@ class FreshnessSettings:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShareCost:
-    """With one share of the pool added.
-
-    Attributes:
-        share: Added pins to pins of the artefact.
-        n_side: Candidates added.
-        add_s: Seconds from the start of `add`, its input read, until the side is live.
-        open_s: Seconds from there until a reader has opened and checked it and finds a new pin.
-        recall: Mean recall@200 of both as one.
-        recall_added: The share of the added pins among the exact 200 nearest that was found.
-        mean_us: Of one query, k = 200, one thread.
-        side_us: What of it is the search of the added pins.
-    """
-
-    share: float
-    n_side: int
-    add_s: float
-    open_s: float
-    recall: float
-    recall_added: float | None
-    mean_us: float
-    side_us: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SideCost:
-    """Comparing all of `n` added pins with a query, or with 40 at once, beside searching an index of them."""
-
-    n: int
-    exact_us: float
-    hnsw_us: float
-    exact_40_us: float
-    hnsw_40_us: float
-    hnsw_recall: float
-    hnsw_build_s: float
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class World:
     """What is added to, and what is added.
@@ -142,7 +102,7 @@ def measure(settings: FreshnessSettings) -> None:
             shares = list(_share_costs(world, main, settings))
             sides = [_side_cost(pool, n, settings) for n in SIDE_SIZES if n <= len(pool)]
             figures = {"k": K, "pins": len(pool), "dimension": pool.shape[1], "ef_search": settings.ef_search}
-    _show(figures, shares, sides)
+    show(figures, shares, sides)
     told = figures | {"shares": [asdict(each) for each in shares], "sides": [asdict(each) for each in sides]}
     settings.out.write_text(json.dumps(told, indent=2) + "\n")
 
@@ -286,26 +246,6 @@ def _columns(pin_ids: "pa.Array[Any]", vectors: NDArray[np.float16]) -> pa.Table
     return pa.table(
         {"pin_id": pin_ids, "embedding": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])}
     )
-
-
-def _show(figures: Mapping[str, int], shares: list[ShareCost], sides: list[SideCost]) -> None:
-    console = Console()
-    title = f"{figures['pins']:,} pins of {figures['dimension']} dimensions, efSearch {figures['ef_search']}"
-    table = Table("added", "add s", "open s", f"recall@{K}", "of the added", "us", "side us", title=title)
-    for each in shares:
-        of_added = "" if each.recall_added is None else f"{each.recall_added:.4f}"
-        seconds = f"{each.add_s:.2f}", f"{each.open_s:.2f}"
-        micros = f"{each.mean_us:,.0f}", f"{each.side_us:,.0f}"
-        table.add_row(
-            f"{each.share:.0%} ({each.n_side:,})", *seconds, f"{each.recall:.4f}", of_added, *micros
-        )
-    console.print(table)
-    table = Table("added pins", "compared, us", "index, us", "40: compared", "index", "its recall", "build s")
-    for cost in sides:
-        times = cost.exact_us, cost.hnsw_us, cost.exact_40_us, cost.hnsw_40_us
-        shown = [f"{each:,.0f}" for each in times]
-        table.add_row(f"{cost.n:,}", *shown, f"{cost.hnsw_recall:.4f}", f"{cost.hnsw_build_s:.1f}")
-    console.print(table)
 
 
 def main() -> int:
