@@ -5,6 +5,7 @@ paper: retrieval is cached per medoid, which is why medoids are pins and not cen
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ OVERHEAD_BYTES = 900
 
 # The shortest field of a pin id of 128 bytes.
 _LONG_MEDOID = 131
+
+# 20,000 lists of a version that was replaced take 50 ms: of that nobody waits for more than a little.
+_DROPPED_AT_ONCE = 64
+_BREATH_S = 0.001
 
 Key = tuple[str, int | str]
 """The artefact's version, and the medoid: its row, or its pin id where rows of pins change."""
@@ -58,9 +63,7 @@ class CandidateList:
     @property
     def medoid_pin_id(self) -> str:
         """The medoid; empty for a fallback."""
-        # After the field's tag and the length: two bytes from 128 on, the longest there is.
-        n = len(self.medoid)
-        return self.medoid[2 if n < _LONG_MEDOID else 3 :].decode()
+        return pin_id_of(self.medoid)
 
     @property
     def blob(self) -> bytes:
@@ -91,6 +94,12 @@ class CandidateList:
     def size_bytes(self) -> int:
         """What the list costs in memory."""
         return self.rows.nbytes + self.scores.nbytes + elements.size_bytes(self.elements) + OVERHEAD_BYTES
+
+
+def pin_id_of(medoid: bytes) -> str:
+    """The pin id in a serialised field `medoid_pin_id`; empty where there is none."""
+    # After the field's tag and the length: two bytes from 128 on, the longest there is.
+    return medoid[2 if len(medoid) < _LONG_MEDOID else 3 :].decode()
 
 
 class CandidateCache:
@@ -147,25 +156,39 @@ class CandidateCache:
             self._size_bytes -= freed
         self._entries[key] = entry, size_bytes
 
-    def hottest(self, version: str) -> list[tuple[str, int]]:
+    def hottest(self, version: str) -> dict[bytes, int]:
         """The medoids of a version that were asked for last, latest first, and how many candidates of each.
 
-        As many as take half of the budget: the lists of another version have room beside them.
+        As many as take half of the budget: the lists of another version have room beside them. Medoids are
+        serialised, see `pin_id_of`.
         """
+        # There may be tens of thousands: nothing is made for each that the garbage collector would look at.
         with self._lock:
-            entries = list(self._entries.items())
-        found, room_bytes = [], self._budget_bytes / 2
-        for (of_version, _), (candidates, taken_bytes) in reversed(entries):
+            keys, entries = list(self._entries), list(self._entries.values())
+        found, room_bytes = {}, self._budget_bytes / 2
+        for (of_version, _), (candidates, taken_bytes) in zip(reversed(keys), reversed(entries), strict=True):
             room_bytes -= taken_bytes
-            if of_version == version and room_bytes >= 0:
-                found.append((candidates.medoid_pin_id, candidates.wanted))
+            if room_bytes < 0:
+                break
+            if of_version == version:
+                found[candidates.medoid] = candidates.wanted
         return found
 
     def forget(self, version: str) -> None:
-        """Drop all lists of a version."""
+        """Drop all lists of a version, a few at a time: calls go on beside it."""
         with self._lock:
-            for key in [key for key in self._entries if key[0] == version]:
-                self._size_bytes -= self._entries.pop(key)[1]
+            keys = list(self._entries)
+        of_version = [key for key in keys if key[0] == version]
+        for at in range(0, len(of_version), _DROPPED_AT_ONCE):
+            self._drop(of_version[at : at + _DROPPED_AT_ONCE])
+            time.sleep(_BREATH_S)
+
+    def _drop(self, keys: Sequence[Key]) -> None:
+        with self._lock:
+            dropped = [self._entries.pop(key) for key in keys if key in self._entries]
+            self._size_bytes -= sum([size_bytes for _, size_bytes in dropped])
+        # Their memory is freed here, when nobody waits for the lock.
+        del dropped
 
     @property
     def size_bytes(self) -> int:

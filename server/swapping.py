@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import structlog
 
 from process.attempts import Attempts
-from server.candidate_cache import CandidateCache
+from server.candidate_cache import CandidateCache, pin_id_of
 from server.following import SideFollower
 from server.metrics_catalogue import Artefact
 from server.recommending import Recommender
@@ -21,6 +22,7 @@ from server.retrieval import Medoid, Retrieval
 from server.vouching import Versions
 from server.warming import Warming
 from storage.errors import StorageError
+from storage.pins.mapping import let_pages_go
 from storage.pins.port import NO_ROW, PinView
 from storage.profiles.store import ProfileReader
 
@@ -120,6 +122,7 @@ class Exchange:
         self._change(main, profiles)
         if main is not served.main:
             self._cache.forget(before.pins)
+            let_pages_go(self._root / before.pins)
         log.info("swapped", pins_version=versions.pins, profiles_version=versions.profiles)
 
     def _change(self, main: PinView, profiles: ProfileReader) -> None:
@@ -158,12 +161,12 @@ class Exchange:
         """Fetch the lists that were asked for last, so that the new version begins as warm as the old one."""
         retrieval, end_s = self._build(served).retrieval, time.monotonic() + self._warming.seconds
         hottest = self._cache.hottest(hot_of)
-        n_warmed = 0
-        for at in range(0, len(hottest), self._warming.at_once):
+        left, n_warmed = iter(hottest.items()), 0
+        while some := list(islice(left, self._warming.at_once)):
             began_s = time.monotonic()
             if began_s >= end_s:
                 break
-            n_warmed += _fetch(retrieval, served.main, hottest[at : at + self._warming.at_once])
+            n_warmed += _fetch(retrieval, served.main, some)
             time.sleep((time.monotonic() - began_s) * (1 / self._warming.share - 1))
         log.info("warmed", pins_version=served.main.version, lists=n_warmed, of=len(hottest))
 
@@ -173,11 +176,12 @@ class Exchange:
         log.error("version not taken, what was served still is", problem=problem)
 
 
-def _fetch(retrieval: Retrieval, pins: PinView, hottest: Sequence[tuple[str, int]]) -> int:
+def _fetch(retrieval: Retrieval, pins: PinView, hottest: Sequence[tuple[bytes, int]]) -> int:
     """Fetch lists into the cache; how many, since not all medoids are in every version."""
-    rows = pins.rows([pin_id for pin_id, _ in hottest]).tolist()
+    pin_ids = [pin_id_of(medoid) for medoid, _ in hottest]
+    rows = pins.rows(pin_ids).tolist()
     by_length: dict[int, list[Medoid]] = {}
-    for (pin_id, wanted), row in zip(hottest, rows, strict=True):
+    for pin_id, (_, wanted), row in zip(pin_ids, hottest, rows, strict=True):
         if row != NO_ROW:
             by_length.setdefault(wanted, []).append((pin_id, row))
     for wanted, medoids in by_length.items():

@@ -15,4 +15,4 @@ class Warming:
 
     seconds: float = 30.0
     share: float = 0.25
-    at_once: int = 8
+    at_once: int = 2

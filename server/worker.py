@@ -19,7 +19,7 @@ from server.metrics_files import Counting
 from server.ports import Ports
 from server.serving import RunningServer
 from server.settings import ServerSettings
-from server.side_threads import Ticker
+from server.side_threads import LOW_PRIORITY, Ticker, yield_to_others
 from server.vouching import Versions
 from storage.errors import StorageError
 
@@ -131,6 +131,8 @@ class _Link:
         self._supervisor.send(READY)
 
     def _listen(self) -> None:
+        # Here versions are opened and lists fetched for them, beside the calls.
+        yield_to_others(LOW_PRIORITY)
         try:
             while True:
                 versions: Versions = self._supervisor.recv()

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 
-from server.candidate_cache import CandidateCache, CandidateList
+from server.candidate_cache import CandidateCache, CandidateList, pin_id_of
 from server.encoding import encode_list
 
 
@@ -80,3 +80,31 @@ def test_the_size_is_what_the_memory_really_costs() -> None:
     allocated = sum(change.size_diff for change in after.compare_to(before, "filename"))
 
     assert 0.9 <= cache.size_bytes / allocated <= 1.1
+
+
+def test_a_replaced_version_goes_from_the_cache_and_no_other() -> None:
+    """However many lists there are of it; room is what the rest leaves."""
+    cache = CandidateCache(10_000_000)
+    for medoid in range(150):
+        for version in ("old", "new"):
+            cache.put((version, medoid), a_list(str(medoid), 10))
+    cache.forget("old")
+
+    assert {cache.get(("old", medoid), 0) for medoid in range(150)} == {None}
+    assert len(cache) == 150
+    assert cache.size_bytes == sum(a_list(str(medoid), 10).size_bytes for medoid in range(150))
+
+
+def test_the_hottest_are_those_asked_for_last() -> None:
+    """Of one version, latest first, as many as fit half of the budget; a medoid comes as its field."""
+    cache = CandidateCache(8 * a_list("a").size_bytes)
+    for medoid in "abcd":
+        cache.put(("v", medoid), a_list(medoid))
+    cache.put(("w", "e"), a_list("e"))
+    cache.get(("v", "b"), 200)
+
+    assert [(pin_id_of(medoid), wanted) for medoid, wanted in cache.hottest("v").items()] == [
+        ("b", 200),
+        ("d", 200),
+        ("c", 200),
+    ]
