@@ -42,6 +42,7 @@ from storage.events.opening import open_appender
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
 from storage.profiles.opening import (
+    holds_anything,
     open_batch_publisher,
     open_online_writer,
     open_tombstones,
@@ -124,6 +125,8 @@ def forget(settings: ForgetSettings) -> None:
         ProfileBuilderError, StorageError: Each says what to do.
     """
     wish = tombstone_of(settings.user, int(time.time()))
+    is_sealed = not is_redis(settings.profiles)
+    is_new = not holds_anything(settings.profiles)
     if settings.events is None:
         with closing(open_online_writer(settings.profiles)) as writer:
             writer.forget(wish.user_id, wish.timestamp_s)
@@ -134,8 +137,9 @@ def forget(settings: ForgetSettings) -> None:
             closing(open_appender(settings.events)) as appender,
         ):
             is_stored = forget_through_stream(wish, appender, tombstones, Patience(wait_s=settings.wait_s))
-    is_sealed = not is_redis(settings.profiles)
     print(describe_forgotten(wish, shown(settings.profiles), is_stored=is_stored, is_sealed=is_sealed))
+    if is_new:
+        print(f"! {settings.profiles} held no profiles: see whether it is what the servers read.")
 
 
 def _run(settings: BatchSettings, parts: BatchParts, policy: BatchPolicy) -> BatchResult:

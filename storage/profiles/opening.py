@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from storage.errors import StoreUnavailableError
-from storage.profiles.lmdb.batch import batch_folder
-from storage.profiles.lmdb.online import LmdbOnlineWriter, OnlineRecords
+from storage.profiles.lmdb.batch import BATCH_FOLDER, batch_folder
+from storage.profiles.lmdb.online import ONLINE_FOLDER, LmdbOnlineWriter, OnlineRecords
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.lmdb.reader import LmdbProfiles
 from storage.profiles.redis.address import is_redis, redis_address
@@ -32,6 +32,18 @@ def profiles_folder(url: str) -> Path:
 def shown(url: str) -> str:
     """A URL as it may be printed: without user and password."""
     return str(redis_address(url)) if is_redis(url) else url
+
+
+def holds_anything(url: str) -> bool:
+    """Whether a batch or an online record was ever stored at `url`; a Redis is not asked.
+
+    Raises:
+        StoreUnavailableError: The URL names no store.
+    """
+    if is_redis(url):
+        return True
+    folder = profiles_folder(url)
+    return any((folder / part).exists() for part in (BATCH_FOLDER, ONLINE_FOLDER))
 
 
 def live_version(url: str) -> str:

@@ -190,6 +190,14 @@ def test_a_stream_that_nobody_reads_is_told_of(run: Terminal, published: Shop, t
     assert [each.user_id for each in records] == ["user-01", "user-02"]
 
 
+def test_a_store_that_held_nothing_is_said_to_be_one(run: Terminal, tmp_path: Path) -> None:
+    """A wish may come before the first batch; but a slip in the folder's name must not look like one."""
+    assert run("forget", "user-01", "--profiles", tmp_path / "slip") == 0
+    assert "slip held no profiles: see whether it is what the servers read." in run.out
+    assert run("forget", "user-02", "--profiles", tmp_path / "slip") == 0
+    assert "held no profiles" not in run.out
+
+
 @pytest.mark.parametrize(("user_id", "why"), [("", "no user id"), ("ü" * 65, "user id over 128 bytes")])
 def test_what_is_no_user_is_refused(run: Terminal, published: Shop, user_id: str, why: str) -> None:
     """With the reason, and nothing stored."""
