@@ -1,10 +1,12 @@
 """RELIABILITY 11: processes share a stream, a store and an archive; one joins and leaves again and again."""
 
+import secrets
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,6 +22,7 @@ from tests.profile_builder.online_process import OnlineProcess, running
 from tests.profile_builder.world import MODEL
 from tests.reliability.shares import seeds
 from tests.storage.events.brokers import brokers
+from tests.storage.events.streams import make_topic, producing, real_kafka
 from tests.storage.profiles.valkeys import Valkey
 from tests.waiting import wait_until
 
@@ -33,11 +36,35 @@ _N_USERS = 5_000
 
 
 @contextmanager
-def shared_stores() -> Iterator[tuple[str, str]]:
-    """The URLs of a stream of several partitions, with a group, and of a store."""
-    valkey = Valkey()
+def mock_stream() -> Iterator[str]:
     with brokers() as kafka:
-        yield f"kafka://{kafka}/events?group=online&session_s=2", valkey.url()
+        yield f"kafka://{kafka}/events?group=online&session_s=2"
+
+
+@contextmanager
+def real_stream(kafka: str) -> Iterator[str]:
+    topic = f"events-{secrets.token_hex(4)}"
+    with producing(kafka) as producer:
+        make_topic(producer, topic)
+    yield f"kafka://{kafka}/{topic}?group={topic}&session_s=6"
+
+
+_STREAMS = [pytest.param(mock_stream, id="mock-kafka")]
+if (_kafka := real_kafka()) is not None:
+    _STREAMS.append(pytest.param(partial(real_stream, _kafka), id="real-kafka"))
+
+
+@pytest.fixture(params=_STREAMS)
+def stream(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a stream of several partitions, with a group."""
+    with request.param() as url:
+        yield url
+
+
+@pytest.fixture
+def store() -> Iterator[str]:
+    valkey = Valkey()
+    yield valkey.url()
     valkey.stop()
 
 
@@ -78,23 +105,22 @@ def archived(folder: Path) -> Counter[str]:
     return Counter(str(id_) for file in files for id_ in pq.ParquetFile(file).read()["event_id"].to_pylist())
 
 
-def test_who_joins_and_leaves_costs_no_event(shop: Shop, tmp_path: Path) -> None:
+def test_who_joins_and_leaves_costs_no_event(shop: Shop, tmp_path: Path, stream: str, store: str) -> None:
     """Neither fails; each event is in its user's record once, and in the archive once."""
     write_model_file(shop.model, MODEL)
     archive = tmp_path / "actions"
-    with shared_stores() as (stream, store):
-        of_all = ("--events", stream, "--profiles", store, "--pins", shop.pins, "--model", shop.model)
-        given = (*of_all, "--archive", archive)
-        with running(*given) as stays, closing(open_online_writer(store)) as records:
-            with appending(stream) as appended:
-                until_it_counts(stays)
-                for _ in seeds(20):
-                    join_and_leave(given, stays)
-            # What a process shows as its lag is of its partitions, and of a moment ago.
-            stays.eventually(lambda: in_records(records).total() >= len(appended))
-            stays.eventually(lambda: stays.metric(_LAG) == 0)
-            end(stays)
-            assert in_records(records) == Counter(map(as_counted, appended))
+    of_all = ("--events", stream, "--profiles", store, "--pins", shop.pins, "--model", shop.model)
+    given = (*of_all, "--archive", archive)
+    with running(*given) as stays, closing(open_online_writer(store)) as records:
+        with appending(stream) as appended:
+            until_it_counts(stays)
+            for _ in seeds(20):
+                join_and_leave(given, stays)
+        # What a process shows as its lag is of its partitions, and of a moment ago.
+        stays.eventually(lambda: in_records(records).total() >= len(appended))
+        stays.eventually(lambda: stays.metric(_LAG) == 0)
+        end(stays)
+        assert in_records(records) == Counter(map(as_counted, appended))
     assert archived(archive) == Counter(each.event_id for each in appended)
 
 
