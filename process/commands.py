@@ -33,10 +33,12 @@ def setting(
     Args:
         help_text: One line for people, with the unit.
         env: The variable's name without the prefix PINNERSAGE_.
-        metavar: What stands for the value in the help.
+        metavar: What stands for the value in the help; by default N for a number with bounds, else its type.
         low: The smallest value allowed.
         high: The largest value allowed.
     """
+    if metavar is None and (low, high) != (None, None):
+        metavar = "N"
     return typer.Option(
         help=help_text, envvar=f"PINNERSAGE_{env}", metavar=metavar, min=low, max=high, show_envvar=True
     )

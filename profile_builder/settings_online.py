@@ -69,7 +69,9 @@ class OnlineSettings:
         int,
         setting("Seconds that an event's time may be ahead of the clock here.", env="MAX_AHEAD_S", low=0),
     ] = 3_600
-    host: Annotated[str, setting("Address of the Prometheus port.", env="HOST")] = "127.0.0.1"
+    host: Annotated[str, setting("Address of the Prometheus port.", env="HOST", metavar="ADDRESS")] = (
+        "127.0.0.1"
+    )
     metrics_port: Annotated[
         int,
         setting("Prometheus port; 0 serves no metrics.", env="ONLINE_METRICS_PORT", low=0, high=65_535),

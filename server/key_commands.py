@@ -14,7 +14,7 @@ from server.errors import StartError
 class NewKeySettings:
     """Make an API key: its hash goes into the file, the key itself to stdout, once."""
 
-    name: Annotated[str, setting("What to call it, to retire it by.", env="KEY_NAME")]
+    name: Annotated[str, setting("What to call it, to retire it by.", env="KEY_NAME", metavar="NAME")]
     api_keys: Annotated[
         Path, setting("The file of hashes that the server reads.", env="API_KEYS", metavar="FILE")
     ]

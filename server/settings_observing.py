@@ -30,6 +30,7 @@ class ObservingSettings:
         setting(
             "Secret that users' ids are hashed with in logs; without one, logs do not tell users apart.",
             env="LOG_SALT",
+            metavar="TEXT",
         ),
     ] = ""
     recall_share: Annotated[

@@ -13,7 +13,7 @@ from server.errors import StartError
 class SecuritySettings:
     """Where the server listens, and who gets in; see docs/security.md."""
 
-    host: Annotated[str, setting("Address to listen on.", env="HOST")] = "127.0.0.1"
+    host: Annotated[str, setting("Address to listen on.", env="HOST", metavar="ADDRESS")] = "127.0.0.1"
     tls_cert: Annotated[
         Path | None,
         setting(

@@ -135,7 +135,14 @@ def test_the_help_tells_flags_variables_and_defaults(capsys: pytest.CaptureFixtu
     assert painter(lambda _: None).run(["paint", "--help"]) == 0
 
     text = capsys.readouterr().out
-    for part in ("Paint a wall.", "--wall", "--coats", "PINNERSAGE_TEST_COATS", "default: 2", "red|blue"):
+    for part in (
+        "Paint a wall.",
+        "--wall DIR",
+        "--coats N",
+        "PINNERSAGE_TEST_COATS",
+        "default: 2",
+        "red|blue",
+    ):
         assert part in text
 
 
