@@ -10,7 +10,6 @@ never used. All of it is collected once the version is published.
 
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from process.progress import Reporter
 from storage.errors import ArtefactError, PublishError, PublishLockedError
 from storage.manifests import MANIFEST, describe_files, encode_manifest, read_manifest, verify_files
+from storage.syncing import sync
 
 Write = Callable[[Path], None]
 
@@ -78,12 +78,12 @@ class Work:
         manifest = encode_manifest({"format": 1, "key": key, "files": describe_files(unfinished.iterdir())})
         (unfinished / MANIFEST).write_bytes(manifest)
         for path in (*unfinished.iterdir(), unfinished):
-            _sync(path)
+            sync(path)
         before = [each for each in self._kept(name.rpartition("-")[0]) if each != folder]
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.rename(folder)
-        _sync(self._folder)
+        sync(self._folder)
         for each in before:
             shutil.rmtree(each)
 
@@ -139,11 +139,3 @@ def _is_intact(folder: Path, key: str) -> bool:
     except (ArtefactError, OSError):
         return False
     return True
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
