@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from server import following
-from server import forgetting as forgetting_watch
-from server import takedown as takedown_watch
 from server.admission import Admission
 from server.bootstrap_metrics import build_metrics, variants_of
 from server.bootstrap_stages import Stages, build_stages, now_s
+from server.following import POLL_S as SIDE_POLL_S
+from server.forgetting import POLL_S as FORGETTING_POLL_S
 from server.forgetting import Forgetting
 from server.metrics import Metrics
 from server.metrics_serving import serving_of
@@ -26,6 +25,7 @@ from server.serving import RunningServer
 from server.settings import ServerSettings
 from server.side_threads import LOW_PRIORITY, Ticker
 from server.swapping import Exchange, Opening, Served
+from server.takedown import POLL_S as TAKEDOWN_POLL_S
 from server.validation import Defaults, wire_policy
 from server.vouching import Versions, Vouching, pins_at, profiles_at
 from storage.events.opening import open_appender, shown
@@ -148,9 +148,9 @@ def _watch(server: RunningServer, servicer: Servicer, stages: Stages, exchange: 
 
     # Of what is served, added pins and all.
     stages.metrics.gauges.watch("pinnersage_takedown_unknown", lambda: servicer.recommender.blocked().unknown)
-    server.watch(Ticker(follow_takedown, name="takedown", every_s=takedown_watch.POLL_S))
-    server.watch(Ticker(exchange.poll_side, name="side", every_s=following.POLL_S))
-    server.watch(Ticker(forgetting.poll, name="forgetting", every_s=forgetting_watch.POLL_S))
+    server.watch(Ticker(follow_takedown, name="takedown", every_s=TAKEDOWN_POLL_S))
+    server.watch(Ticker(exchange.poll_side, name="side", every_s=SIDE_POLL_S))
+    server.watch(Ticker(forgetting.poll, name="forgetting", every_s=FORGETTING_POLL_S))
 
 
 def _server(
