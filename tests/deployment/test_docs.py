@@ -32,6 +32,14 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     return Rendered([each for each in yaml.safe_load_all(ran.stdout) if each])
 
 
+def test_the_shortest_way_in_installs() -> None:
+    """The command of the README renders, as it stands."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (arguments,) = re.findall(r"(?m)^helm upgrade --install (.*)$", readme)
+    ran = helm("template", *arguments.replace("helm/pinnersage", str(CHART)).split())
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_the_certificate_is_of_the_name_that_callers_use(documented: Rendered) -> None:
     """The one asked of cert-manager goes where the chart reads it, for the Service's own name."""
     certificate = block("deployment.md", "apiVersion: cert-manager.io/v1")
