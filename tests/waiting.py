@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 # Nothing is timed by this: it ends what would hang, before pytest's own limit does without saying why.
 HANG_S = 120.0
+# The same for a command that does a whole job, maybe by several processes.
+JOB_S = 240.0
 _LOOK_S = 0.02
 
 

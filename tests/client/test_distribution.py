@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import pinnersage.client
+from tests.waiting import JOB_S
 
 CLIENT = Path(__file__).parents[2] / "client"
 PROJECT = tomllib.loads((CLIENT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -87,7 +88,7 @@ def _install(wheel: Path, python: Path) -> str:
     """What pip says against it; nothing when all is well."""
     install = [*_pip(python), "--retries", "1", "install", "--quiet", str(wheel)]
     try:
-        done = subprocess.run(install, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(install, capture_output=True, text=True, timeout=JOB_S, check=False)
     except subprocess.TimeoutExpired as error:
         return str(error)
     return done.stderr if done.returncode else ""

@@ -22,15 +22,17 @@ from demo.histories import Histories
 from demo.occupying import occupied
 from demo.serving import served
 from demo.worlds import World
-from pinnersage.client import Client
+from pinnersage.client import Client, Timeout
+from tests.waiting import HANG_S, JOB_S
 
 ROOT = Path(__file__).parents[2]
+PATIENT = Timeout(call_s=HANG_S)
 
 
 def demo(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """`python -m demo` to its end."""
     command = [sys.executable, "-m", "demo", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=JOB_S)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,7 @@ def test_a_saved_tone_never_comes_back_as_its_twin(told: str, out: Path, pins: d
     world = World(data=out / "emoji" / "data", folder=out / "emoji")
     histories = Histories(world.data / "actions.parquet", None, until_s=UNTIL_S)
     saved_in_a_tone = 0
-    with served(world) as address, Client(address) as client:
+    with served(world) as address, Client(address, timeout=PATIENT) as client:
         for user_id in histories.readable_users()[:40]:
             saved = {pins[action.pin_id].meaning for action in histories.of(user_id)}
             saved_in_a_tone += any("skin-tone" in action.pin_id for action in histories.of(user_id))
@@ -132,7 +134,7 @@ def test_the_server_is_stopped_however_the_demo_ends(told: str, out: Path, numbe
         assert any(line.startswith("serving on") for line in process.stdout)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert len(children) == 1
     assert not children[0].is_running()

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from server.api_keys import add_key
 from tests.architecture.sources import ROOT
 from tests.deployment.chart import Rendered, render
 from tests.deployment.prometheus import until
-from tests.deployment.scripts import valkey
+from tests.deployment.scripts import valkey, wait_for_valkey
 from tests.end_to_end.world import write_world
 from tests.ports import free_port
 from tests.server.certificates import Authority
+from tests.waiting import HANG_S, JOB_S
 
 PASSWORD = "a word"  # noqa: S105 - of the test's own store
 
@@ -70,23 +71,8 @@ class Cluster:
     def run(self, name: str, container: str) -> None:
         """Run a nightly job to its end."""
         job = self.start(self.arguments("CronJob", name, container))
-        said, _ = job.communicate(timeout=100)
+        said, _ = job.communicate(timeout=JOB_S)
         assert job.returncode == 0, said
-
-
-@contextmanager
-def answering(port: int, password: str) -> Iterator[None]:
-    """The store, once it answers."""
-    with redis.Redis(port=port, password=password) as client:
-
-        def answers() -> bool:
-            try:
-                return bool(client.ping())
-            except redis.ConnectionError:
-                return False
-
-        until(answers)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +86,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     port = free_port()
     with ExitStack() as stack:
         stack.enter_context(valkey(folder / "store", port, PASSWORD))
-        stack.enter_context(answering(port, PASSWORD))
+        wait_for_valkey(stack.enter_context(redis.Redis(port=port, password=PASSWORD)))
         yield Cluster(render("tls"), folder, port)
 
 
 # On a busy machine five programs take long to begin.
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_first_day(cluster: Cluster) -> None:
     """The three jobs, in the order of the notes; then the server is ready, and answers who has a key."""
     for name, container in (
@@ -122,12 +108,12 @@ def test_the_first_day(cluster: Cluster) -> None:
         trusted = grpc.ssl_channel_credentials((cluster.folder / "authority.pem").read_bytes())
         address = f"localhost:{cluster.grpc}"
         with Client(address, credentials=trusted, api_key=key) as client:
-            assert client.recommend("user-1", timeout_s=20).candidates
+            assert client.recommend("user-1", timeout_s=HANG_S).candidates
         with Client(address, credentials=trusted) as client, pytest.raises(UnauthenticatedError):
-            client.recommend("user-1", timeout_s=20)
+            client.recommend("user-1", timeout_s=HANG_S)
     finally:
         server.send_signal(signal.SIGINT)
-        server.communicate(timeout=60)
+        server.communicate(timeout=HANG_S)
     assert server.returncode == 0
 
 
@@ -135,7 +121,9 @@ def is_ready(port: int) -> bool:
     """As the kubelet asks: in the clear."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=HANG_S
+            )
         except grpc.RpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANG_S, JOB_S
+
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT_S = 60
 
 
 def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -24,7 +25,7 @@ def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=JOB_S,
     )
 
 
@@ -53,7 +54,7 @@ def serving(*arguments: str | Path) -> Iterator[tuple[str, "subprocess.Popen[str
         yield _address(process), process
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=START_TIMEOUT_S)
+        process.communicate(timeout=HANG_S)
 
 
 @contextmanager
@@ -65,7 +66,7 @@ def following(*arguments: str | Path) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(START_TIMEOUT_S)
+        process.wait(HANG_S)
 
 
 def _address(process: "subprocess.Popen[str]") -> str:

@@ -5,17 +5,18 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pinnersage.client import AnswerReason, Client, NotFoundError
+from pinnersage.client import AnswerReason, Client, NotFoundError, Timeout
 from tests.end_to_end.conftest import Job
-from tests.end_to_end.processes import ROOT, START_TIMEOUT_S, following, run, serving, start, tool
+from tests.end_to_end.processes import ROOT, following, run, serving, start, tool
 from tests.end_to_end.world import N_USERS, topics_of
+from tests.waiting import HANG_S, wait_until
 
+PATIENT = Timeout(call_s=HANG_S)
 METHODS = (
     *("Recommend", "RecommendForPins", "RecommendBatch", "SimilarPins"),
     *("GetProfile", "GetPins", "RecordAction"),
@@ -31,7 +32,7 @@ def address(job: Job) -> Iterator[str]:
 
 @pytest.fixture
 def client(address: str) -> Iterator[Client]:
-    with Client(address) as client:
+    with Client(address, timeout=PATIENT) as client:
         yield client
 
 
@@ -69,7 +70,11 @@ def test_the_commands_tell_what_they_did(job: Job) -> None:
 
 def grpcurl(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [tool("grpcurl"), "-plaintext", *arguments], capture_output=True, text=True, check=False, timeout=30
+        [tool("grpcurl"), "-plaintext", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_S,
     )
 
 
@@ -140,7 +145,7 @@ def test_ghz_needs_nothing_but_the_address(address: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
 
     assert json.loads(ran.stdout)["statusCodeDistribution"] == {"OK": 200}, ran.stderr
@@ -151,7 +156,7 @@ def test_the_server_ends_in_order(job: Job, number: signal.Signals) -> None:
     """Asked to stop by either signal, the server ends with status 0."""
     with serving("--pins", job.pins, "--profiles", job.profiles, "--drain-s", "0") as (_, process):
         process.send_signal(number)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=HANG_S) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -162,7 +167,7 @@ def test_a_signal_ends_a_server_that_is_starting(job: Job, number: signal.Signal
     process = start("--pins", tmp_path, "--profiles", job.profiles)
     with (tmp_path / "CURRENT").open("w"):
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=HANG_S)
 
     assert (process.returncode, said) == (128 + number, "")
 
@@ -173,7 +178,7 @@ def test_with_level_debug_every_call_is_a_line(job: Job) -> None:
         address,
         process,
     ):
-        with Client(address) as client:
+        with Client(address, timeout=PATIENT) as client:
             request_id = client.recommend("user-1").request_id
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
@@ -181,13 +186,6 @@ def test_with_level_debug_every_call_is_a_line(job: Job) -> None:
 
     (call,) = (entry for entry in entries if entry.get("request_id") == request_id)
     assert (call["event"], call["method"], call["level"]) == ("call answered", "Recommend", "debug")
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    give_up_s = time.monotonic() + START_TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < give_up_s
-        time.sleep(0.05)
 
 
 def interests_of(client: Client, user: str) -> set[str]:
@@ -208,7 +206,7 @@ def test_what_a_user_does_comes_back_until_they_ask_to_be_forgotten(job: Job, tm
     with (
         serving(*ours, "--drain-s", "0") as (address, _),
         following(*ours, "--data", data),
-        Client(address) as client,
+        Client(address, timeout=PATIENT) as client,
     ):
         for pin in ("cat-1", "cat-2", "car-3"):
             client.record("newcomer", pin, "save")

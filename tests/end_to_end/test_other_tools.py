@@ -11,6 +11,7 @@ import pytest
 
 from tests.end_to_end.conftest import Job
 from tests.end_to_end.processes import ROOT, serving, tool
+from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.tool
 SERVICE = "pinnersage.v1.Recommender"
@@ -30,7 +31,7 @@ def address(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 def run(*command: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
 
 
 def grpcurl(address: str, method: str, request: object, *flags: str) -> "subprocess.CompletedProcess[str]":

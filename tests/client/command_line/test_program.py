@@ -16,6 +16,7 @@ from pinnersage.client import Candidate, Recommendation
 from pinnersage.client.testing import FakeRecommender
 from pinnersage.v1 import recommender_pb2 as pb
 from tests.client.servers import serving
+from tests.waiting import HANG_S
 
 PINNERSAGE = str(Path(sys.executable).with_name("pinnersage"))
 
@@ -42,7 +43,7 @@ def test_a_reader_who_has_had_enough() -> None:
         assert process.stderr is not None
         assert process.stdout.readline().startswith("ann: 1,000 candidates")
         process.stdout.close()
-        assert process.wait(30) == 141
+        assert process.wait(HANG_S) == 141
         assert process.stderr.read() == ""
         process.stderr.close()
 
@@ -51,7 +52,9 @@ def shell(line: str, server: str) -> "subprocess.CompletedProcess[str]":
     """The installed command as a shell runs it, with its redirections."""
     command = ["sh", "-c", f"{shlex.quote(PINNERSAGE)} {line}"]
     environment = os.environ | {"PINNERSAGE_SERVER": server}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=HANG_S, check=False
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
@@ -84,9 +87,9 @@ def test_a_person_who_has_had_enough() -> None:
 
     with serving(recommend=slow) as target:
         process = start("recommend", "ann", "--timeout", "60", "--server", target)
-        assert arrived.wait(30)
+        assert arrived.wait(HANG_S)
         process.send_signal(signal.SIGINT)
-        shown, error = process.communicate(timeout=30)
+        shown, error = process.communicate(timeout=HANG_S)
         go_on.set()
     assert (process.returncode, shown, error) == (130, "", "")
 
@@ -95,7 +98,7 @@ def test_a_person_who_has_had_enough() -> None:
 def test_a_terminal_without_emoji(fake: FakeRecommender, option: tuple[str, ...], shown: str) -> None:
     """Old encodings get question marks, JSON its own escapes; never a traceback."""
     process = start("similar", "🐶", *option, "--server", fake.target, PYTHONIOENCODING="ascii")
-    out, error = process.communicate(timeout=30)
+    out, error = process.communicate(timeout=HANG_S)
     assert (process.returncode, error) == (0, "")
     assert shown in out
 
