@@ -18,7 +18,8 @@ from server.turns_of_each import turns_of_each
 from storage.pins.port import PinView
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True)
 class Filled:
     """Lists, and which of their candidates make the answer.
 
@@ -120,7 +121,9 @@ class Filling:
         ]
         in_one_go = [each for each in filled if each is not None]
         self.metrics.count_candidates(max_candidates, max_candidates, answers=len(in_one_go))
-        self.metrics.count_blocked(filters.n_blocked([of for each in in_one_go for of in each.lists]))
+        if filters.blocked.mask is not None:
+            lists = [of_user for each in in_one_go for of_user in each.lists]
+            self.metrics.count_blocked(filters.n_blocked(lists))
         return [
             each
             or self.by_turns(
@@ -129,9 +132,9 @@ class Filling:
                 budgets,
                 max_candidates,
                 deadline,
-                retrieved=lists,
+                retrieved=found,
             )
-            for each, of_user, lists in zip(filled, drawn, retrieved, strict=True)
+            for each, of_user, found in zip(filled, drawn, retrieved, strict=True)
         ]
 
     def fused(self, fusion: Fusion, filters: Filters, max_candidates: int, deadline: Deadline) -> Filled:
