@@ -57,7 +57,7 @@ setup: $(VENV)/.installed-dev ## Set up the development environment only
 test: setup ## Run the test suite
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
-RELIABILITY = PINNERSAGE_RELIABILITY_SEED=$(SEED) $(BIN)/python -m pytest tests -m reliability --numprocesses=2
+RELIABILITY = PINNERSAGE_RELIABILITY_SEED=$(SEED) $(BIN)/python -m pytest tests -m reliability --numprocesses=2 --dist=worksteal
 
 .PHONY: test-reliability
 test-reliability: setup ## A tenth of the reliability tests, in minutes; SEED=n runs one case
