@@ -35,6 +35,10 @@ class Members:
             order=self.order[start : start + sizes.sum()], starts=self.starts[first:end] - start, sizes=sizes
         )
 
+    def where(self, kept: NDArray[np.bool_]) -> "Members":
+        """The clusters for which this is true."""
+        return _laid_out(self.order[np.repeat(kept, self.sizes)], self.sizes[kept])
+
 
 def members_of(labels: NDArray[np.int64]) -> Members:
     """The points of each cluster.
@@ -42,9 +46,8 @@ def members_of(labels: NDArray[np.int64]) -> Members:
     Args:
         labels: int64 [m], each point's cluster, 0 to c - 1, none empty.
     """
-    sizes = np.bincount(labels)
-    return Members(
-        order=np.argsort(labels, kind="stable"),
-        starts=np.cumsum(sizes) - sizes,
-        sizes=sizes,
-    )
+    return _laid_out(np.argsort(labels, kind="stable"), np.bincount(labels))
+
+
+def _laid_out(order: NDArray[np.int64], sizes: NDArray[np.int64]) -> Members:
+    return Members(order=order, starts=np.cumsum(sizes) - sizes, sizes=sizes)

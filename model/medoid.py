@@ -16,6 +16,7 @@ _UNITS_PER_ONE = 2.0**24
 """Every float16 of magnitude at most 1 is a whole number of these units."""
 
 _POINTS_AT_A_TIME = 256
+_PAIR = 2
 
 _ROUNDING_A_TERM = 2.0**-50
 """Two costs of a cluster of n lose less than (d + 2) n of these in float64, together."""
@@ -51,10 +52,20 @@ def medoids_of(points: Widened, members: Members, preference: NDArray[np.int64])
         InvalidInputError: An empty cluster, or one above MAX_CLUSTER_SIZE.
     """
     _check(members)
+    # Of a pair both cost the same, so it is for the preference to decide.
+    first = members.order[members.starts]
+    second = members.order[members.starts + (members.sizes > 1)]
+    found = np.where(preference[first] <= preference[second], first, second)
+    others = members.sizes > _PAIR
+    if others.any():
+        found[others] = _medoids_of_others(points, members.where(others), preference)
+    return found
+
+
+def _medoids_of_others(points: Widened, members: Members, preference: NDArray[np.int64]) -> NDArray[np.int64]:
     # A few at a time: what is gathered stays in the core's cache.
     edges = [*_first_of_each(members.starts // _POINTS_AT_A_TIME).tolist(), len(members)]
-    parts = [_medoids(points, members.span(*span), preference) for span in pairwise(edges)]
-    return np.concatenate([np.empty(0, np.int64), *parts])
+    return np.concatenate([_medoids(points, members.span(*span), preference) for span in pairwise(edges)])
 
 
 def _medoids(points: Widened, members: Members, preference: NDArray[np.int64]) -> NDArray[np.int64]:

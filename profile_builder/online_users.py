@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,27 +70,40 @@ def online_profiles(users: Mapping[str, Sequence[NewestAction]], basis: Basis) -
     if not users:
         return []
     table = _table(users)
-    rows = basis.pins.rows(table.pin_ids)
-    counts = (table.times_s > basis.watermark_s) & (table.weights > 0) & (rows != NO_ROW)
-    vectors = basis.pins.embeddings[np.where(counts, rows, 0)]
-    actions, newest_s = [], []
-    for _, span in table.spans():
-        of_user = np.flatnonzero(counts[span]) + span.start
-        newest_s.append(int(table.times_s[of_user[-1]]) if len(of_user) else basis.watermark_s)
-        actions.append(
-            Actions(
-                pin_ids=tuple([table.pin_ids[at] for at in of_user.tolist()]),
-                vectors=vectors[of_user],
-                # All as seen from a moment of their own: then they can be built together.
-                times_s=table.times_s[of_user] - newest_s[-1],
-                weights=table.weights[of_user],
-            )
+    counting, ends = _counting(table, basis)
+    newest_s = [
+        int(counting.times_s[end - 1]) if end > start else basis.watermark_s for start, end in pairwise(ends)
+    ]
+    # All as seen from a moment of their own: then they can be built together.
+    ages_s = counting.times_s - np.repeat(newest_s, np.diff(ends))
+    actions = [
+        Actions(
+            pin_ids=counting.pin_ids[start:end],
+            vectors=counting.vectors[start:end],
+            times_s=ages_s[start:end],
+            weights=counting.weights[start:end],
         )
+        for start, end in pairwise(ends)
+    ]
     found = build_many(actions, basis.parameters, now_s=0)
     return [
         _profile(user_id, table, span, _later(interests, by_s), basis)
         for (user_id, span), interests, by_s in zip(table.spans(), found, newest_s, strict=True)
     ]
+
+
+def _counting(table: _Table, basis: Basis) -> tuple[Actions, list[int]]:
+    """The actions that interests are made of, all users' end to end; where each user's begin, and the end."""
+    rows = basis.pins.rows(table.pin_ids)
+    counts = (table.times_s > basis.watermark_s) & (table.weights > 0) & (rows != NO_ROW)
+    places = np.flatnonzero(counts)
+    actions = Actions(
+        pin_ids=tuple([table.pin_ids[at] for at in places.tolist()]),
+        vectors=basis.pins.embeddings[rows[places]],
+        times_s=table.times_s[places],
+        weights=table.weights[places],
+    )
+    return actions, places.searchsorted(table.starts).tolist()
 
 
 def _table(users: Mapping[str, Sequence[NewestAction]]) -> _Table:
