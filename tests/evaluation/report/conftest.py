@@ -36,6 +36,7 @@ WORLD = WorldSummary(
     n_validation_cases=310,
     n_test_cases=455,
 )
+EMBEDDINGS = tuple(float(e) for e in range(1, 11))
 COLUMNS = {
     "relevance@0.8": Column(title="Relevance, cosine ≥ 0.80", unit="share"),
     "relevance@0.5%": Column(title="Relevance, cosine ≥ 0.62", unit="share"),
@@ -85,32 +86,6 @@ def minimal() -> Report:
 
 def village() -> Report:
     """A report with every kind of part."""
-    embeddings = tuple(float(e) for e in range(1, 11))
-    rising = tuple(round(0.055 + 0.002 * e, 6) for e in range(10))
-    falling = tuple(round(0.12 - 0.001 * e, 6) for e in range(10))
-    cosines = (0.5, 0.6, 0.7, 0.8, 0.9)
-
-    def over_e(y: tuple[float, ...], y_title: str) -> Figure:
-        low, high = (tuple(round(v * factor, 6) for v in y) for factor in (0.95, 1.05))
-        return Figure(
-            title=y_title,
-            shape="lines",
-            x_title="embeddings, e",
-            y_title=y_title,
-            y_unit="share",
-            note="Shaded: 95 % intervals.",
-            series=(
-                Series(name="sampled", x=embeddings, y=y, low=low, high=high, kind="several"),
-                Series(
-                    name="refilled as the server does",
-                    x=embeddings,
-                    y=tuple(round(v * 1.08, 6) for v in y),
-                    kind="several",
-                ),
-                Series(name="10 medoids fused", x=embeddings, y=(0.07,) * 10, kind="fused"),
-            ),
-        )
-
     return Report(
         world=WORLD,
         protocol=(
@@ -126,59 +101,95 @@ def village() -> Report:
             "table4.test": retrieval_table("Table 4: relevance and recall"),
             "table4.validation": retrieval_table("Table 4 in validation", shift=0.02),
         },
-        figures={
-            "figure7.relevance": over_e(falling, "Relevance"),
-            "figure7.recall": over_e(rising, "Recall"),
-            "threshold.relevance": Figure(
-                title="Relevance by threshold",
-                shape="lines",
-                x_title="cosine from which a pin is near",
-                y_title="relevance",
-                x_unit="cosine",
-                y_unit="share",
-                series=tuple(
-                    Series(
-                        name=name,
-                        x=cosines,
-                        y=tuple(round(values[0] * (1.8 - cosine) ** 2, 6) for cosine in cosines),
-                        kind=kind,
-                    )
-                    for name, kind, values, *_ in METHODS
-                ),
-            ),
-            "interests.users": Figure(
-                title="Interests a user",
-                shape="bars",
-                x_title="interests",
-                y_title="people",
-                y_unit="count",
-                x_unit="count",
-                series=(Series(name="people", x=(1.0, 2.0, 3.0, 4.0), y=(4.0, 10.0, 18.0, 8.0)),),
-            ),
-            "sweep.noise": Figure(
-                title="Recall by share of noise",
-                shape="bars",
-                x_title="noise",
-                y_title="recall",
-                y_unit="share",
-                series=(
-                    Series(name="Decay average", x=("none", "20 %"), y=(0.05, 0.06), kind="single"),
-                    Series(name="Fused", x=("none", "20 %"), y=(0.08, 0.04), kind="fused"),
-                ),
-            ),
-            "pools.recall": Figure(
-                title="Recall by pool",
-                shape="points",
-                x_title="pins",
-                y_title="recall",
-                y_unit="share",
-                x_unit="count",
-                series=(Series(name="Fused", x=(1e4, 1e5, 1e6), y=(0.2, 0.1, 0.05), kind="fused"),),
-            ),
-        },
+        figures=figures(),
         seconds={"clustering": 12.5, "retrieval": 75.0},
         galleries=galleries(),
     )
+
+
+def over_e(y: tuple[float, ...], y_title: str) -> Figure:
+    """A figure by the number of embeddings."""
+    low, high = (tuple(round(v * factor, 6) for v in y) for factor in (0.95, 1.05))
+    return Figure(
+        title=y_title,
+        shape="lines",
+        x_title="embeddings, e",
+        y_title=y_title,
+        y_unit="share",
+        note="Shaded: 95 % intervals.",
+        series=(
+            Series(name="sampled", x=EMBEDDINGS, y=y, low=low, high=high, kind="several"),
+            Series(
+                name="refilled as the server does",
+                x=EMBEDDINGS,
+                y=tuple(round(v * 1.08, 6) for v in y),
+                kind="several",
+            ),
+            Series(name="10 medoids fused", x=EMBEDDINGS, y=(0.07,) * 10, kind="fused"),
+        ),
+    )
+
+
+def threshold_figure() -> Figure:
+    """Lines of all methods."""
+    cosines = (0.5, 0.6, 0.7, 0.8, 0.9)
+    return Figure(
+        title="Relevance by threshold",
+        shape="lines",
+        x_title="cosine from which a pin is near",
+        y_title="relevance",
+        x_unit="cosine",
+        y_unit="share",
+        series=tuple(
+            Series(
+                name=name,
+                x=cosines,
+                y=tuple(round(values[0] * (1.8 - cosine) ** 2, 6) for cosine in cosines),
+                kind=kind,
+            )
+            for name, kind, values, *_ in METHODS
+        ),
+    )
+
+
+def figures() -> dict[str, Figure]:
+    """Lines, bars and points."""
+    rising = tuple(round(0.055 + 0.002 * e, 6) for e in range(10))
+    falling = tuple(round(0.12 - 0.001 * e, 6) for e in range(10))
+    return {
+        "figure7.relevance": over_e(falling, "Relevance"),
+        "figure7.recall": over_e(rising, "Recall"),
+        "threshold.relevance": threshold_figure(),
+        "interests.users": Figure(
+            title="Interests a user",
+            shape="bars",
+            x_title="interests",
+            y_title="people",
+            y_unit="count",
+            x_unit="count",
+            series=(Series(name="people", x=(1.0, 2.0, 3.0, 4.0), y=(4.0, 10.0, 18.0, 8.0)),),
+        ),
+        "sweep.noise": Figure(
+            title="Recall by share of noise",
+            shape="bars",
+            x_title="noise",
+            y_title="recall",
+            y_unit="share",
+            series=(
+                Series(name="Decay average", x=("none", "20 %"), y=(0.05, 0.06), kind="single"),
+                Series(name="Fused", x=("none", "20 %"), y=(0.08, 0.04), kind="fused"),
+            ),
+        ),
+        "pools.recall": Figure(
+            title="Recall by pool",
+            shape="points",
+            x_title="pins",
+            y_title="recall",
+            y_unit="share",
+            x_unit="count",
+            series=(Series(name="Fused", x=(1e4, 1e5, 1e6), y=(0.2, 0.1, 0.05), kind="fused"),),
+        ),
+    }
 
 
 def galleries() -> dict[str, Gallery]:
