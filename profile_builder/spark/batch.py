@@ -8,9 +8,11 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
@@ -33,6 +35,7 @@ from profile_builder.inputs import WindowRows, strays_left_out, window_of
 from profile_builder.reading import EVENT, splits_of
 from profile_builder.selecting import DUPLICATE, UNKNOWN_PIN, RowCounts
 from profile_builder.spark.building import BUILT, BuildPart
+from profile_builder.spark.forgotten import sent
 from profile_builder.spark.pins import PinsPlace
 from profile_builder.spark.reports import PartReport, SplitReport
 from profile_builder.spark.selecting import EVENTS, REPORT, SELECTED, SelectSplit, look_at
@@ -109,13 +112,21 @@ def run_spark_batch(parts: BatchParts, policy: BatchPolicy, on: SparkParts) -> S
         with parts.reporter.step("Start Spark"):
             spark = open_things.enter_context(on.open_session())
         target = open_things.enter_context(on.open_target())
-        return _Run(spark, target, parts, policy, on).result()
+        scratch = Path(open_things.enter_context(TemporaryDirectory(prefix="forgotten-")))
+        return _Run(spark, target, parts, policy, on, scratch).result()
 
 
 class _Run:
-    def __init__(
-        self, spark: SparkSession, target: Target, parts: BatchParts, policy: BatchPolicy, on: SparkParts
+    def __init__(  # noqa: PLR0917 - what a batch is made of
+        self,
+        spark: SparkSession,
+        target: Target,
+        parts: BatchParts,
+        policy: BatchPolicy,
+        on: SparkParts,
+        scratch: Path,
     ) -> None:
+        self._scratch = scratch
         self._spark, self._target, self._parts, self._policy, self._on = spark, target, parts, policy, on
         self._splits = splits_of(parts.source.files, on.policy.rows_a_split)
 
@@ -124,12 +135,13 @@ class _Run:
         self._require_reachable()
         seen = self._survey()
         window = window_of(seen, self._policy.read)
-        selected = self._selected(window).persist(StorageLevel.DISK_ONLY)
+        of_tasks = self._of_tasks(window)
+        selected = self._selected(of_tasks).persist(StorageLevel.DISK_ONLY)
         splits = self._split_reports(selected)
         counts = self._take(splits)
         if not _in_window(counts, splits):
             raise empty_window(seen, window)
-        built = self._built(selected, window, n_actions=_in_window(counts, splits))
+        built = self._built(selected, of_tasks, n_actions=_in_window(counts, splits))
         built = built.persist(StorageLevel.DISK_ONLY)
         reports = self._part_reports(built)
         tally = self._tally(reports, counts)
@@ -154,6 +166,13 @@ class _Run:
         context, sink = self._spark.sparkContext, self._target.sink
         n = context.defaultParallelism
         context.parallelize(range(n), n).foreach(lambda _: sink.require_reachable())
+
+    def _of_tasks(self, window: Window) -> Window:
+        """The same window, with those who asked to be forgotten where every task finds them."""
+        forgotten = window.forgotten_until_s
+        if not forgotten:
+            return window
+        return replace(window, forgotten_until_s=sent(forgotten, self._spark.sparkContext, self._scratch))
 
     def _survey(self) -> Survey:
         context, look = self._spark.sparkContext, partial(look_at, weights=self._parts.source.weights)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-NEED_SPARK = ["test_cluster.py", "test_congruence.py", "test_failures.py"]
+NEED_SPARK = ["test_cluster.py", "test_congruence.py", "test_failures.py", "test_forgotten.py"]
 
 # A virtual machine that lives for seconds has no time to compile itself well.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
