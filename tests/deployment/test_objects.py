@@ -104,6 +104,11 @@ def test_two_nights_on_object_storage(secret: dict[str, str], tmp_path: Path) ->
     assert server.run("Deployment", "", "fetch-artefact")[0] == 0
     assert server.artefact.current() == first
     assert (server.artefact.folder() / "data").read_text() == LARGE
+    # From it servers tell how old the version is, and an alert whether a night's build is missing.
+    built_s, seen_s = (
+        (each.artefact.folder() / "manifest.json").stat().st_mtime for each in (first_night, server)
+    )
+    assert seen_s == pytest.approx(built_s, abs=1e-3)
 
     second_night = pod(tmp_path / "second", secret)
     second_night.run("CronJob", "-index-build", "fetch-artefact")
