@@ -212,13 +212,9 @@ class Client:
             filter=filter_of(pb.RecommendBatchRequest, filters),
             variant=variant,
         )
+        ask, decode = self._stub.RecommendBatch, decoding.user_recommendations
         return self._stream(
-            "RecommendBatch",
-            self._stub.RecommendBatch,
-            request,
-            decoding.user_recommendations,
-            timeout_s=timeout_s,
-            request_id=request_id,
+            "RecommendBatch", ask, request, decode, timeout_s=timeout_s, request_id=request_id
         )
 
     def similar_pins(
