@@ -9,18 +9,18 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Annotated, Any
 
-import psutil
 from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.spark_cpu import Cpu, spent
 from benchmarks.spark_events import TaskTotals, totals_of
 from benchmarks.spark_world import themes_of, write_people
 from model.errors import ModelError
@@ -62,42 +62,6 @@ class SparkSettings:
     out: Annotated[Path, setting("Where the figures go.", env="BENCH_OUT", metavar="FILE")] = Path(
         "build/bench/spark.json"
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cpu:
-    """CPU seconds so far: of the driver's Python, of all workers' Python, and of the JVM."""
-
-    driver_s: float
-    workers_s: float
-    jvm_s: float
-
-    def since(self, before: "Cpu") -> "Cpu":
-        """What was spent since then."""
-        return Cpu(
-            driver_s=self.driver_s - before.driver_s,
-            workers_s=self.workers_s - before.workers_s,
-            jvm_s=self.jvm_s - before.jvm_s,
-        )
-
-
-class Clock:
-    """Adds up the CPU time of this process and of all below it; one that ended counts as it was last seen."""
-
-    def __init__(self) -> None:
-        self._seen: dict[tuple[str, int, float], float] = {}
-
-    def now(self) -> Cpu:
-        """What was spent so far."""
-        for each in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                self._seen[each.name(), each.pid, each.create_time()] = sum(each.cpu_times()[:2])
-        return Cpu(
-            driver_s=time.process_time(), workers_s=self._spent_by("python"), jvm_s=self._spent_by("java")
-        )
-
-    def _spent_by(self, program: str) -> float:
-        return sum(spent for (name, *_), spent in self._seen.items() if name.startswith(program))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,10 +114,10 @@ def measure(settings: SparkSettings) -> None:
             write_people(_people(settings, n), pins, themes, n_users=n, mean_actions=settings.actions)
         began = time.perf_counter()
         _have_spark_log(settings)
-        runs, so_far_s, clock = list[Run](), list[float](), Clock()
+        runs, so_far_s = list[Run](), list[float]()
         with spark_session(f"local[{settings.cores}]") as session:
             for n in sizes:
-                runs.append(_run(settings, pins, session, n, clock))
+                runs.append(_run(settings, pins, session, n))
                 so_far_s.append(time.perf_counter() - began)
                 # What was measured is there, whatever becomes of the larger ones.
                 _write(settings, so_far_s[0], runs, sizes)
@@ -175,7 +139,7 @@ def _write(settings: SparkSettings, start_up_s: float, runs: Sequence[Run], size
     settings.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
 
-def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: int, clock: Clock) -> Run:
+def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: int) -> Run:
     session.sparkContext.setJobGroup(_group(n), f"{n:,} users")
     profiles = settings.folder / f"profiles-{n}"
     publisher = open_batch_publisher(str(profiles))
@@ -196,7 +160,7 @@ def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: i
             open_target=partial(folder_target, publisher, profiles),
             pins=PinsPlace(str(settings.pins.resolve()), pins.version),
         )
-        began, before = time.perf_counter(), clock.now()
+        began, before = time.perf_counter(), spent()
         result = run_spark_batch(parts, _POLICY, on)
     return Run(
         users=result.batch.tally.n_users,
@@ -205,7 +169,7 @@ def _run(settings: SparkSettings, pins: PinArtefact, session: SparkSession, n: i
         wall_s=time.perf_counter() - began,
         reading_s=result.select_cpu_s,
         function_s=result.build_cpu_s,
-        cpu=clock.now().since(before),
+        cpu=spent().since(before),
         tasks=TaskTotals(),
     )
 

@@ -1,0 +1,30 @@
+"""What the benchmark of Spark counts as spent."""
+
+import subprocess
+import sys
+
+from benchmarks.spark_cpu import spent
+
+_SPENDING_S = 0.2
+_WORKER = f"import time\nwhile time.process_time() < {_SPENDING_S}: pass"
+# Has a worker that spends and ends, says so, and goes on.
+_DAEMON = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {_WORKER!r}])
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_worker_that_has_ended_is_counted() -> None:
+    """Spark ends workers that idle: of a long batch they are most."""
+    before = spent()
+    with subprocess.Popen(
+        [sys.executable, "-c", _DAEMON], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as daemon:
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        since = spent().since(before)
+        daemon.communicate()
+    assert since.workers_s >= _SPENDING_S
+    assert since.jvm_s == 0
