@@ -16,6 +16,7 @@ from storage.events.memory import InMemoryConsumer, InMemoryEvents
 from storage.events.opening import open_appender, open_consumer
 from storage.events.records import Event, Record
 from storage.events.stream import Batch, EventAppender, EventConsumer, Resume, as_committed
+from tests.waiting import HANG_S
 
 NOW_S = 1_700_000_000
 REAL_KAFKA_VARIABLE = "PINNERSAGE_TEST_KAFKA"
@@ -31,13 +32,11 @@ class Stream:
         appender: Its end for writing.
         append_line: Appends any bytes as of a user.
         consume: Opens a consumer of the one group.
-        patience_s: What a consumer may need until it is given its partitions.
     """
 
     appender: EventAppender
     append_line: AppendLine
     consume: Callable[..., EventConsumer]
-    patience_s: float
 
 
 def event(user: str, number: int, *, event_id: str | None = None) -> Event:
@@ -45,10 +44,10 @@ def event(user: str, number: int, *, event_id: str | None = None) -> Event:
     return Event(user, f"pin-{number}", NOW_S - 1_000 + number, "save", event_id)
 
 
-def read_all(consumer: EventConsumer, n: int, *, patience_s: float, max_records: int = 100) -> list[Batch]:
-    """Batches until they hold `n` entries; waits for at most `patience_s`."""
+def read_all(consumer: EventConsumer, n: int, *, max_records: int = 100) -> list[Batch]:
+    """Batches until they hold `n` entries; a consumer may have to wait until it is given its partitions."""
     batches: list[Batch] = []
-    until = time.monotonic() + patience_s
+    until = time.monotonic() + HANG_S
     while entries(batches) < n and time.monotonic() < until:
         batch = consumer.read(max_records, 0.2)
         if not batch.is_empty:
@@ -72,7 +71,7 @@ def in_memory() -> Iterator[Stream]:
     def consume(resume: Resume = as_committed, limits: EventLimits = DEFAULT_LIMITS) -> EventConsumer:
         return InMemoryConsumer(events, resume=resume, limits=limits, now=lambda: NOW_S)
 
-    yield Stream(appender=events, append_line=events.append_line, consume=consume, patience_s=5)
+    yield Stream(appender=events, append_line=events.append_line, consume=consume)
 
 
 @contextmanager
@@ -81,7 +80,7 @@ def in_file(path: Path) -> Iterator[Stream]:
         with path.open("ab") as file:
             file.write(line + b"\n")
 
-    with _opened(f"file:{path}", append_line, patience_s=5) as stream:
+    with _opened(f"file:{path}", append_line) as stream:
         yield stream
 
 
@@ -93,7 +92,7 @@ def in_redis(port: int) -> Iterator[Stream]:
     def append_line(_user: str, line: bytes) -> None:
         client.xadd(name, {"event": line})
 
-    with _opened(f"redis://127.0.0.1:{port}/0?stream={name}&lease_s=2", append_line, patience_s=10) as stream:
+    with _opened(f"redis://127.0.0.1:{port}/0?stream={name}&lease_s={HANG_S:g}", append_line) as stream:
         yield stream
     client.close()
 
@@ -106,12 +105,12 @@ def in_kafka(brokers: str, *, session_s: float = 2) -> Iterator[Stream]:
 
     def append_line(user: str, line: bytes) -> None:
         producer.produce(topic, line, user.encode())
-        producer.flush(20)
+        producer.flush(HANG_S)
 
     with producing(brokers) as producer:
         # Makes the topic, where brokers make what they are asked for.
         make_topic(producer, topic)
-        with _opened(url, append_line, patience_s=40) as stream:
+        with _opened(url, append_line) as stream:
             yield stream
 
 
@@ -124,7 +123,7 @@ def producing(brokers: str) -> Iterator[Producer]:
 
 
 def make_topic(producer: Producer, topic: str) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + HANG_S
     while producer.list_topics(topic, timeout=10).topics[topic].error is not None:
         assert time.monotonic() < until, "the brokers do not make topics"
         time.sleep(0.1)
@@ -136,7 +135,7 @@ def real_kafka() -> str | None:
 
 
 @contextmanager
-def _opened(url: str, append_line: AppendLine, *, patience_s: float) -> Iterator[Stream]:
+def _opened(url: str, append_line: AppendLine) -> Iterator[Stream]:
     opened: list[EventConsumer] = []
 
     def consume(resume: Resume = as_committed, limits: EventLimits = DEFAULT_LIMITS) -> EventConsumer:
@@ -144,5 +143,5 @@ def _opened(url: str, append_line: AppendLine, *, patience_s: float) -> Iterator
         return opened[-1]
 
     appender = open_appender(url)
-    yield Stream(appender=appender, append_line=append_line, consume=consume, patience_s=patience_s)
+    yield Stream(appender=appender, append_line=append_line, consume=consume)
     appender.close()

@@ -1,8 +1,7 @@
 """What every event stream promises: one suite for the file, a real Valkey, a Kafka and the fake."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from tests.storage.events.streams import (
     real_kafka,
     records,
 )
+from tests.waiting import wait_until
 
 USERS = ("ann", "bob", "名前", "85123A")
 
@@ -50,8 +50,8 @@ def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stream]:
         yield stream
 
 
-def all_of(stream: Stream, consumer: EventConsumer, n: int) -> list[Record]:
-    batches = read_all(consumer, n, patience_s=stream.patience_s)
+def all_of(consumer: EventConsumer, n: int) -> list[Record]:
+    batches = read_all(consumer, n)
     for batch in batches:
         consumer.commit(batch.positions)
     return records(batches)
@@ -67,7 +67,7 @@ def test_records_come_back_as_they_were_appended(stream: Stream) -> None:
     stream.appender.append(written)
     consumer = stream.consume()
 
-    assert all_of(stream, consumer, 3) == written
+    assert all_of(consumer, 3) == written
     assert consumer.read(10, 0.1).is_empty
     consumer.close()
 
@@ -79,7 +79,7 @@ def test_a_users_records_stay_in_order(stream: Stream) -> None:
             [event(user, number + step) for step in range(3) for user in USERS],
         )
     consumer = stream.consume()
-    read = [each for each in all_of(stream, consumer, 120) if isinstance(each, Event)]
+    read = [each for each in all_of(consumer, 120) if isinstance(each, Event)]
 
     for user in USERS:
         assert [each for each in read if each.user_id == user] == [
@@ -93,15 +93,15 @@ def test_what_was_not_committed_is_read_again_by_the_next(stream: Stream) -> Non
     stream.appender.append([event("ann", number) for number in range(6)])
     first = stream.consume()
     committed, not_committed = (
-        read_all(first, 2, patience_s=stream.patience_s, max_records=2)[0],
-        read_all(first, 2, patience_s=stream.patience_s, max_records=2)[0],
+        read_all(first, 2, max_records=2)[0],
+        read_all(first, 2, max_records=2)[0],
     )
     assert not_committed.records == (event("ann", 2), event("ann", 3))
     first.commit(committed.positions)
     first.close()
     second = stream.consume()
 
-    assert all_of(stream, second, 4) == [event("ann", number) for number in range(2, 6)]
+    assert all_of(second, 4) == [event("ann", number) for number in range(2, 6)]
     second.close()
 
 
@@ -109,12 +109,12 @@ def test_what_was_committed_is_not_read_again(stream: Stream) -> None:
     """Positions survive: a consumer that starts again finds only what came meanwhile."""
     stream.appender.append([event("ann", 0), event("ann", 1)])
     first = stream.consume()
-    all_of(stream, first, 2)
+    all_of(first, 2)
     first.close()
     stream.appender.append([event("ann", 2)])
     second = stream.consume()
 
-    assert all_of(stream, second, 1) == [event("ann", 2)]
+    assert all_of(second, 1) == [event("ann", 2)]
     second.close()
 
 
@@ -122,15 +122,15 @@ def test_the_readers_own_position_beats_the_committed_one(stream: Stream) -> Non
     """Whoever keeps positions with its state goes on from there: further than committed, or less far."""
     stream.appender.append([event("ann", number) for number in range(4)])
     first = stream.consume()
-    batches = [read_all(first, 1, patience_s=stream.patience_s, max_records=1)[0] for _ in range(3)]
+    batches = [read_all(first, 1, max_records=1)[0] for _ in range(3)]
     first.commit(batches[1].positions)
     first.close()
 
     further = stream.consume(resume=batches[2].positions.get)
-    assert all_of(stream, further, 1) == [event("ann", 3)]
+    assert all_of(further, 1) == [event("ann", 3)]
     further.close()
     back = stream.consume(resume=batches[0].positions.get)
-    assert all_of(stream, back, 3) == [event("ann", number) for number in (1, 2, 3)]
+    assert all_of(back, 3) == [event("ann", number) for number in (1, 2, 3)]
     assert back.read(10, 0.1).is_empty
     back.close()
 
@@ -139,14 +139,14 @@ def test_only_one_of_a_group_reads_a_partition(stream: Stream) -> None:
     """While one reads, another is given none of a user's records; when it ends, the other goes on."""
     stream.appender.append([event("ann", 0)])
     first = stream.consume()
-    all_of(stream, first, 1)
+    all_of(first, 1)
     second = stream.consume()
     if second.read(10, 0.3).records:
         pytest.fail("two consumers read one partition")
     first.close()
     stream.appender.append([event("ann", 1)])
 
-    assert all_of(stream, second, 1) == [event("ann", 1)]
+    assert all_of(second, 1) == [event("ann", 1)]
     second.close()
 
 
@@ -154,13 +154,13 @@ def test_who_no_longer_reads_a_partition_cannot_commit_it(stream: Stream) -> Non
     """A position of another's reading is refused: it would hide records that nobody keeps."""
     stream.appender.append([event("ann", number) for number in range(2)])
     first = stream.consume()
-    positions = read_all(first, 2, patience_s=stream.patience_s)[-1].positions
+    positions = read_all(first, 2)[-1].positions
     second = stream.consume()
 
     with pytest.raises(PartitionLostError, match="read"):
         second.commit(positions)
     first.close()
-    assert all_of(stream, second, 2) == [event("ann", 0), event("ann", 1)]
+    assert all_of(second, 2) == [event("ann", 0), event("ann", 1)]
     second.close()
 
 
@@ -200,7 +200,7 @@ def test_what_is_no_record_is_rejected_by_reason_and_stops_nobody(stream: Stream
         stream.append_line("ann", line)
     stream.appender.append([event("ann", len(BAD))])
     consumer = stream.consume()
-    batches = read_all(consumer, 2 * len(BAD) + 1, patience_s=stream.patience_s, max_records=7)
+    batches = read_all(consumer, 2 * len(BAD) + 1, max_records=7)
 
     assert records(batches) == [event("ann", number) for number in range(len(BAD) + 1)]
     rejected = [each for batch in batches for each in batch.rejected]
@@ -216,7 +216,7 @@ def test_a_time_a_little_ahead_is_taken(stream: Stream) -> None:
     stream.append_line("ann", json.dumps(content).encode())
     consumer = stream.consume()
 
-    assert all_of(stream, consumer, 1) == [Event("ann", "p", NOW_S + 3_600, "save")]
+    assert all_of(consumer, 1) == [Event("ann", "p", NOW_S + 3_600, "save")]
     consumer.close()
 
 
@@ -228,7 +228,7 @@ def test_a_bad_record_is_refused_before_any_is_appended(stream: Stream) -> None:
     stream.appender.append([])
     consumer = stream.consume()
 
-    assert all_of(stream, consumer, 1) == [event("ann", 1)]
+    assert all_of(consumer, 1) == [event("ann", 1)]
     consumer.close()
 
 
@@ -237,7 +237,7 @@ def test_a_backlog_is_read_a_batch_at_a_time(stream: Stream) -> None:
     written = [event(f"user-{number % 7}", number) for number in range(1_000)]
     stream.appender.append(written)
     consumer = stream.consume(limits=EventLimits(max_bytes=1_000))
-    batches = read_all(consumer, 1_000, patience_s=stream.patience_s, max_records=64)
+    batches = read_all(consumer, 1_000, max_records=64)
 
     assert max(entries([batch]) for batch in batches) <= 64
     assert sorted(map(str, records(batches))) == sorted(map(str, written))
@@ -249,7 +249,7 @@ def test_the_lag_is_what_is_not_committed(stream: Stream) -> None:
     stream.appender.append([event("ann", number) for number in range(10)])
     consumer = stream.consume()
     lags = []
-    for batch in read_all(consumer, 10, patience_s=stream.patience_s, max_records=5):
+    for batch in read_all(consumer, 10, max_records=5):
         lags.append(behind(consumer))
         consumer.commit(batch.positions)
     lags.append(behind(consumer))
@@ -264,7 +264,7 @@ def test_who_resumes_says_where(stream: Stream) -> None:
     stream.appender.append([event("ann", number) for number in range(10)])
     first = stream.consume()
     kept: dict[str, str] = {}
-    for batch in read_all(first, 10, patience_s=stream.patience_s):
+    for batch in read_all(first, 10):
         kept |= batch.positions
     first.close()
 
@@ -275,19 +275,13 @@ def test_who_resumes_says_where(stream: Stream) -> None:
         return kept.get(partition)
 
     second = stream.consume(resume=resume)
-    eventually(lambda: second.read(10, 0.1).is_empty and kept.keys() <= asked, stream.patience_s)
+    wait_until(lambda: second.read(10, 0.1).is_empty and kept.keys() <= asked)
     assert behind(second) == 0
     second.close()
     stream.appender.append([event("ann", 10)])
     third = stream.consume()
-    assert all_of(stream, third, 1) == [event("ann", 10)]
+    assert all_of(third, 1) == [event("ann", 10)]
     third.close()
-
-
-def eventually(ask: Callable[[], bool], patience_s: float) -> None:
-    until = time.monotonic() + patience_s
-    while not ask():
-        assert time.monotonic() < until
 
 
 def behind(consumer: EventConsumer) -> int:

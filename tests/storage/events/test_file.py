@@ -18,8 +18,6 @@ from storage.events.file.consumer import FileConsumer
 from storage.events.records import Event, encode
 from tests.storage.events.streams import NOW_S, event, read_all, records
 
-PATIENCE_S = 10
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -37,7 +35,7 @@ def consumer_of(path: Path) -> FileConsumer:
 
 
 def numbers_read(consumer: FileConsumer, n: int) -> list[int]:
-    batches = read_all(consumer, n, patience_s=PATIENCE_S)
+    batches = read_all(consumer, n)
     for batch in batches:
         consumer.commit(batch.positions)
     return [each.timestamp_s - NOW_S + 1_000 for each in records(batches) if isinstance(each, Event)]
@@ -162,7 +160,7 @@ def test_a_torn_line_spoils_no_other(path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"user_id": "an')
     append(path, 1)
-    batches = read_all(consumer_of(path), 3, patience_s=PATIENCE_S)
+    batches = read_all(consumer_of(path), 3)
 
     assert records(batches) == [event("ann", 0), event("ann", 1)]
     assert [each.reason for batch in batches for each in batch.rejected] == ["not JSON"]
@@ -176,7 +174,7 @@ def test_a_torn_end_of_a_rotated_file_is_rejected(path: Path) -> None:
     rotate(path, "events.jsonl.1", written_s_ago=100)
     append(path, 1)
     consumer = consumer_of(path)
-    batches = read_all(consumer, 3, patience_s=PATIENCE_S)
+    batches = read_all(consumer, 3)
 
     assert records(batches) == [event("ann", 0), event("ann", 1)]
     assert [each.value for batch in batches for each in batch.rejected] == ['{"user_id": "an']
@@ -191,7 +189,7 @@ def test_an_endless_line_takes_no_memory(path: Path) -> None:
     append(path, 0)
     consumer = consumer_of(path)
     tracemalloc.start(1)
-    batches = read_all(consumer, 2, patience_s=60)
+    batches = read_all(consumer, 2)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -245,7 +243,7 @@ def test_a_full_disk_is_a_sentence_and_spoils_nothing(path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     appender.append([event("ann", 1), event("ann", 2)])
-    batches = read_all(consumer_of(path), 4, patience_s=PATIENCE_S)
+    batches = read_all(consumer_of(path), 4)
 
     assert records(batches) == [event("ann", number) for number in (0, 1, 2)]
 
@@ -283,7 +281,7 @@ def test_many_writers_never_write_into_each_others_lines(path: Path) -> None:
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(path), user]) for user in ("ann", "bob")]
     assert [writer.wait(60) for writer in writers] == [0, 0]
-    read = records(read_all(consumer_of(path), 200, patience_s=PATIENCE_S))
+    read = records(read_all(consumer_of(path), 200))
 
     assert [each for each in read if each.user_id == "bob"] == [
         event("bob", number) for number in range(20) for _ in range(5)

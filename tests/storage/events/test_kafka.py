@@ -55,8 +55,8 @@ def test_a_batch_is_committed_up_to_its_own_end_only(mock_kafka: str) -> None:
         stream.appender.append([event("ann", number) for number in range(4)])
         consumer = stream.consume()
         first, _ = (
-            read_all(consumer, 2, patience_s=stream.patience_s, max_records=2)[0],
-            read_all(consumer, 2, patience_s=stream.patience_s, max_records=2)[0],
+            read_all(consumer, 2, max_records=2)[0],
+            read_all(consumer, 2, max_records=2)[0],
         )
         consumer.commit(first.positions)
 
@@ -90,5 +90,5 @@ def test_a_resumed_position_that_is_none_is_refused(mock_kafka: str) -> None:
         stream.appender.append([event("ann", 0)])
         consumer = stream.consume(resume=lambda _partition: "12:0")
         with pytest.raises(StreamUnavailableError, match=r"'12:0' is no position in kafka://"):
-            read_all(consumer, 1, patience_s=stream.patience_s)
+            read_all(consumer, 1)
         consumer.close()

@@ -1,7 +1,6 @@
 """What a Redis adds to the contract: leases, claims, trimmed streams, deleted groups, refusals."""
 
 import secrets
-import time
 
 import pytest
 from redis import Redis
@@ -11,19 +10,26 @@ from storage.events.address import RedisAddress
 from storage.events.redis.appender import RedisAppender
 from storage.events.redis.consumer import RedisConsumer
 from tests.storage.events.streams import NOW_S, event, read_all, records
-
-PATIENCE_S = 10
+from tests.waiting import HANG_S
 
 
 @pytest.fixture
 def address(valkey_port: int) -> RedisAddress:
-    return RedisAddress(host="127.0.0.1", port=valkey_port, stream=f"e-{secrets.token_hex(4)}", lease_s=0.3)
+    return RedisAddress(
+        host="127.0.0.1", port=valkey_port, stream=f"e-{secrets.token_hex(4)}", lease_s=HANG_S
+    )
 
 
 def append(address: RedisAddress, *numbers: int) -> None:
     appender = RedisAppender(address)
     appender.append([event("ann", number) for number in numbers])
     appender.close()
+
+
+def end_lease(address: RedisAddress) -> None:
+    """As time does, once whoever reads was not heard of for so long."""
+    with Redis(port=address.port) as client:
+        assert client.delete(f"{address.stream}:{address.group}:lease") == 1
 
 
 def consumer_of(address: RedisAddress) -> RedisConsumer:
@@ -37,7 +43,8 @@ def test_who_is_not_heard_of_is_followed_by_another(address: RedisAddress) -> No
     had = first.read(2, 1)
     assert second.read(10, 0).is_empty
 
-    claimed = read_all(second, 3, patience_s=PATIENCE_S)
+    end_lease(address)
+    claimed = read_all(second, 3)
     assert records(claimed) == [event("ann", number) for number in range(3)]
     with pytest.raises(PartitionLostError, match=r"read again"):
         first.commit(had.positions)
@@ -51,12 +58,12 @@ def test_who_lost_the_lease_and_has_it_again_begins_where_the_group_is(address: 
     append(address, 0, 1, 2)
     first = consumer_of(address)
     first.read(1, 1)
-    time.sleep(2 * address.lease_s)
+    end_lease(address)
     second = consumer_of(address)
-    second.commit(read_all(second, 2, patience_s=PATIENCE_S, max_records=1)[-1].positions)
+    second.commit(read_all(second, 2, max_records=1)[-1].positions)
     second.close()
 
-    assert records(read_all(first, 1, patience_s=PATIENCE_S)) == [event("ann", 2)]
+    assert records(read_all(first, 1)) == [event("ann", 2)]
 
 
 def test_the_names_of_the_dead_are_tidied_away(address: RedisAddress) -> None:
@@ -82,7 +89,7 @@ def test_what_was_trimmed_before_it_was_kept_is_told(address: RedisAddress) -> N
     with Redis(port=address.port) as client:
         client.xtrim(address.stream, maxlen=1, approximate=False)
     consumer = consumer_of(address)
-    batch = read_all(consumer, 2, patience_s=PATIENCE_S)[0]
+    batch = read_all(consumer, 2)[0]
 
     assert [each.reason for each in batch.rejected] == ["nothing is there"]
     assert batch.records == (event("ann", 1),)
@@ -102,7 +109,7 @@ def test_an_entry_without_the_field_is_rejected(address: RedisAddress) -> None:
     """Somebody else's entry in our stream."""
     with Redis(port=address.port) as client:
         client.xadd(address.stream, {"data": "{}"})
-    batch = read_all(consumer_of(address), 1, patience_s=PATIENCE_S)[0]
+    batch = read_all(consumer_of(address), 1)[0]
 
     assert [each.reason for each in batch.rejected] == ["nothing is there"]
 
@@ -119,7 +126,7 @@ def test_a_deleted_stream_is_an_error_and_a_new_start_reads_on(address: RedisAdd
         consumer.read(1, 0)
     append(address, 1)
     consumer.close()
-    assert records(read_all(consumer_of(address), 1, patience_s=PATIENCE_S)) == [event("ann", 1)]
+    assert records(read_all(consumer_of(address), 1)) == [event("ann", 1)]
 
 
 def test_a_key_of_another_kind_is_refused(address: RedisAddress) -> None:
