@@ -18,7 +18,7 @@ import yaml
 
 from tests.deployment.chart import Manifest, helm
 from tests.ports import free_port
-from tests.server.certificates import Authority
+from tests.server.certificates import Authority, Pair
 from tests.waiting import wait_until
 
 TOKEN = "of-the-tests-alone"  # noqa: S105
@@ -109,42 +109,49 @@ class Api:
 def api_server(folder: Path) -> Iterator[Api]:
     """One that is ready; ended whatever happens."""
     built = Path(os.environ["PINNERSAGE_CLUSTER"]).resolve()
-    authority = Authority(folder)
-    pair = authority.sign("server")
-    (folder / "tokens.csv").write_text(f"{TOKEN},tests,1,system:masters\n")
-    etcd, peers, port = (f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}", free_port())
+    authority, etcd, port = Authority(folder), f"http://127.0.0.1:{free_port()}", free_port()
     own = {
-        "etcd": [
-            f"--data-dir={folder / 'etcd'}",
-            f"--listen-client-urls={etcd}",
-            f"--advertise-client-urls={etcd}",
-            f"--listen-peer-urls={peers}",
-            f"--initial-advertise-peer-urls={peers}",
-            f"--initial-cluster=default={peers}",
-        ],
-        "kube-apiserver": [
-            f"--etcd-servers={etcd}",
-            "--bind-address=127.0.0.1",
-            f"--secure-port={port}",
-            f"--tls-cert-file={pair.certificate}",
-            f"--tls-private-key-file={pair.key}",
-            f"--token-auth-file={folder / 'tokens.csv'}",
-            "--authorization-mode=RBAC",
-            "--service-account-issuer=https://localhost",
-            f"--service-account-key-file={pair.certificate}",
-            f"--service-account-signing-key-file={pair.key}",
-            "--endpoint-reconciler-type=none",
-            "--service-cluster-ip-range=10.0.0.0/24",
-            f"--cert-dir={folder / 'own'}",
-        ],
+        "etcd": _etcd(folder, etcd),
+        "kube-apiserver": _kube_apiserver(folder, etcd, port, authority.sign("server")),
     }
     with ExitStack() as stack:
-        for program, arguments in own.items():
+        for program, flags in own.items():
             log = stack.enter_context((folder / f"{program}.log").open("w"))
-            process = subprocess.Popen([built / "bin" / program, *arguments], stdout=log, stderr=log)
+            process = subprocess.Popen([built / "bin" / program, *flags], stdout=log, stderr=log)
             stack.callback(process.wait)
             stack.callback(process.kill)
         running = Api(port, authority.own.certificate, built)
         wait_until(lambda: running.is_ready() or process.poll() is not None)
         assert process.poll() is None, (folder / "kube-apiserver.log").read_text()[-2000:]
         yield running
+
+
+def _etcd(folder: Path, address: str) -> list[str]:
+    peers = f"http://127.0.0.1:{free_port()}"
+    return [
+        f"--data-dir={folder / 'etcd'}",
+        f"--listen-client-urls={address}",
+        f"--advertise-client-urls={address}",
+        f"--listen-peer-urls={peers}",
+        f"--initial-advertise-peer-urls={peers}",
+        f"--initial-cluster=default={peers}",
+    ]
+
+
+def _kube_apiserver(folder: Path, etcd: str, port: int, pair: Pair) -> list[str]:
+    (folder / "tokens.csv").write_text(f"{TOKEN},tests,1,system:masters\n")
+    return [
+        f"--etcd-servers={etcd}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--tls-cert-file={pair.certificate}",
+        f"--tls-private-key-file={pair.key}",
+        f"--token-auth-file={folder / 'tokens.csv'}",
+        "--authorization-mode=RBAC",
+        "--service-account-issuer=https://localhost",
+        f"--service-account-key-file={pair.certificate}",
+        f"--service-account-signing-key-file={pair.key}",
+        "--endpoint-reconciler-type=none",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        f"--cert-dir={folder / 'own'}",
+    ]
