@@ -184,11 +184,7 @@ class ServedProfiles:
             stored = self._source.read(user_id, held)
         except StoreUnavailableError as error:
             return self._late(entry, now, blocked, error)
-        if entry is not None and stored is held:
-            entry.checked_s = now
-            self._count(ProfileUse.UNCHANGED)
-            return entry.profile
-        return self._parsed(key, stored, now_s, now)
+        return self._as_stored(key, entry, held, stored, now_s, now)
 
     def get_each(self, keys: Sequence[Key], now_s: int) -> list[ServedProfile | DamagedRecordError | None]:
         """What `get` gives of each of some users; in place of a damaged record what `get` would raise.
@@ -219,17 +215,12 @@ class ServedProfiles:
             for at in old:
                 found[at] = self._late(entries[at], now, blocked, error)
             return found
-        n_unchanged = 0
         for at, of_user in zip(old, stored, strict=True):
-            entry = entries[at]
-            if entry is not None and of_user is held[at]:
-                entry.checked_s = now
-                n_unchanged += 1
-            elif isinstance(of_user, DamagedRecordError):
-                found[at] = of_user
-            else:
-                found[at] = self._parsed(keys[at], of_user, now_s, now)
-        self._count(ProfileUse.UNCHANGED, n_unchanged)
+            found[at] = (
+                of_user
+                if isinstance(of_user, DamagedRecordError)
+                else self._as_stored(keys[at], entries[at], held[at], of_user, now_s, now)
+            )
         return found
 
     def kept(self, user_id: str, lambda_per_day: float | None = None) -> ServedProfile | None:
@@ -244,6 +235,22 @@ class ServedProfiles:
             profile = under_decay(profile, lambda_per_day, in_place_of=model)
         stood_for = StoodFor.of(*self._source.representatives(profile))
         return ServedProfile.of(profile, stood_for, model if lambda_per_day is None else lambda_per_day)
+
+    def _as_stored(  # noqa: PLR0917 - what is known of a user by then
+        self,
+        key: Key,
+        entry: _Entry | None,
+        held: StoredUser | None,
+        stored: StoredUser,
+        now_s: int,
+        now: float,
+    ) -> ServedProfile | None:
+        """What was parsed, if that is what is stored; else what is stored, parsed."""
+        if entry is not None and stored is held:
+            entry.checked_s = now
+            self._count(ProfileUse.UNCHANGED)
+            return entry.profile
+        return self._parsed(key, stored, now_s, now)
 
     def _parsed(self, key: Key, stored: StoredUser, now_s: int, now: float) -> ServedProfile | None:
         if stored.is_unknown:
