@@ -19,6 +19,7 @@ from tests.profile_builder.online_world import W_S, basis_of, event
 from tests.reliability.actions import publish_pins, publish_side
 from tests.storage.profiles.people import DESCRIPTION, encoded, manifest
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S
 
 
 @pytest.fixture
@@ -48,13 +49,14 @@ def session(events: str, profiles: str) -> tuple[OnlineSession, OnlineMetrics]:
 def test_two_processes_over_a_redis_take_turns(valkey: Valkey) -> None:
     """One reads, the other stands by and takes over: whoever it is goes on from the store."""
     profiles = valkey.url()
-    events = f"redis://127.0.0.1:{valkey.port}/1?stream=events&lease_s=0.2"
+    events = f"redis://127.0.0.1:{valkey.port}/0?stream=events&lease_s={HANG_S:g}"
     with closing(open_appender(events)) as appender, closing(open_online_writer(profiles)) as writer:
         appender.append([event("ann", "cat-1", 1)])
         (first, _), (second, metrics) = session(events, profiles), session(events, profiles)
         first.step(1.0)
         appender.append([event("ann", "cat-2", 2), Forget("ben", W_S + 5), event("ben", "bee-1", 3)])
-        # The first is not heard of for its lease. Of what it stored the stream was told nothing.
+        # The first was not heard of for as long as its lease. Of what it stored the stream was told nothing.
+        assert valkey.ask("DEL", "events:pinnersage:lease") == 1
         while not metrics.registry.get_sample_value("pinnersage_online_commit_seconds_count"):
             second.step(0.1)
         appender.append([event("ann", "cat-3", 3)])
