@@ -29,6 +29,8 @@ LASTS_S = 120
 _STEP_S = 2
 _COLUMNS = 3
 _UNITS = {"reqps": "a second", "percentunit": "share", "s": "seconds", "bytes": "bytes", "short": ""}
+# What is large is shown in larger units, as Grafana does.
+_LARGER = {"seconds": (86_400, "days"), "bytes": (1e6, "MB")}
 
 
 def draw() -> None:
@@ -131,32 +133,43 @@ def save(drawn: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
         draw_panel(ax, panel, lines)
     for ax in axes.flat[len(drawn) :]:
         ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("seconds of the two minutes", fontsize=7)
     figure.savefig(PICTURE, dpi=80)
 
 
 def draw_panel(ax: Axes, panel: dict[str, Any], lines: list[dict[str, Any]]) -> None:
     """One panel: its lines over the seconds since the beginning."""
     ax.set_title(panel["title"], fontsize=9, loc="left")
-    ax.set_ylabel(_UNITS[panel["fieldConfig"]["defaults"]["unit"]], fontsize=7)
     ax.tick_params(labelsize=7)
     ax.grid(alpha=0.3)
     points = [np.array(line["points"], dtype=np.float64).T for line in lines]
     shown = [(line, *of) for line, of in zip(lines, points, strict=True) if np.any(of[1] > 0)]
+    largest = max((values.max() for _, _, values in shown), default=1.0)
+    per, unit = scaled(_UNITS[panel["fieldConfig"]["defaults"]["unit"]], largest)
+    ax.set_ylabel(unit, fontsize=7)
     for line, times, values in shown:
-        ax.plot(times - line["from"], values, linewidth=1.2, label=line["name"])
+        ax.plot(times - line["from"], values / per, linewidth=1.2, label=line["name"])
     if shown:
         ax.legend(fontsize=6, ncols=2, loc="best", framealpha=0.6)
     else:
         ax.text(
             0.5,
             0.5,
-            "0 all the time" if lines else "nothing to show",
+            "0 all the time" if lines else "nothing happened",
             ha="center",
             va="center",
             fontsize=8,
             transform=ax.transAxes,
         )
-    ax.set_ylim(bottom=0)
+    ax.set_xlim(0, LASTS_S)
+    ax.set_ylim(0, 1.08 * largest / per)
+
+
+def scaled(unit: str, largest: float) -> tuple[float, str]:
+    """What values are divided by, and the unit that they then have."""
+    per, larger = _LARGER.get(unit, (1.0, unit))
+    return (per, larger) if largest >= per else (1.0, unit)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from server.access import RULES, Needs
 from server.api_keys import add_key
 from server.bootstrap import wire_server
+from server.metrics_catalogue import SERVICE
 from server.ports import Ports
 from tests.server.certificates import Authority
 from tests.server.conftest import settings
@@ -18,7 +19,18 @@ from tests.server.world import default_people, make_pins
 
 NO_CONNECTION = grpc.StatusCode.UNAVAILABLE
 REFUSALS = (NO_CONNECTION, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-OPEN = {method for method, needs in RULES.items() if needs is Needs.NOTHING}
+# One that there is not is refused like those that ask for the most.
+ABSENT = f"/{SERVICE}/DropAll"
+OPEN = {method for method, rule in RULES.items() if rule is Needs.NOTHING}
+
+
+def every() -> list[str]:
+    """The methods asked for."""
+    return [*methods(), ABSENT]
+
+
+def needs(method: str) -> Needs:
+    return RULES.get(method, Needs.WRITING_KEY)
 
 
 @contextmanager
@@ -42,7 +54,7 @@ def refused(port: int, shown: grpc.ChannelCredentials, key: str = "") -> dict[st
     metadata = (("authorization", f"Bearer {key}"),) if key else ()
     found = {}
     with grpc.secure_channel(f"localhost:{port}", shown) as channel:
-        for method in methods():
+        for method in every():
             call = channel.unary_stream(method, as_it_is, as_it_is)(b"", metadata=metadata, timeout=20)
             try:
                 next(call, None)
@@ -70,8 +82,8 @@ def shown(authority: Authority, by: Authority) -> grpc.ChannelCredentials:
 def test_each_method_by_certificate(authority: Authority, tmp_path: Path) -> None:
     """With one of the authority's all are heard; without one, or with another's, none, not even health."""
     with serving(authority) as port:
-        heard = dict.fromkeys(methods())
-        unheard = dict.fromkeys(methods(), NO_CONNECTION)
+        heard = dict.fromkeys(every())
+        unheard = dict.fromkeys(every(), NO_CONNECTION)
         assert refused(port, shown(authority, by=authority)) == heard
         assert refused(port, grpc.ssl_channel_credentials(authority.certificate)) == unheard
         assert refused(port, shown(authority, by=Authority(tmp_path, "other"))) == unheard
@@ -84,10 +96,10 @@ def test_each_method_by_certificate_and_key(authority: Authority, tmp_path: Path
     with serving(authority, keys) as port:
         ours = shown(authority, by=authority)
         assert refused(port, ours) == {
-            method: None if method in OPEN else grpc.StatusCode.UNAUTHENTICATED for method in methods()
+            method: None if method in OPEN else grpc.StatusCode.UNAUTHENTICATED for method in every()
         }
-        assert refused(port, ours, writing) == dict.fromkeys(methods())
+        assert refused(port, ours, writing) == dict.fromkeys(every())
         assert refused(port, ours, reading) == {
-            method: grpc.StatusCode.PERMISSION_DENIED if RULES[method] is Needs.WRITING_KEY else None
-            for method in methods()
+            method: grpc.StatusCode.PERMISSION_DENIED if needs(method) is Needs.WRITING_KEY else None
+            for method in every()
         }
