@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from storage.parquet_files import parquet_files
 
@@ -39,6 +38,9 @@ class Histories:
     """
 
     def __init__(self, actions: Path, weights: Mapping[str, float] | None, *, until_s: int) -> None:
+        # Here, not above: it imports pandas where that is installed, and who cannot begin needs neither.
+        import pyarrow.dataset as ds  # noqa: PLC0415
+
         columns = ["user_id", "pin_id", "timestamp", "action"]
         files = ds.dataset(parquet_files(actions, what="actions"))
         table = files.to_table(columns=columns, filter=_counting(weights, until_s))
