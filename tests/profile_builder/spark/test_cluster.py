@@ -15,6 +15,7 @@ import psutil
 import pyspark
 import pytest
 
+from tests.ports import free_port
 from tests.profile_builder.conftest import Shop, Terminal
 from tests.storage.profiles.valkeys import Valkey
 
@@ -159,13 +160,6 @@ def is_executor(process: psutil.Process) -> bool:
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(is_so: Callable[[], object]) -> None:
