@@ -28,7 +28,7 @@ from profile_builder.archive_spool import Spool, read_spool, whole_bytes
 from profile_builder.archive_tombstones import bury
 from profile_builder.errors import ArchiveError
 from storage.events.records import Event
-from storage.syncing import sync
+from storage.syncing import replace_text, sync
 
 _PLACE = "_spool-"
 _NAME_BYTES = 4
@@ -222,9 +222,6 @@ def _name_in(place: Path) -> str:
 
 
 def _named_anew(place: Path) -> str:
-    name, draft = secrets.token_hex(_NAME_BYTES), place / "name.draft"
-    draft.write_text(name)
-    sync(draft)
-    draft.replace(place / "name")
-    sync(place)
+    name = secrets.token_hex(_NAME_BYTES)
+    replace_text(place / "name", name)
     return name

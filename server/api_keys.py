@@ -7,7 +7,6 @@ A key is 256 random bits, so that a plain SHA-256 tells nothing about it. docs/s
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from server.errors import StartError
 from server.watched_files import read_bytes
+from storage.syncing import replace_text
 
 _PREFIX = "ps_"
 _SCHEME = "bearer "
@@ -106,9 +106,7 @@ def add_key(path: Path, name: str, *, may_write: bool = True) -> str:
 
 def _replace(path: Path, content: str) -> None:
     """At once: a server may be reading."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(content)
-        draft.replace(path)
+        replace_text(path, content)
     except OSError as error:
         raise StartError(f"--api-keys {path} cannot be written: {error.strerror or error}.") from error

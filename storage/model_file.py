@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from model.fusing import FusePolicy
 from model.parameters import Parameters
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DataError, PublishError
+from storage.syncing import replace_text
 from storage.toml_files import TomlTable, read_toml, toml_text
 
 _TOP = ("version", "embedding_space", "parameters", "fusing")
@@ -112,17 +112,10 @@ def write_model_file(path: Path, model_file: ModelFile) -> None:
     Raises:
         PublishError: It cannot be written; an earlier one is as it was.
     """
-    draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(_written(model_file))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        replace_text(path, _written(model_file))
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise PublishError(f"{path} cannot be written: {error.strerror or error}") from error
 
 

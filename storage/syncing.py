@@ -1,6 +1,7 @@
 """Asking the disk to keep what was written, before anybody relies on it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,3 +16,25 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_text(path: Path, content: str) -> None:
+    """Let a file have this content, in one step: readers and crashes meet the old one or the new one, whole.
+
+    Args:
+        path: The file; it need not be there yet, its folder must.
+        content: All of it.
+
+    Raises:
+        OSError: It failed, and the old content stands; or the disk does not say whether it keeps the new one.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        draft.write_text(content, encoding="utf-8")
+        sync(draft)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    sync(path.parent)

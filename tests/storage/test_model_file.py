@@ -211,28 +211,9 @@ def test_it_is_written_in_place_of_an_earlier_one(path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["model.toml"]
 
 
-def test_it_is_on_disk_before_it_takes_the_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that loses power keeps the old one or the new one, not an empty file."""
-    events: list[str] = []
-    sync, replace = os.fsync, os.replace
-
-    def spy_sync(descriptor: int) -> None:
-        events.append(f"{os.fstat(descriptor).st_size} bytes on disk")
-        sync(descriptor)
-
-    def spy_replace(source: Path, target: Path) -> None:
-        events.append("in place")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "fsync", spy_sync)
-    monkeypatch.setattr(os, "replace", spy_replace)
-    write_model_file(path, MODEL)
-    assert events == [f"{path.stat().st_size} bytes on disk", "in place"]
-
-
 def test_a_full_disk_leaves_the_earlier_one(path: Path) -> None:
     """And nothing else, and says what is the matter."""
-    (path.parent / ".model.toml.draft").symlink_to("/dev/full")
+    (path.parent / f".model.toml.{os.getpid()}.draft").symlink_to("/dev/full")
     with pytest.raises(PublishError, match=r"model\.toml cannot be written: No space left on device"):
         write_model_file(path, model(MODEL.embedding_space, Parameters(alpha=2.0)))
     assert read_model_file(path) == MODEL

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from storage.syncing import sync
+from storage.syncing import replace_text
 
 
 class Group:
@@ -47,11 +47,7 @@ class Group:
 
     def commit(self, position: str) -> None:
         """Keep a position; a crash leaves this one or the one before."""
-        temporary = self.position.with_suffix(".tmp")
-        temporary.write_text(f"{position}\n", encoding="utf-8")
-        sync(temporary)
-        temporary.replace(self.position)
-        sync(self.position.parent)
+        replace_text(self.position, f"{position}\n")
 
     def leave(self) -> None:
         """Let another read."""
