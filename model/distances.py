@@ -8,6 +8,7 @@ blocks, the BLAS or the machine.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,8 @@ def squared_distances(points: NDArray[np.float16], *, block_rows: int = _BLOCK_R
 
 def condensed_distances(points: Widened, *, block_rows: int = _BLOCK_ROWS) -> NDArray[np.float64]:
     """`squared_distances` of vectors that are widened already."""
+    if len(points) <= min(block_rows, _BLOCK_ROWS):
+        return _at_once(points)
     blocks = _upper_blocks(points, block_rows)
     return _by_matrix(len(points), blocks) if len(points) <= _MATRIX_ROWS else _by_rows(len(points), blocks)
 
@@ -124,6 +127,21 @@ def _upper_blocks(points: Widened, block_rows: int) -> Iterator[tuple[int, NDArr
         D = np.empty((len(rows), len(later)))
         _distances(rows, later, out=D)
         yield first, D
+
+
+def _at_once(points: Widened) -> NDArray[np.float64]:
+    """Of few points: a block is the whole matrix."""
+    whole = np.empty((len(points), len(points)))
+    _distances(points, points, out=whole)
+    return whole.take(_above_diagonal(len(points)))
+
+
+@cache
+def _above_diagonal(m: int) -> NDArray[np.int64]:
+    """Where in a matrix of m rows, as one row, its condensed form is; 3 MB for all m that ask for it."""
+    rows, columns = np.triu_indices(m, 1)
+    places: NDArray[np.int64] = rows * m + columns
+    return places
 
 
 def _by_matrix(m: int, blocks: Iterable[tuple[int, NDArray[np.float64]]]) -> NDArray[np.float64]:

@@ -69,15 +69,13 @@ def _id_ranks(pin_ids: tuple[str, ...]) -> NDArray[np.int64]:
 
 def _first_appearances(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where each distinct key appears first, ascending; and which of those each element is."""
-    # A dictionary: most users are small, and a call of numpy takes longer than all of their actions.
-    number_of: dict[int, int] = {}
-    first: list[int] = []
-    for at, key in enumerate(keys.tolist()):
-        if key not in number_of:
-            number_of[key] = len(first)
-            first.append(at)
-    which = [number_of[key] for key in keys.tolist()]
-    return np.array(first, np.int64), np.array(which, np.int64)
+    # Dictionaries: most users are small, and a call of numpy takes longer than all of their actions.
+    each = keys.tolist()
+    # Backwards, so that what is said last of a key is where it is first.
+    first_of = dict(zip(reversed(each), range(len(each) - 1, -1, -1), strict=True))
+    number_of = {key: number for number, key in enumerate(dict.fromkeys(each))}
+    first = [first_of[key] for key in number_of]
+    return np.array(first, np.int64), np.array([number_of[key] for key in each], np.int64)
 
 
 def _ranked(order: NDArray[np.int64]) -> NDArray[np.int64]:

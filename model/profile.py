@@ -29,6 +29,10 @@ _PINS_TOGETHER = 2_048
 """Enough to share what a call of numpy costs among small users; 4 MB of vectors of 256 dimensions."""
 
 
+_NOW_S = 0
+"""Within a batch times are as seen from each user's own now."""
+
+
 def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Interests:
     """Cluster a user's pins and describe each cluster by its medoid and its importance (Algorithm 2).
 
@@ -55,20 +59,28 @@ def build_interests(actions: Actions, parameters: Parameters, now_s: int) -> Int
     return interests
 
 
-def build_many(users: Sequence[Actions], parameters: Parameters, now_s: int) -> list[Interests]:
+def build_many(
+    users: Sequence[Actions], parameters: Parameters, now_s: int | Sequence[int]
+) -> list[Interests]:
     """`build_interests` of each user, the same to the bit whoever they are built together with.
 
     Small users take a fraction of the time together: they share what a call of numpy costs.
 
+    Args:
+        users: Their actions.
+        parameters: The model's parameters.
+        now_s: Unix seconds UTC, the same for all or of each.
+
     Raises:
         InvalidInputError: As `build_interests`, or vectors of several dimensions.
     """
+    nows_s = [now_s] * len(users) if isinstance(now_s, int) else now_s
     # Few users dislike anything: the others pay for looking only.
     mixed = {i: told_apart(actions) for i, actions in enumerate(users) if not (actions.weights > 0).all()}
     pins = [distinct_pins(mixed[i].liked if i in mixed else actions) for i, actions in enumerate(users)]
-    found = [no_interests(now_s)] * len(users)
+    found = [no_interests(each) for each in nows_s]
     for together in _runs([len(each.pin_ids) for each in pins]):
-        built = _interests_of([pins[i] for i in together], parameters, now_s)
+        built = _interests_of([pins[i] for i in together], parameters, [nows_s[i] for i in together])
         for i, interests in zip(together, built, strict=True):
             found[i] = interests
     for i, feelings in mixed.items():
@@ -122,7 +134,7 @@ class _Clustered:
         labels: int64 [m], each pin's cluster.
         cluster_starts: u + 1, where each user's clusters begin, and the end.
         pin_of_action: int64 [a].
-        times_s: int64 [a].
+        times_s: int64 [a], as seen from the user's own now: 0 is now.
         weights: float64 [a].
     """
 
@@ -151,9 +163,11 @@ def _runs(sizes: Sequence[int]) -> Iterator[list[int]]:
         yield run
 
 
-def _interests_of(users: Sequence[DistinctPins], parameters: Parameters, now_s: int) -> Iterator[Interests]:
+def _interests_of(
+    users: Sequence[DistinctPins], parameters: Parameters, nows_s: Sequence[int]
+) -> Iterator[Interests]:
     """Of users with at least one pin each."""
-    table = _clustered(users, parameters.alpha)
+    table = _clustered(users, nows_s, parameters.alpha)
     members, labels = table.members, table.labels
     medoids = medoids_of(table.points, members, np.concatenate([user.preference for user in users]))
     of_clusters = importances(
@@ -161,12 +175,12 @@ def _interests_of(users: Sequence[DistinctPins], parameters: Parameters, now_s: 
         table.times_s,
         table.weights,
         n_clusters=len(members),
-        now_s=now_s,
+        now_s=_NOW_S,
         lambda_per_day=parameters.lambda_per_day,
     )
     newest_s = np.concatenate([user.newest_s for user in users])[members.order]
     last_action_times_s = np.maximum.reduceat(newest_s, members.starts)
-    stood_for = _by_user(_chosen(table, medoids, parameters, now_s), table)
+    stood_for = _by_user(_chosen(table, medoids, parameters), table)
     for at, (start, end) in enumerate(pairwise(table.cluster_starts.tolist())):
         user, first_pin, chosen = users[at], table.pin_starts[at], stood_for[at]
         names = _names(user, medoids[start:end] - first_pin)
@@ -176,7 +190,7 @@ def _interests_of(users: Sequence[DistinctPins], parameters: Parameters, now_s: 
             importances=of_clusters[start:end][order],
             sizes=members.sizes[start:end][order],
             last_action_times_s=last_action_times_s[start:end][order],
-            computed_at_s=now_s,
+            computed_at_s=nows_s[at],
             representatives=_representatives(
                 _names(user, chosen.indices - first_pin),
                 chosen.weights,
@@ -200,7 +214,7 @@ def _heaviest_first(names: Sequence[str], weights: NDArray[np.float64]) -> list[
     return sorted(range(len(names)), key=list(zip(falling, names, strict=True)).__getitem__)
 
 
-def _clustered(users: Sequence[DistinctPins], alpha: float) -> _Clustered:
+def _clustered(users: Sequence[DistinctPins], nows_s: Sequence[int], alpha: float) -> _Clustered:
     """Each user's pins clustered on their own."""
     points = widen(*(user.vectors for user in users))
     pin_starts = _starts([len(user.pin_ids) for user in users])
@@ -215,12 +229,12 @@ def _clustered(users: Sequence[DistinctPins], alpha: float) -> _Clustered:
         labels=labels,
         cluster_starts=cluster_starts,
         pin_of_action=_end_to_end([user.pin_of_action for user in users], pin_starts),
-        times_s=np.concatenate([user.times_s for user in users]),
+        times_s=np.concatenate([user.times_s - now_s for user, now_s in zip(users, nows_s, strict=True)]),
         weights=np.concatenate([user.weights for user in users]),
     )
 
 
-def _chosen(table: _Clustered, medoids: NDArray[np.int64], parameters: Parameters, now_s: int) -> ChosenPins:
+def _chosen(table: _Clustered, medoids: NDArray[np.int64], parameters: Parameters) -> ChosenPins:
     """The representatives of all users, as many of each as there may be."""
     X, members = table.points.X, table.members
     weights = importances(
@@ -228,7 +242,7 @@ def _chosen(table: _Clustered, medoids: NDArray[np.int64], parameters: Parameter
         table.times_s,
         table.weights,
         n_clusters=len(X),
-        now_s=now_s,
+        now_s=_NOW_S,
         lambda_per_day=parameters.representative_lambda_per_day,
     )
     totals = weight_of_each(table.labels, weights)

@@ -1,7 +1,7 @@
 """The users' part of the online profiles: newest actions in, records to store out. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -74,27 +74,25 @@ def online_profiles(users: Mapping[str, Sequence[NewestAction]], basis: Basis) -
     newest_s = [
         int(counting.times_s[end - 1]) if end > start else basis.watermark_s for start, end in pairwise(ends)
     ]
-    # All as seen from a moment of their own: then they can be built together.
-    ages_s = counting.times_s - np.repeat(newest_s, np.diff(ends))
     actions = [
         Actions(
             pin_ids=counting.pin_ids[start:end],
             vectors=counting.vectors[start:end],
-            times_s=ages_s[start:end],
+            times_s=counting.times_s[start:end],
             weights=counting.weights[start:end],
         )
         for start, end in pairwise(ends)
     ]
-    found = build_many(actions, basis.parameters, now_s=0)
+    found = build_many(actions, basis.parameters, newest_s)
     return [
-        _profile(user_id, table, span, _later(interests, by_s), basis)
-        for (user_id, span), interests, by_s in zip(table.spans(), found, newest_s, strict=True)
+        _profile(user_id, table, span, interests, basis)
+        for (user_id, span), interests in zip(table.spans(), found, strict=True)
     ]
 
 
 def _counting(table: _Table, basis: Basis) -> tuple[Actions, list[int]]:
     """The actions that interests are made of, all users' end to end; where each user's begin, and the end."""
-    rows = basis.pins.rows(table.pin_ids)
+    rows = _rows(table.pin_ids, basis.pins)
     counts = (table.times_s > basis.watermark_s) & (table.weights > 0) & (rows != NO_ROW)
     places = np.flatnonzero(counts)
     actions = Actions(
@@ -104,6 +102,13 @@ def _counting(table: _Table, basis: Basis) -> tuple[Actions, list[int]]:
         weights=table.weights[places],
     )
     return actions, places.searchsorted(table.starts).tolist()
+
+
+def _rows(pin_ids: Sequence[str], pins: PinView) -> NDArray[np.int64]:
+    """int64 [n]: the pins' rows; each pin is looked up once, for popular ones come again and again."""
+    distinct = list(dict.fromkeys(pin_ids))
+    row_of = dict(zip(distinct, pins.rows(distinct).tolist(), strict=True))
+    return np.array([row_of[pin_id] for pin_id in pin_ids], np.int64)
 
 
 def _table(users: Mapping[str, Sequence[NewestAction]]) -> _Table:
@@ -116,15 +121,6 @@ def _table(users: Mapping[str, Sequence[NewestAction]]) -> _Table:
         np.array(times_s, np.int64),
         np.array(hashes, np.uint64),
         np.array(weights, np.float64),
-    )
-
-
-def _later(interests: Interests, by_s: int) -> Interests:
-    """The same interests with all times moved on."""
-    return replace(
-        interests,
-        computed_at_s=interests.computed_at_s + by_s,
-        last_action_times_s=interests.last_action_times_s + by_s,
     )
 
 

@@ -106,16 +106,17 @@ def test_representatives_are_of_the_interests(actions: Actions, alpha: float, n:
     n=st.integers(1, 40),
 )
 def test_batching_changes_nothing(users: list[Actions], ends: list[int], alpha: float, n: int) -> None:
-    """Alone, all together, or cut into any batches: twins, ties and empty users included, the same bits."""
+    """Alone or in any batches, each at a time of their own; twins, ties and empty users: the same bits."""
     users = [each for each in users if each.vectors.shape[1] == users[0].vectors.shape[1]]
     parameters = Parameters(alpha=alpha, fusing=FusePolicy(n_representatives=n))
+    nows_s = [NOW_S + at * 1_000 for at in range(len(users))]
     cuts = [0, *sorted(ends), len(users)]
     built = [
         interests
         for start, end in pairwise(cuts)
-        for interests in build_many(users[start:end], parameters, NOW_S)
+        for interests in build_many(users[start:end], parameters, nows_s[start:end])
     ]
-    alone = [build_interests(each, parameters, NOW_S) for each in users]
+    alone = [build_interests(each, parameters, now_s) for each, now_s in zip(users, nows_s, strict=True)]
     assert [bits(each) for each in built] == [bits(each) for each in alone]
 
 
