@@ -18,7 +18,7 @@ from tests.storage.profiles.people import encoded, manifest, online, profile, sa
 from tests.storage.profiles.valkeys import Valkey
 
 READS = (
-    *("+hmget", "+get", "+mget", "+hget", "+hgetall", "+hexists", "+exists", "+ping", "+select", "+client"),
+    *("+hmget", "+get", "+hget", "+hgetall", "+hexists", "+exists", "+ping", "+select", "+client"),
     *("+zrange", "+zrangebyscore"),
 )
 LEASES = ("+zadd", "+zrem")
