@@ -75,12 +75,13 @@ class InMemoryConsumer:
     def commit(self, positions: Mapping[str, str]) -> None:
         """The group goes on from here."""
         with self._events.changed:
-            for partition, position in positions.items():
-                if self._events.readers.get((self._group, partition)) is not self:
-                    raise PartitionLostError(
-                        f"partition {partition} in memory is read by another of the group {self._group}"
-                    )
-                self._events.committed[self._group, partition] = int(position)
+            ours = {each for each in positions if self._events.readers.get((self._group, each)) is self}
+            for partition in ours:
+                self._events.committed[self._group, partition] = int(positions[partition])
+        if lost := positions.keys() - ours:
+            raise PartitionLostError(
+                f"partition {', '.join(lost)} in memory is read by another of the group {self._group}"
+            )
 
     def lag(self) -> Lag:
         """How far the group is behind, in the partitions that this consumer reads."""

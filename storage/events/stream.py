@@ -112,7 +112,7 @@ class EventConsumer(Protocol):
 
         Raises:
             PartitionLostError: Another consumer reads a partition now. Nothing of that partition was
-                committed, and its records are read again.
+                committed, and its records are read again; the others were.
         """
         ...
 

@@ -93,17 +93,19 @@ class KafkaConsumer:
 
     def commit(self, positions: Mapping[str, str]) -> None:
         """The group goes on from here; returns when the brokers have it."""
-        if not positions:
-            return
-        offsets = [self._to_commit(partition, int(position)) for partition, position in positions.items()]
+        ours = {each: int(at) for each, at in positions.items() if self._has_read(each, int(at))}
+        lost = list(positions.keys() - ours)
         with plainly(self._address):
-            answered = self._commit(offsets)
+            answered = self._commit(ours)
         for each in answered:
-            if each.error is not None and each.error.code() in _LOST:
-                raise self._lost(str(each.partition))
-            if each.error is not None:
+            if each.error is None:
+                self._committed_to[str(each.partition)] = each.offset
+            elif each.error.code() in _LOST:
+                lost.append(str(each.partition))
+            else:
                 raise as_stream_error(self._address, each.error)
-            self._committed_to[str(each.partition)] = each.offset
+        if lost:
+            raise self._lost(", ".join(sorted(lost)))
 
     def lag(self) -> Lag:
         """How many messages of the partitions that are ours the group has not committed."""
@@ -141,20 +143,26 @@ class KafkaConsumer:
             raise as_stream_error(self._address, failure)
         return gather(entries, positions, limits=self._limits, now_s=self._now())
 
-    def _to_commit(self, partition: str, offset: int) -> TopicPartition:
+    def _has_read(self, partition: str, offset: int) -> bool:
         # The brokers would take an offset of any partition from any member.
         read_to = self._read_to.get(partition)
-        if read_to is None or read_to < offset:
-            raise self._lost(partition)
-        return TopicPartition(self._address.topic, int(partition), offset)
+        return read_to is not None and read_to >= offset
 
-    def _commit(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
+    def _commit(self, places: Mapping[str, int]) -> list[TopicPartition]:
+        if not places:
+            return []
         try:
-            return self._consumer.commit(offsets=offsets, asynchronous=False) or []
+            return self._consumer.commit(offsets=self._offsets(places), asynchronous=False) or []
         except KafkaException as error:
             if error.args[0].code() in _LOST:
-                raise self._lost(", ".join(str(each.partition) for each in offsets)) from error
+                raise self._lost(", ".join(places)) from error
             raise
+
+    def _offsets(self, places: Mapping[str, int]) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._address.topic, int(partition), offset)
+            for partition, offset in places.items()
+        ]
 
     def _lost(self, partitions: str) -> PartitionLostError:
         return PartitionLostError(
@@ -166,10 +174,7 @@ class KafkaConsumer:
         """Where the group goes on in each partition that is ours; of the unsaid ones the brokers know."""
         ours = [TopicPartition(self._address.topic, int(partition)) for partition in self._read_to]
         unsaid = [each for each in ours if str(each.partition) not in self._committed_to]
-        said = [
-            TopicPartition(self._address.topic, int(partition), offset)
-            for partition, offset in self._committed_to.items()
-        ]
+        said = self._offsets(self._committed_to)
         return said + (self._consumer.committed(unsaid, timeout=self._address.timeout_s) if unsaid else [])
 
     def _behind(self, committed: TopicPartition) -> int:
@@ -193,12 +198,8 @@ class KafkaConsumer:
 
     def _say_where_we_resumed(self, consumer: Consumer) -> None:
         """Whoever had a partition may have ended before it could. The next commit says it as well."""
-        places = [
-            TopicPartition(self._address.topic, int(partition), offset)
-            for partition, offset in self._committed_to.items()
-        ]
-        if places:
-            consumer.commit(offsets=places, asynchronous=True)
+        if self._committed_to:
+            consumer.commit(offsets=self._offsets(self._committed_to), asynchronous=True)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._read_to, self._committed_to = {}, {}

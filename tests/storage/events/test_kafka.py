@@ -5,7 +5,7 @@ import secrets
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from storage.errors import StreamUnavailableError
+from storage.errors import PartitionLostError, StreamUnavailableError
 from storage.events.address import KafkaAddress
 from storage.events.kafka.appender import KafkaAppender
 from storage.events.kafka.client import configuration
@@ -61,6 +61,19 @@ def test_a_batch_is_committed_up_to_its_own_end_only(mock_kafka: str) -> None:
         consumer.commit(first.positions)
 
         assert consumer.lag().n_records == 2
+        consumer.close()
+
+
+def test_a_partition_that_is_lost_takes_no_other_with_it(mock_kafka: str) -> None:
+    """Partitions move one by one: what is still ours is committed, and is not behind for ever."""
+    with in_kafka(mock_kafka) as stream:
+        stream.appender.append([event("ann", number) for number in range(4)])
+        consumer = stream.consume()
+        (batch,) = read_all(consumer, 4)
+        with pytest.raises(PartitionLostError, match="partition 99 is no longer read"):
+            consumer.commit({**batch.positions, "99": "7"})
+
+        assert consumer.lag().n_records == 0
         consumer.close()
 
 
