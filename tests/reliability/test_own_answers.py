@@ -14,7 +14,7 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from tests.reliability.served_world import publish_pins, publish_users
 from tests.reliability.servers import channel_to, serving
 from tests.reliability.shares import chance, seeds
-from tests.reliability.slow_store import slow_line
+from tests.reliability.slow_store import SlowLine, slow_line
 from tests.storage.profiles.valkeys import Valkey
 from tests.waiting import HANG_S
 
@@ -41,14 +41,14 @@ def name_of(user: int) -> str:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    """All users in a Valkey, behind a line that is late, and now and then later than anybody waits."""
+def store(tmp_path: Path) -> Iterator[tuple[str, SlowLine]]:
+    """All users in a Valkey, and the line to it, which can be later than anybody waits."""
     publish_pins(tmp_path / "pins", "first")
     valkey = Valkey()
     direct = valkey.url(options="timeout_ms=100")
     publish_users(direct, {name_of(user): medoids_of(user) for user in seeds(200_000)})
-    with slow_line(valkey.port) as port:
-        yield direct.replace(f":{valkey.port}/", f":{port}/")
+    with slow_line(valkey.port) as line:
+        yield direct.replace(f":{valkey.port}/", f":{line.port}/"), line
     valkey.stop()
 
 
@@ -112,9 +112,11 @@ def outcome(
     return _OWN if shown == own and name_of(user) in shown else _ANOTHERS
 
 
-def test_nobody_gets_anothers_answer(tmp_path: Path, url: str, tally: Counter[tuple[str, ...]]) -> None:
+def test_nobody_gets_anothers_answer(
+    tmp_path: Path, store: tuple[str, SlowLine], tally: Counter[tuple[str, ...]]
+) -> None:
     """Every user once, half of them given up within 20 ms: whoever is answered sees their own interests."""
-    users = seeds(200_000)
+    (url, line), users = store, seeds(200_000)
     lock = threading.Lock()
 
     def go_on(address: str) -> None:
@@ -131,6 +133,7 @@ def test_nobody_gets_anothers_answer(tmp_path: Path, url: str, tally: Counter[tu
 
     with serving(tmp_path, "--port", "0", "--drain-s", "0", "--profiles", url) as server:
         server.wait_for("serving")
+        line.become_slow()
         threads = [threading.Thread(target=go_on, args=(server.address,)) for _ in range(_CALLERS)]
         for thread in threads:
             thread.start()
