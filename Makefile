@@ -55,7 +55,11 @@ setup: $(VENV)/.installed-dev ## Set up the development environment only
 
 .PHONY: test
 test: setup ## Run the test suite
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" --numprocesses=2 --dist=worksteal $(ARGS)
+
+.PHONY: test-slow
+test-slow: setup ## The tests that make test leaves out, for the minute they take
+	@$(BIN)/python -m pytest -m slow --numprocesses=2 --dist=worksteal $(ARGS)
 
 RELIABILITY = PINNERSAGE_RELIABILITY_SEED=$(SEED) $(BIN)/python -m pytest tests -m reliability --numprocesses=2 --dist=worksteal
 

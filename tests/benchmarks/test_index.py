@@ -30,6 +30,7 @@ def settings(tmp_path: Path) -> IndexSettings:
     )
 
 
+@pytest.mark.slow
 def test_a_small_run_is_whole_and_a_second_one_builds_nothing(
     settings: IndexSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,8 @@ import pytest
 import pinnersage.client
 from tests.waiting import JOB_S
 
+pytestmark = pytest.mark.slow
+
 CLIENT = Path(__file__).parents[2] / "client"
 PROJECT = tomllib.loads((CLIENT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

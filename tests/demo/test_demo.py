@@ -252,6 +252,7 @@ def film_fans(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_any_other_data_set_is_shown_the_same_way(film_fans: Path, tmp_path: Path) -> None:
     """Real people's films: reasons do not claim that anybody saved anything."""

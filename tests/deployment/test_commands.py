@@ -91,6 +91,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 # On a busy machine five programs take long to begin.
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_first_day(cluster: Cluster) -> None:
     """The three jobs, in the order of the notes; then the server is ready, and answers who has a key."""

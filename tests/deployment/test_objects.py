@@ -16,7 +16,7 @@ from tests.deployment.scripts import SCRIPTS, with_program
 from tests.deployment.test_scripts import publish
 from tests.end_to_end.processes import tool
 
-pytestmark = pytest.mark.tool
+pytestmark = [pytest.mark.tool, pytest.mark.slow]
 
 LARGE = "pins" * 1_500_000  # More than the storage keeps in one piece.
 

@@ -140,6 +140,7 @@ def test_a_finished_run_is_read_and_not_measured_again(
         run(VALIDATION, setting_of(town(busy_log()), tmp_path, max_cases=5), QUIET)
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     """Cases come back in their order, whoever measured them."""
     one = run(VALIDATION, setting_of(town(busy_log()), tmp_path / "one"), QUIET)

@@ -12,7 +12,7 @@ from storage.pins.port import NO_ROW
 from storage.pins.verifying import verify_version
 from tests.index_builder.tables import QUIET
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 def built_from(file: Path, root: Path) -> Built:

@@ -13,6 +13,7 @@ from tests.profile_builder.conftest import Terminal
 pytestmark = pytest.mark.data
 
 
+@pytest.mark.slow
 def test_real_people_have_interests(
     run: Terminal, movietweetings: Path, movie_pins: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,8 @@ from evaluation.running import Setting
 from process.progress import Reporter
 from tests.evaluation.town import busy_log, setting_of, town
 
+pytestmark = pytest.mark.slow
+
 QUIET = Reporter(quiet=True)
 
 

@@ -212,6 +212,7 @@ def test_days_that_cannot_be_judged_are_refused(shop: Shop, day: date) -> None:
         shop.read(Period(test_from=day, validation_days=1, test_days=1))
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_films_become_a_world(movietweetings: Path, tmp_path: Path) -> None:
     """All 12,611 films and 141,695 ratings are read; light people have four interests at alpha."""

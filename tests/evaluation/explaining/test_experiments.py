@@ -169,6 +169,7 @@ def test_stages_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     }
 
 
+@pytest.mark.slow
 def test_two_processes_observe_what_one_does(tmp_path: Path) -> None:
     """Cases come back in their order."""
     world = hamlet()

@@ -33,6 +33,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepSettings:
     return SweepSettings(titles=titles, out=tmp_path / "sweep", cache=tmp_path / "cache", max_cases=20)
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_report_in_which_a_world_where_axes_cross_counts_once(settings: SweepSettings) -> None:
     """A small and a large figure for each axis and metric; a world where two axes cross is made once."""
     run_sweep(replace(settings, axis="noise"))
@@ -54,6 +55,7 @@ def test_a_sweep_is_a_report_in_which_a_world_where_axes_cross_counts_once(setti
     assert "when does one average win?" in page
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(
     settings: SweepSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
