@@ -10,15 +10,15 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from server.side_threads import Threads, in_threads
 
-# A stream of reflection holds its thread for as long as the caller likes.
-_THREADS = 2
+# A stream of reflection holds its thread for as long as the caller likes, and a tool of one person holds one.
+THREADS = 8
 
 
 def enable_reflection(server: grpc.Server, *services: str) -> None:
     """Let callers list and describe these services, health and reflection itself."""
     names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
     servicer = reflection.ReflectionServicer(names, pool=_PoolWithMethods())
-    servicer.ServerReflectionInfo = in_threads(servicer.ServerReflectionInfo, Threads(_THREADS, "reflection"))
+    servicer.ServerReflectionInfo = in_threads(servicer.ServerReflectionInfo, Threads(THREADS, "reflection"))
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
 
 

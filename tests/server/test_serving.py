@@ -17,6 +17,7 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.errors import StartError
 from server.ports import Ports
+from server.reflection import THREADS as REFLECTION_THREADS
 from server.serving import RunningServer
 from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
@@ -203,7 +204,7 @@ def test_reflection_is_a_setting(wanted: bool) -> None:
 
 
 def test_open_streams_of_reflection_keep_no_call_waiting() -> None:
-    """Tools that keep their reflection stream open take none of the threads that answer calls."""
+    """Tools that keep their reflection streams open are all answered, and hold none of the call threads."""
     server = build(threads=2)
     port = start(server)
     done = threading.Event()
@@ -214,8 +215,8 @@ def test_open_streams_of_reflection_keep_no_call_waiting() -> None:
 
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         tools = reflection_pb2_grpc.ServerReflectionStub(channel)
-        streams = [tools.ServerReflectionInfo(idle()) for _ in range(8)]
-        next(streams[0])
+        streams = [tools.ServerReflectionInfo(idle(), timeout=HANG_S) for _ in range(REFLECTION_THREADS)]
+        assert all(next(stream).list_services_response.service for stream in streams)
         assert takes_calls(channel)
         done.set()
     server.stop(grace_s=1)
