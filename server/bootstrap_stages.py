@@ -1,7 +1,9 @@
 """The stages of a call, made anew over whatever is served, and what they share: caches and takedown list."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from server.candidate_cache import CandidateCache, CandidateList
 from server.filling import Filling
@@ -59,17 +61,10 @@ class Stages:
 
     def _retrieval(self, pins: PinView, perplexity: float) -> Retrieval:
         """Of all candidates."""
+        over: Callable[..., Retrieval] = partial(Retrieval, pins)
         if isinstance(pins, JoinedPins):
-            return JoinedRetrieval(
-                pins,
-                self.cache,
-                ef_search=self.settings.ef_search,
-                perplexity=perplexity,
-                metrics=self.metrics,
-                pressure=self.pressure,
-            )
-        return Retrieval(
-            pins,
+            over = partial(JoinedRetrieval, pins)
+        return over(
             self.cache,
             ef_search=self.settings.ef_search,
             perplexity=perplexity,

@@ -183,8 +183,8 @@ class ServedProfiles:
         try:
             stored = self._source.read(user_id, held)
         except StoreUnavailableError as error:
-            return self._late(entry, now, blocked, error)
-        return self._as_stored(key, entry, held, stored, now_s, now)
+            return self._kept_or_raise(entry, now, blocked, error)
+        return self._as_stored(key, entry, held, stored, now_s=now_s, now=now)
 
     def get_each(self, keys: Sequence[Key], now_s: int) -> list[ServedProfile | DamagedRecordError | None]:
         """What `get` gives of each of some users; in place of a damaged record what `get` would raise.
@@ -213,13 +213,13 @@ class ServedProfiles:
             stored = self._source.read_each([(keys[at][0], held[at]) for at in old])
         except StoreUnavailableError as error:
             for at in old:
-                found[at] = self._late(entries[at], now, blocked, error)
+                found[at] = self._kept_or_raise(entries[at], now, blocked, error)
             return found
         for at, of_user in zip(old, stored, strict=True):
             found[at] = (
                 of_user
                 if isinstance(of_user, DamagedRecordError)
-                else self._as_stored(keys[at], entries[at], held[at], of_user, now_s, now)
+                else self._as_stored(keys[at], entries[at], held[at], of_user, now_s=now_s, now=now)
             )
         return found
 
@@ -236,12 +236,13 @@ class ServedProfiles:
         stood_for = StoodFor.of(*self._source.representatives(profile))
         return ServedProfile.of(profile, stood_for, model if lambda_per_day is None else lambda_per_day)
 
-    def _as_stored(  # noqa: PLR0917 - what is known of a user by then
+    def _as_stored(
         self,
         key: Key,
         entry: _Entry | None,
         held: StoredUser | None,
         stored: StoredUser,
+        *,
         now_s: int,
         now: float,
     ) -> ServedProfile | None:
@@ -267,7 +268,7 @@ class ServedProfiles:
         """Whether what was parsed is still so as long as what is stored is."""
         return entry.parsed_over is self._over and entry.profile.blocked is blocked
 
-    def _late(
+    def _kept_or_raise(
         self, entry: _Entry | None, now: float, blocked: BlockedRows, error: StoreUnavailableError
     ) -> ServedProfile:
         """What is kept of a user while the store does not answer."""

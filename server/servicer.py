@@ -1,6 +1,7 @@
 """The methods of pinnersage.v1.Recommender: validate, recommend, encode. No try/except here."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -97,7 +98,7 @@ class Servicer:
             with recommender.metrics.stage("encode"):
                 results = [
                     (user_id, options, _pieces(recommender, answer, options, call))
-                    for answer, (user_id, options) in zip(answers, users, strict=False)
+                    for answer, (user_id, options) in zip(answers, islice(users, len(answers)), strict=True)
                 ]
             for user_id, options, pieces in results:
                 self._observer.saw(recommender, call.method, user_id, options, *pieces)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import grpc
@@ -101,7 +102,7 @@ class Generator:
         answered = threading.Semaphore(0)
         began = time.perf_counter()
 
-        def note(at: int) -> None:
+        def note(at: int, _answer: object) -> None:
             latencies[at] = time.perf_counter() - began - due[at]
             answered.release()
 
@@ -110,7 +111,7 @@ class Generator:
             if wait_s > 0:
                 time.sleep(wait_s)
             asked = self._asks[at % len(self._asks)].future(request)
-            asked.add_done_callback(lambda _, at=at: note(at))  # type: ignore[misc] # of no type
+            asked.add_done_callback(partial(note, at))
         for _ in requests:
             answered.acquire()
         return latencies * 1e6

@@ -113,14 +113,15 @@ def run_spark_batch(parts: BatchParts, policy: BatchPolicy, on: SparkParts) -> S
             spark = open_things.enter_context(on.open_session())
         target = open_things.enter_context(on.open_target())
         scratch = Path(open_things.enter_context(TemporaryDirectory(prefix="forgotten-")))
-        return _Run(spark, target, parts, policy, on, scratch).result()
+        return _Run(spark, target, parts=parts, policy=policy, on=on, scratch=scratch).result()
 
 
 class _Run:
-    def __init__(  # noqa: PLR0917 - what a batch is made of
+    def __init__(
         self,
         spark: SparkSession,
         target: Target,
+        *,
         parts: BatchParts,
         policy: BatchPolicy,
         on: SparkParts,

@@ -197,7 +197,7 @@ class KafkaConsumer:
         self._say_where_we_resumed(consumer)
 
     def _say_where_we_resumed(self, consumer: Consumer) -> None:
-        """Whoever had a partition may have ended before it could. The next commit says it as well."""
+        """To others who look at the group: whoever had a partition may have ended before it could."""
         if self._committed_to:
             consumer.commit(offsets=self._offsets(self._committed_to), asynchronous=True)
 
