@@ -2,7 +2,7 @@
 
 import signal
 import sys
-import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
@@ -11,6 +11,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 # What a shell reports of a process that a signal ended.
 _ENDED_BY_SIGNAL = 128
+# How late a signal is noticed, at worst.
+_LOOK_S = 0.1
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -20,10 +22,14 @@ class Ending:
 
     Made in the main thread. Before there is a server nothing is lost by ending at once. Said, because
     process 1 has no default.
+
+    Who waits looks again and again. No Event and no queue would do: a signal that comes just before the
+    thread sleeps does not wake it, and an Event's lock may be held by the very thread that the signal
+    interrupts to set it. Either would keep a server that is told to end for ever.
     """
 
     def __init__(self) -> None:
-        self._told, self._at_once = threading.Event(), threading.Event()
+        self._is_told = self._is_at_once = False
         _on_signals(_leave)
         # A supervisor starts its workers with it held back: until here they would answer with a traceback.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -34,32 +40,35 @@ class Ending:
 
     def now(self) -> None:
         """End without a drain."""
-        self._at_once.set()
-        self._told.set()
+        self._is_at_once = True
+        self._is_told = True
 
     @property
     def is_told(self) -> bool:
         """Whether the process is to end."""
-        return self._told.is_set()
+        return self._is_told
 
     @property
     def is_at_once(self) -> bool:
         """Whether without a drain."""
-        return self._at_once.is_set()
+        return self._is_at_once
 
     def wait(self) -> None:
         """Until the process is to end."""
-        self._told.wait()
+        while not self._is_told:
+            time.sleep(_LOOK_S)
 
     def wait_for_drain(self, seconds: float) -> None:
         """So long, unless it is to end at once."""
-        self._at_once.wait(seconds)
+        until_s = time.monotonic() + seconds
+        while not self._is_at_once and (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _LOOK_S))
 
     def _remember(self, number: int, _frame: FrameType | None) -> None:
         # A second signal does not wait for the drain.
-        if number == signal.SIGINT or self._told.is_set():
-            self._at_once.set()
-        self._told.set()
+        if number == signal.SIGINT or self._is_told:
+            self._is_at_once = True
+        self._is_told = True
 
 
 def _on_signals(handler: Handler) -> None:

@@ -21,6 +21,7 @@ from server.ports import Ports
 from server.serving import RunningServer
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 BEN = pb.RecommendRequest(user_id="ben")
 
@@ -40,7 +41,7 @@ def test_an_end_waits_for_no_health_watch_and_no_reflection() -> None:
 
     def names() -> Iterator[reflection_pb2.ServerReflectionRequest]:
         yield reflection_pb2.ServerReflectionRequest(list_services="")
-        idle.wait(30)
+        idle.wait(HANG_S)
 
     with serving() as (server, channel):
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
@@ -49,7 +50,7 @@ def test_an_end_waits_for_no_health_watch_and_no_reflection() -> None:
         next(tool)
         ending = threading.Thread(target=server.stop, kwargs={"grace_s": 3_600})
         ending.start()
-        ending.join(30)
+        ending.join(HANG_S)
         assert not ending.is_alive()
         idle.set()
 
@@ -61,8 +62,8 @@ def test_many_watches_keep_nobody_waiting() -> None:
         watches = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(30)]
         for watch in watches:
             next(watch)
-        assert health.Check(health_pb2.HealthCheckRequest(), timeout=30).status
-        assert RecommenderStub(channel).Recommend(BEN, timeout=30).candidates
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=HANG_S).status
+        assert RecommenderStub(channel).Recommend(BEN, timeout=HANG_S).candidates
         server.stop(grace_s=10)
 
 
@@ -74,7 +75,7 @@ def test_metadata_is_bounded(n_bytes: int, code: grpc.StatusCode | None) -> None
     """Larger metadata is refused before the call is anybody's."""
     with serving() as (server, channel):
         call = RecommenderStub(channel).Recommend.future(
-            BEN, metadata=(("x-large", "x" * n_bytes),), timeout=30
+            BEN, metadata=(("x-large", "x" * n_bytes),), timeout=HANG_S
         )
         error = call.exception()
         assert error is None or isinstance(error, grpc.RpcError)
@@ -87,7 +88,7 @@ def test_connections_that_grow_old_are_left_without_a_loss() -> None:
     with serving(connection_age_s=0.1) as (server, channel):
         stub = RecommenderStub(channel)
         for _ in range(300):
-            assert stub.Recommend(BEN, timeout=30).candidates
+            assert stub.Recommend(BEN, timeout=HANG_S).candidates
         server.stop(grace_s=1)
 
 
@@ -107,7 +108,7 @@ if sys.argv[1] == "serving":
 print("here", flush=True)
 ending.wait()
 print("drains" if not ending.is_at_once else "ends", flush=True)
-ending.wait_for_drain(30)
+ending.wait_for_drain(3_600)
 print("at once" if ending.is_at_once else "drained", flush=True)
 """
 
@@ -137,4 +138,38 @@ def test_signals_end_a_process_as_they_should(
             # Signals that come together may be taken as one.
             heard += process.stdout.readline()
         assert heard + process.stdout.read() == said
-        assert process.wait(30) == status
+        assert process.wait(HANG_S) == status
+
+
+INTERRUPTED = """
+import signal, sys
+from server.ending import Ending
+
+ending = Ending()
+ending.listen()
+for wait in (ending.wait, lambda: ending.wait_for_drain(3_600)):
+    for late in range(1, 10):
+        ending.__init__()
+        ending.listen()
+        left = late
+
+        def at_each_line(*_):
+            global left
+            left -= 1
+            if not left:
+                signal.raise_signal(signal.SIGINT)
+            return at_each_line
+
+        sys.settrace(at_each_line)
+        wait()
+        sys.settrace(None)
+print("each was heard")
+"""
+
+
+def test_a_signal_is_heard_whenever_it_comes() -> None:
+    """Also by who is just about to wait for it: no line of that may hold what the signal needs."""
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False, timeout=HANG_S
+    )
+    assert (ran.stdout, ran.stderr) == ("each was heard\n", "")

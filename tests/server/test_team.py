@@ -9,6 +9,7 @@ from server.ending import Ending
 from server.errors import StartError
 from server.team import RESTARTS, Restarts, Team, Worker
 from server.vouching import Versions
+from tests.waiting import HANG_S
 
 OLD, NEW = Versions("pins-1", "profiles-1"), Versions("pins-2", "profiles-1")
 
@@ -52,7 +53,7 @@ class OfTest(Ending):
     """Told to end by the test; signals are left alone."""
 
     def __init__(self) -> None:
-        self._told, self._at_once = threading.Event(), threading.Event()
+        self._is_told = self._is_at_once = False
 
 
 def run(team: Team, ending: Ending, *workers: FakeWorker) -> None:
@@ -60,9 +61,9 @@ def run(team: Team, ending: Ending, *workers: FakeWorker) -> None:
     running = threading.Thread(target=team.run, args=(ending,))
     running.start()
     for worker in workers:
-        assert worker.done.wait(30)
+        assert worker.done.wait(HANG_S)
     ending.now()
-    running.join(30)
+    running.join(HANG_S)
     assert not running.is_alive()
 
 
