@@ -1,5 +1,6 @@
 """An online process in memory: stream, store, pins on the axes, and sessions that may die at any moment."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,8 @@ from tests.profile_builder.world import MODEL, NEWEST_S, SPACE, WEIGHTS, make_pi
 
 W_S = NEWEST_S - 86_400
 PINS = make_pins()
-AT_ONCE = OnlinePolicy(weights=WEIGHTS, gather_s=0.0)
+# Whether the stream is told, and files are made, is for a test to say, not for how slow the machine is.
+AT_ONCE = OnlinePolicy(weights=WEIGHTS, gather_s=0.0, tell_every_s=math.inf, turn_every_s=math.inf)
 
 DESCRIPTION = BatchDescription(
     version="000001-00000000",

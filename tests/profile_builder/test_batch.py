@@ -33,6 +33,7 @@ from tests.profile_builder.world import (
     some_acts,
     write_actions,
 )
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -269,7 +270,7 @@ def test_a_killed_batch_leaves_no_worker_behind(tmp_path: Path) -> None:
         assert batch.stdout is not None
         workers = [psutil.Process(int(batch.stdout.readline())) for _ in range(2)]
         batch.kill()
-        gone, alive = psutil.wait_procs(workers, timeout=30)
+        gone, alive = psutil.wait_procs(workers, timeout=HANG_S)
     assert (len(gone), alive) == (2, [])
 
 

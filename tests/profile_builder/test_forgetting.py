@@ -22,6 +22,7 @@ from storage.profiles.store import ProfileReader
 from storage.rejects import Rejects
 from tests.profile_builder.conftest import Shop, Terminal
 from tests.profile_builder.world import DAY_S, NEWEST_S, POLICY, Act, make_parts, write_actions
+from tests.waiting import HANG_S
 
 Read = Callable[[], ProfileReader]
 
@@ -172,7 +173,8 @@ def test_the_command_tells_the_stream_where_there_is_one(
 
     consuming = threading.Thread(target=consume)
     consuming.start()
-    assert run("forget", "user-01", "--profiles", profiles, "--events", events) == 0
+    flags = ("--profiles", profiles, "--events", events, "--wait-s", HANG_S)
+    assert run("forget", "user-01", *flags) == 0, run.err
     consuming.join()
     assert "Forgotten in" in run.out
 

@@ -1,5 +1,6 @@
 """`python -m profile_builder online` as a person runs it: a process of its own, from its start to SIGTERM."""
 
+import gc
 import logging
 import socket
 import time
@@ -23,12 +24,16 @@ from tests.profile_builder.online_process import running
 from tests.profile_builder.online_world import DESCRIPTION
 from tests.profile_builder.world import MODEL
 
+_WATERMARK = "pinnersage_online_watermark_seconds"
+
 
 @pytest.fixture(autouse=True)
-def logs_as_before() -> Iterator[None]:
-    """A command that is run in this process sets up its logs."""
-    handlers, level = logging.root.handlers[:], logging.root.level
+def process_as_before() -> Iterator[None]:
+    """A command that is run in this process sets up its logs, and Python's collector."""
+    handlers, level, threshold = logging.root.handlers[:], logging.root.level, gc.get_threshold()
     yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
@@ -48,7 +53,8 @@ def test_a_day_in_its_life(shop: Shop, tmp_path: Path) -> None:
                 (), (), lambda: BatchManifest(description=DESCRIPTION)
             )
             process.eventually(lambda: _follows(appender, records, now_s))
-        assert process.metric("pinnersage_online_watermark_seconds") == DESCRIPTION.actions_until_s
+        # What a process says of itself it says after it has stored.
+        process.eventually(lambda: process.metric(_WATERMARK) == DESCRIPTION.actions_until_s)
         process.eventually(lambda: process.metric("pinnersage_online_lag_bytes") == 0)
         said = process.end()
     assert '"event": "stopped"' in said
