@@ -22,7 +22,7 @@ from tests.profile_builder.online_process import OnlineProcess, running
 from tests.profile_builder.world import MODEL
 from tests.reliability.shares import seeds
 from tests.storage.events.brokers import brokers
-from tests.storage.events.streams import make_topic, producing, real_kafka
+from tests.storage.events.streams import PASSED_ON_S, make_topic, producing, real_kafka
 from tests.storage.profiles.valkeys import Valkey
 from tests.waiting import wait_until
 
@@ -38,7 +38,7 @@ _N_USERS = 5_000
 @contextmanager
 def mock_stream() -> Iterator[str]:
     with brokers() as kafka:
-        yield f"kafka://{kafka}/events?group=online&session_s=2"
+        yield f"kafka://{kafka}/events?group=online&session_s={PASSED_ON_S:g}"
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def real_stream(kafka: str) -> Iterator[str]:
     topic = f"events-{secrets.token_hex(4)}"
     with producing(kafka) as producer:
         make_topic(producer, topic)
-    yield f"kafka://{kafka}/{topic}?group={topic}&session_s=6"
+    yield f"kafka://{kafka}/{topic}?group={topic}&session_s={PASSED_ON_S:g}"
 
 
 _STREAMS = [pytest.param(mock_stream, id="mock-kafka")]

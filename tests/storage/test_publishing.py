@@ -26,6 +26,7 @@ from storage.errors import (
 )
 from storage.manifests import encode_manifest, identity
 from storage.publishing import Manifest, VersionedFolder, read_manifest, verify_files
+from tests.waiting import wait_until
 
 Write = Callable[[Path], Manifest]
 STEPS = [*publication.PREPARE, *publication.COMMIT]
@@ -51,7 +52,10 @@ def live_text(root: Path) -> str:
 
 @contextmanager
 def reader_of(root: Path) -> Iterator[set[str]]:
-    """Reads what is live over and over, in a thread; gives what it met, raises what it could not read."""
+    """Reads what is live over and over, in a thread: once before the block, and until it ends.
+
+    Gives what it met, raises what it could not read.
+    """
     done, met = threading.Event(), set[str]()
 
     def read() -> None:
@@ -61,6 +65,7 @@ def reader_of(root: Path) -> Iterator[set[str]]:
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
         try:
+            wait_until(lambda: met or reading.done())
             yield met
         finally:
             done.set()
@@ -186,6 +191,7 @@ class TestPublish:
                 folder.publish(writing(str(number)))
                 folder.make_current(first)
         assert "0" in met
+        assert met <= {str(number) for number in range(21)}
 
 
 class TestFailure:

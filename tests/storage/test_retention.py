@@ -20,6 +20,7 @@ from storage.leases import take_lease, unused
 from storage.manifests import MANIFEST
 from storage.publication import version_names
 from storage.publishing import Manifest, VersionedFolder
+from tests.waiting import HANG_S
 
 READER = """
 import sys, time
@@ -152,7 +153,7 @@ class TestInUse:
             assert names(tmp_path) == [versions[1], *versions[3:]]
             assert (versions[1], "in use") in {(each.name, each.why) for each in pruned.kept}
             os.kill(reader.pid, signal.SIGKILL)
-            reader.wait(30)
+            reader.wait(HANG_S)
             VersionedFolder(tmp_path).prune(1)
         assert names(tmp_path) == versions[3:]
 
@@ -198,7 +199,7 @@ class TestInUse:
             VersionedFolder(tmp_path).prune(1)
         done.set()
         for reader in readers:
-            reader.join(30)
+            reader.join(HANG_S)
         assert failures == []
         assert len(names(tmp_path)) <= 4
 

@@ -19,6 +19,11 @@ from storage.events.stream import Batch, EventAppender, EventConsumer, Resume, a
 from tests.waiting import HANG_S
 
 NOW_S = 1_700_000_000
+PASSED_ON_S = 6.0
+"""The session where readers follow each other: the shortest that brokers allow as they come.
+
+Nobody is taken for gone whom the machine keeps waiting for a few seconds.
+"""
 REAL_KAFKA_VARIABLE = "PINNERSAGE_TEST_KAFKA"
 
 AppendLine = Callable[[str, bytes], None]
@@ -92,16 +97,17 @@ def in_redis(port: int) -> Iterator[Stream]:
     def append_line(_user: str, line: bytes) -> None:
         client.xadd(name, {"event": line})
 
-    with _opened(f"redis://127.0.0.1:{port}/0?stream={name}&lease_s={HANG_S:g}", append_line) as stream:
+    url = f"redis://127.0.0.1:{port}/0?stream={name}&lease_s={HANG_S:g}&timeout_s={HANG_S:g}"
+    with _opened(url, append_line) as stream:
         yield stream
     client.close()
 
 
 @contextmanager
-def in_kafka(brokers: str, *, session_s: float = 2) -> Iterator[Stream]:
-    """Brokers give a group's partitions out anew a session after one has left it."""
+def in_kafka(brokers: str, *, session_s: float = HANG_S) -> Iterator[Stream]:
+    """A reader that follows another waits about a session: brokers give partitions out anew only then."""
     topic = f"events-{secrets.token_hex(4)}"
-    url = f"kafka://{brokers}/{topic}?session_s={session_s}&group={topic}"
+    url = f"kafka://{brokers}/{topic}?session_s={session_s:g}&timeout_s={HANG_S:g}&group={topic}"
 
     def append_line(user: str, line: bytes) -> None:
         producer.produce(topic, line, user.encode())

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from storage.events.records import Event, Forget, Record
 from storage.events.stream import EventConsumer
 from tests.storage.events.streams import (
     NOW_S,
+    PASSED_ON_S,
     Stream,
     entries,
     event,
@@ -24,30 +26,41 @@ from tests.storage.events.streams import (
     real_kafka,
     records,
 )
-from tests.waiting import wait_until
+from tests.waiting import HANG_S, wait_until
 
 USERS = ("ann", "bob", "名前", "85123A")
 
 
 _REAL_KAFKA = real_kafka()
+_QUICK = ("memory", "file", "redis")
+_REAL = ("real-kafka",) if _REAL_KAFKA else ()
 
 
-@pytest.fixture(params=["memory", "file", "redis", "mock-kafka", *(["real-kafka"] if _REAL_KAFKA else [])])
+@pytest.fixture(params=[*_QUICK, "mock-kafka", *_REAL])
 def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stream]:
-    if request.param == "memory":
-        opened = in_memory()
-    elif request.param == "file":
-        opened = in_file(tmp_path / "events.jsonl")
-    elif request.param == "redis":
-        opened = in_redis(request.getfixturevalue("valkey_port"))
-    elif request.param == "mock-kafka":
-        opened = in_kafka(request.getfixturevalue("mock_kafka"))
-    else:
-        assert _REAL_KAFKA
-        # The shortest that brokers allow as they come.
-        opened = in_kafka(_REAL_KAFKA, session_s=6)
-    with opened as stream:
+    """Read by one, whom nobody takes for gone however slow the machine is."""
+    with opened(request, tmp_path, session_s=HANG_S) as stream:
         yield stream
+
+
+@pytest.fixture(params=[*_QUICK, pytest.param("mock-kafka", marks=pytest.mark.slow), *_REAL])
+def passed_on(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stream]:
+    """Read by one after the other."""
+    with opened(request, tmp_path, session_s=PASSED_ON_S) as stream:
+        yield stream
+
+
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, *, session_s: float
+) -> AbstractContextManager[Stream]:
+    if request.param == "memory":
+        return in_memory()
+    if request.param == "file":
+        return in_file(tmp_path / "events.jsonl")
+    if request.param == "redis":
+        return in_redis(request.getfixturevalue("valkey_port"))
+    brokers = _REAL_KAFKA if request.param == "real-kafka" else request.getfixturevalue("mock_kafka")
+    return in_kafka(brokers, session_s=session_s)
 
 
 def all_of(consumer: EventConsumer, n: int) -> list[Record]:
@@ -88,74 +101,71 @@ def test_a_users_records_stay_in_order(stream: Stream) -> None:
     consumer.close()
 
 
-def test_what_was_not_committed_is_read_again_by_the_next(stream: Stream) -> None:
+def test_what_was_not_committed_is_read_again_by_the_next(passed_on: Stream) -> None:
     """A consumer that ends between reading and committing loses nothing: another reads exactly the rest."""
-    stream.appender.append([event("ann", number) for number in range(6)])
-    first = stream.consume()
-    committed, not_committed = (
-        read_all(first, 2, max_records=2)[0],
-        read_all(first, 2, max_records=2)[0],
-    )
-    assert not_committed.records == (event("ann", 2), event("ann", 3))
-    first.commit(committed.positions)
+    passed_on.appender.append([event("ann", number) for number in range(6)])
+    first = passed_on.consume()
+    committed, not_committed = read_all(first, 2, max_records=1), read_all(first, 2, max_records=1)
+    assert records(not_committed) == [event("ann", 2), event("ann", 3)]
+    first.commit(committed[-1].positions)
     first.close()
-    second = stream.consume()
+    second = passed_on.consume()
 
     assert all_of(second, 4) == [event("ann", number) for number in range(2, 6)]
     second.close()
 
 
-def test_what_was_committed_is_not_read_again(stream: Stream) -> None:
+def test_what_was_committed_is_not_read_again(passed_on: Stream) -> None:
     """Positions survive: a consumer that starts again finds only what came meanwhile."""
-    stream.appender.append([event("ann", 0), event("ann", 1)])
-    first = stream.consume()
+    passed_on.appender.append([event("ann", 0), event("ann", 1)])
+    first = passed_on.consume()
     all_of(first, 2)
     first.close()
-    stream.appender.append([event("ann", 2)])
-    second = stream.consume()
+    passed_on.appender.append([event("ann", 2)])
+    second = passed_on.consume()
 
     assert all_of(second, 1) == [event("ann", 2)]
     second.close()
 
 
-def test_the_readers_own_position_beats_the_committed_one(stream: Stream) -> None:
+def test_the_readers_own_position_beats_the_committed_one(passed_on: Stream) -> None:
     """Whoever keeps positions with its state goes on from there: further than committed, or less far."""
-    stream.appender.append([event("ann", number) for number in range(4)])
-    first = stream.consume()
+    passed_on.appender.append([event("ann", number) for number in range(4)])
+    first = passed_on.consume()
     batches = [read_all(first, 1, max_records=1)[0] for _ in range(3)]
     first.commit(batches[1].positions)
     first.close()
 
-    further = stream.consume(resume=batches[2].positions.get)
+    further = passed_on.consume(resume=batches[2].positions.get)
     assert all_of(further, 1) == [event("ann", 3)]
     further.close()
-    back = stream.consume(resume=batches[0].positions.get)
+    back = passed_on.consume(resume=batches[0].positions.get)
     assert all_of(back, 3) == [event("ann", number) for number in (1, 2, 3)]
     assert back.read(10, 0.1).is_empty
     back.close()
 
 
-def test_only_one_of_a_group_reads_a_partition(stream: Stream) -> None:
+def test_only_one_of_a_group_reads_a_partition(passed_on: Stream) -> None:
     """While one reads, another is given none of a user's records; when it ends, the other goes on."""
-    stream.appender.append([event("ann", 0)])
-    first = stream.consume()
+    passed_on.appender.append([event("ann", 0)])
+    first = passed_on.consume()
     all_of(first, 1)
-    second = stream.consume()
+    second = passed_on.consume()
     if second.read(10, 0.3).records:
         pytest.fail("two consumers read one partition")
     first.close()
-    stream.appender.append([event("ann", 1)])
+    passed_on.appender.append([event("ann", 1)])
 
     assert all_of(second, 1) == [event("ann", 1)]
     second.close()
 
 
-def test_who_no_longer_reads_a_partition_cannot_commit_it(stream: Stream) -> None:
+def test_who_no_longer_reads_a_partition_cannot_commit_it(passed_on: Stream) -> None:
     """A position of another's reading is refused: it would hide records that nobody keeps."""
-    stream.appender.append([event("ann", number) for number in range(2)])
-    first = stream.consume()
+    passed_on.appender.append([event("ann", number) for number in range(2)])
+    first = passed_on.consume()
     positions = read_all(first, 2)[-1].positions
-    second = stream.consume()
+    second = passed_on.consume()
 
     with pytest.raises(PartitionLostError, match="read"):
         second.commit(positions)
@@ -259,10 +269,10 @@ def test_the_lag_is_what_is_not_committed(stream: Stream) -> None:
     consumer.close()
 
 
-def test_who_resumes_says_where(stream: Stream) -> None:
+def test_who_resumes_says_where(passed_on: Stream) -> None:
     """The reader before kept what it read, and ended before it could commit: nobody is behind."""
-    stream.appender.append([event("ann", number) for number in range(10)])
-    first = stream.consume()
+    passed_on.appender.append([event("ann", number) for number in range(10)])
+    first = passed_on.consume()
     kept: dict[str, str] = {}
     for batch in read_all(first, 10):
         kept |= batch.positions
@@ -274,12 +284,12 @@ def test_who_resumes_says_where(stream: Stream) -> None:
         asked.add(partition)
         return kept.get(partition)
 
-    second = stream.consume(resume=resume)
+    second = passed_on.consume(resume=resume)
     wait_until(lambda: second.read(10, 0.1).is_empty and kept.keys() <= asked)
     assert behind(second) == 0
     second.close()
-    stream.appender.append([event("ann", 10)])
-    third = stream.consume()
+    passed_on.appender.append([event("ann", 10)])
+    third = passed_on.consume()
     assert all_of(third, 1) == [event("ann", 10)]
     third.close()
 

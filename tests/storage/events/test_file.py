@@ -17,6 +17,7 @@ from storage.events.file.appender import FileAppender
 from storage.events.file.consumer import FileConsumer
 from storage.events.records import Event, encode
 from tests.storage.events.streams import NOW_S, event, read_all, records
+from tests.waiting import HANG_S, JOB_S
 
 
 @pytest.fixture
@@ -257,7 +258,7 @@ def test_a_consumer_that_is_killed_is_followed_by_another(path: Path) -> None:
         "consumer = FileConsumer(Path(sys.argv[1]), 'readers')\n"
         "batch = consumer.read(1, 10); consumer.commit(batch.positions)\n"
         "batch = consumer.read(1, 10); print(len(batch.records), flush=True)\n"
-        "time.sleep(60)\n"
+        f"time.sleep({HANG_S})\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
@@ -280,7 +281,7 @@ def test_many_writers_never_write_into_each_others_lines(path: Path) -> None:
         "for number in range(20): appender.append([event(sys.argv[2], number)] * 5)\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(path), user]) for user in ("ann", "bob")]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert [writer.wait(JOB_S) for writer in writers] == [0, 0]
     read = records(read_all(consumer_of(path), 200))
 
     assert [each for each in read if each.user_id == "bob"] == [

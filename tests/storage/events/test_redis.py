@@ -16,7 +16,11 @@ from tests.waiting import HANG_S
 @pytest.fixture
 def address(valkey_port: int) -> RedisAddress:
     return RedisAddress(
-        host="127.0.0.1", port=valkey_port, stream=f"e-{secrets.token_hex(4)}", lease_s=HANG_S
+        host="127.0.0.1",
+        port=valkey_port,
+        stream=f"e-{secrets.token_hex(4)}",
+        lease_s=HANG_S,
+        timeout_s=HANG_S,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from storage.errors import TakedownError
 from storage.pins.takedown import FILE, Block, read_takedown
 from storage.pins.takedown_writing import HEADER, Change, block, unblock
+from tests.waiting import JOB_S
 
 BLOCK_MANY = """
 import sys
@@ -99,7 +100,7 @@ def test_an_impossible_id_changes_nothing(tmp_path: Path) -> None:
 def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     """A hundred blocks each, at once, with unblocks in between: all there at the end."""
     writers = [subprocess.Popen([sys.executable, "-c", BLOCK_MANY, str(tmp_path), name]) for name in "xy"]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert [writer.wait(JOB_S) for writer in writers] == [0, 0]
     listed = {each.pin_id for each in read_takedown(tmp_path).blocks}
     assert listed == {f"{name}-{number}" for name in "xy" for number in range(100)}
 

