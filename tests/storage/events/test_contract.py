@@ -59,8 +59,10 @@ def opened(
         return in_file(tmp_path / "events.jsonl")
     if request.param == "redis":
         return in_redis(request.getfixturevalue("valkey_port"))
-    brokers = _REAL_KAFKA if request.param == "real-kafka" else request.getfixturevalue("mock_kafka")
-    return in_kafka(brokers, session_s=session_s)
+    if request.param == "mock-kafka":
+        return in_kafka(request.getfixturevalue("mock_kafka"), session_s=session_s)
+    assert _REAL_KAFKA
+    return in_kafka(_REAL_KAFKA, session_s=session_s)
 
 
 def all_of(consumer: EventConsumer, n: int) -> list[Record]:
