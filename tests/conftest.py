@@ -3,10 +3,15 @@
 import resource
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("without_deadline", deadline=None)
-settings.load_profile("without_deadline")
+# How long an example takes to run, or to draw, says something of the machine and nothing of the code.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples every time: what passes once passes until the code changes. Whoever looks for others
+# asks for them by --hypothesis-profile=explore.
+settings.register_profile("same", _UNTIMED, derandomize=True)
+settings.register_profile("explore", _UNTIMED, derandomize=False, max_examples=1_000)
+settings.load_profile("same")
 
 # A test that cannot get enough, or a process that it started, fails by its own name: without a limit the
 # kernel ends the whole run once the machine has no more. Files that are mapped do not count.
