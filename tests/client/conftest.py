@@ -18,6 +18,7 @@ from pinnersage.client import (
     SimilarPins,
 )
 from pinnersage.client.testing import FakeRecommender
+from tests.client.servers import PATIENT
 
 NOON = datetime(2013, 8, 7, 12, 0, tzinfo=UTC)
 
@@ -81,5 +82,5 @@ def fake() -> Iterator[FakeRecommender]:
 
 @pytest.fixture
 def client(fake: FakeRecommender) -> Iterator[Client]:
-    with Client(fake.target) as client:
+    with Client(fake.target, timeout=PATIENT) as client:
         yield client

@@ -8,7 +8,12 @@ from typing import Any
 
 import grpc
 
+from pinnersage.client import Timeout
 from pinnersage.v1 import recommender_pb2 as pb
+from tests.waiting import HANG_S
+
+# Of a client whose calls are to be answered, however late this machine comes to it.
+PATIENT = Timeout(call_s=HANG_S, batch_s=HANG_S)
 
 Recommend = Callable[[pb.RecommendRequest, grpc.ServicerContext], pb.RecommendResponse]
 RecommendBatch = Callable[

@@ -25,7 +25,7 @@ from pinnersage.client import (
 from pinnersage.client._errors import ERROR_OF_STATUS
 from pinnersage.client.testing import FakeRecommender
 from pinnersage.v1 import recommender_pb2 as pb
-from tests.client.servers import nobody, serving
+from tests.client.servers import PATIENT, nobody, serving
 
 EXPECTED = {
     grpc.StatusCode.CANCELLED: CancelledError,
@@ -45,7 +45,8 @@ FAILURES = [status for status in grpc.StatusCode if status is not grpc.StatusCod
 def test_every_status_has_its_error(fake: FakeRecommender, status: grpc.StatusCode) -> None:
     """With all that is known about it; what is not the caller's doing is a ServerError."""
     fake.fail(status, "max_candidates: 5000 is more than 1,000")
-    with Client(fake.target, retries=Retries(max_attempts=1)) as client, pytest.raises(CallError) as caught:
+    once = Client(fake.target, timeout=PATIENT, retries=Retries(max_attempts=1))
+    with once as client, pytest.raises(CallError) as caught:
         client.recommend("ann")
     error = caught.value
     assert type(error) is EXPECTED.get(status, ServerError)
@@ -93,7 +94,7 @@ def test_the_request_id_is_found_among_other_metadata() -> None:
 
     with (
         serving(recommend=recommend) as target,
-        Client(target) as client,
+        Client(target, timeout=PATIENT) as client,
         pytest.raises(ServerError) as caught,
     ):
         client.recommend("ann")
@@ -102,7 +103,11 @@ def test_the_request_id_is_found_among_other_metadata() -> None:
 
 def test_nobody_there() -> None:
     """No server, no request id; the cause is gRPC's own."""
-    with nobody() as target, Client(target) as client, pytest.raises(UnavailableError) as caught:
+    with (
+        nobody() as target,
+        Client(target, timeout=PATIENT) as client,
+        pytest.raises(UnavailableError) as caught,
+    ):
         client.recommend("ann")
     assert "Connection refused" in caught.value.message
     assert caught.value.request_id is None
@@ -112,7 +117,7 @@ def test_a_server_without_the_method_is_too_old() -> None:
     """Told apart from a fault, so that callers can do without."""
     with (
         serving() as target,
-        Client(target) as client,
+        Client(target, timeout=PATIENT) as client,
         pytest.raises(UnsupportedError, match="UNIMPLEMENTED"),
     ):
         client.pins(["🐶"])

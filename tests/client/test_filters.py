@@ -27,12 +27,6 @@ FILTERS = (
 )
 
 
-@pytest.fixture
-def client(fake: FakeRecommender) -> Any:
-    with Client(fake.target) as client:
-        yield client
-
-
 def test_every_method_takes_filters(client: Client, fake: FakeRecommender) -> None:
     """And the fake server tells what it was asked."""
     client.recommend("ann", filters=FILTERS)

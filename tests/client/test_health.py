@@ -12,7 +12,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from pinnersage.client import Client, HealthStatus, UnavailableError, UnsupportedError
 from pinnersage.client._health import decode_status
 from pinnersage.client.testing import FakeRecommender
-from tests.client.servers import nobody, serving
+from tests.client.servers import PATIENT, nobody, serving
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_every_status_of_the_standard_servicer(
     """Read as the standard package reads it."""
     target, servicer = standard
     servicer.set("", health_pb2.HealthCheckResponse.ServingStatus.Value(status.name))
-    with Client(target) as client:
+    with Client(target, timeout=PATIENT) as client:
         assert client.health() is status
 
 
@@ -53,11 +53,19 @@ def test_an_odd_reply_is_unknown(reply: bytes) -> None:
 
 def test_nobody_there() -> None:
     """No server is an error, not a status; the check is never retried."""
-    with nobody() as target, Client(target) as client, pytest.raises(UnavailableError, match="Health/Check"):
+    with (
+        nobody() as target,
+        Client(target, timeout=PATIENT) as client,
+        pytest.raises(UnavailableError, match="Health/Check"),
+    ):
         client.health()
 
 
 def test_a_server_without_health_checks() -> None:
     """Another service may sit at that address."""
-    with serving() as target, Client(target) as client, pytest.raises(UnsupportedError):
+    with (
+        serving() as target,
+        Client(target, timeout=PATIENT) as client,
+        pytest.raises(UnsupportedError),
+    ):
         client.health()

@@ -12,7 +12,8 @@ import pytest
 from pinnersage.client import CallError, Client, Retries, UnavailableError
 from pinnersage.client.testing import FakeRecommender
 from pinnersage.v1 import recommender_pb2 as pb
-from tests.client.servers import nobody, serving
+from tests.client.servers import PATIENT, nobody, serving
+from tests.waiting import wait_until
 
 # As short as allowed, so that a thousand calls take a second or two.
 SHORT = Retries(initial_backoff_s=0.01, max_backoff_s=0.01)
@@ -54,7 +55,7 @@ def call(client: Client, times: int) -> int:
     failed = 0
     for _ in range(times):
         try:
-            client.recommend("ann", timeout_s=60)
+            client.recommend("ann", timeout_s=PATIENT.call_s)
         except UnavailableError:
             failed += 1
     return failed
@@ -93,7 +94,8 @@ def test_nothing_else_is_retried(client: Client, fake: FakeRecommender, status: 
 def test_retries_can_be_turned_off(fake: FakeRecommender) -> None:
     """One attempt is one attempt."""
     fake.fail(grpc.StatusCode.UNAVAILABLE)
-    with Client(fake.target, retries=Retries(max_attempts=1)) as client, pytest.raises(UnavailableError):
+    once = Client(fake.target, timeout=PATIENT, retries=Retries(max_attempts=1))
+    with once as client, pytest.raises(UnavailableError):
         client.recommend("ann")
     assert len(fake.calls) == 1
 
@@ -101,7 +103,8 @@ def test_retries_can_be_turned_off(fake: FakeRecommender) -> None:
 def test_two_attempts_are_two_attempts(fake: FakeRecommender) -> None:
     """The fewest that are a policy."""
     fake.fail(grpc.StatusCode.UNAVAILABLE, times=2)
-    with Client(fake.target, retries=Retries(max_attempts=2)) as client, pytest.raises(UnavailableError):
+    twice = Client(fake.target, timeout=PATIENT, retries=Retries(max_attempts=2))
+    with twice as client, pytest.raises(UnavailableError):
         client.recommend("ann")
     assert len(fake.calls) == 2
 
@@ -151,7 +154,7 @@ def test_the_budget_comes_back_with_answered_calls() -> None:
 def test_nobody_there_is_told_soon() -> None:
     """The retries' pauses pass, not the deadline."""
     with nobody() as target, Client(target, retries=SHORT) as client, pytest.raises(UnavailableError):
-        client.recommend("ann", timeout_s=60)
+        client.recommend("ann", timeout_s=PATIENT.call_s)
 
 
 def test_calls_go_round_all_addresses() -> None:
@@ -160,9 +163,13 @@ def test_calls_go_round_all_addresses() -> None:
         both = [servers.enter_context(unreliable(lambda _: False)) for _ in range(2)]
         target = "ipv4:" + ",".join(address for address, _ in both)
         with Client(target) as client:
-            call(client, 200)
-    assert sum(attempts.n for _, attempts in both) == 200
-    assert all(attempts.n > 0 for _, attempts in both)
+            # As long as the second is not connected to, the first one answers alone.
+            wait_until(lambda: call(client, 1) == 0 and all(attempts.n for _, attempts in both))
+            before = [attempts.n for _, attempts in both]
+            assert call(client, 200) == 0
+    asked = [attempts.n - n for (_, attempts), n in zip(both, before, strict=True)]
+    assert sum(asked) == 200
+    assert min(asked) > 0
 
 
 def test_a_server_that_goes_away_is_left_out() -> None:

@@ -13,6 +13,11 @@ from pinnersage.client import (
     UnavailableError,
 )
 from pinnersage.client.testing import FakeRecommender
+from tests.client.servers import PATIENT
+
+
+def patient(fake: FakeRecommender) -> Client:
+    return Client(fake.target, timeout=PATIENT)
 
 
 def pins(answer: Recommendation) -> list[str]:
@@ -31,7 +36,7 @@ def test_exclusions_and_limits_narrow_the_answer(client: Client) -> None:
 def test_a_lowest_score_given_in_float64_keeps_its_equal() -> None:
     """0.3 is another number in the wire's float32; the same on both sides."""
     answer = Recommendation(candidates=(Candidate("a", 0.3, "m"),))
-    with FakeRecommender(recommendations={"ann": answer}) as fake, Client(fake.target) as client:
+    with FakeRecommender(recommendations={"ann": answer}) as fake, patient(fake) as client:
         assert pins(client.recommend("ann", min_score=0.3)) == ["a"]
 
 
@@ -45,14 +50,14 @@ def test_an_answer_narrowed_to_nothing_says_so(client: Client) -> None:
 def test_an_answer_that_was_empty_keeps_its_reason() -> None:
     """Nothing was filtered."""
     answer = Recommendation(interests=(SampledInterest("m"),), reason=AnswerReason.NO_USABLE_INTERESTS)
-    with FakeRecommender(recommendations={"ann": answer}) as fake, Client(fake.target) as client:
+    with FakeRecommender(recommendations={"ann": answer}) as fake, patient(fake) as client:
         assert client.recommend("ann", min_score=0.9).reason is AnswerReason.NO_USABLE_INTERESTS
 
 
 def test_no_lowest_score_applies_to_a_fallback() -> None:
     """Popular pins have no score to compare; and filtered to nothing, their reason stays."""
     popular = Recommendation(candidates=(Candidate("a"),), reason=AnswerReason.UNKNOWN_USER)
-    with FakeRecommender(recommendations={"bob": popular}) as fake, Client(fake.target) as client:
+    with FakeRecommender(recommendations={"bob": popular}) as fake, patient(fake) as client:
         assert pins(client.recommend("bob", min_score=0.9)) == ["a"]
         nothing = client.recommend("bob", exclude_pin_ids=["a"])
         assert (nothing.candidates, nothing.reason) == ((), AnswerReason.UNKNOWN_USER)
@@ -62,7 +67,7 @@ def test_a_request_id_of_ones_own_is_kept() -> None:
     """Else each call has the next number."""
     with (
         FakeRecommender(recommendations={"ann": Recommendation(request_id="mine")}) as fake,
-        Client(fake.target) as client,
+        patient(fake) as client,
     ):
         assert client.recommend("ann").request_id == "mine"
         assert client.recommend("bob").request_id == "fake-2"
@@ -98,5 +103,5 @@ def test_a_fake_is_gone_when_left() -> None:
     """Nothing lingers between tests."""
     with FakeRecommender() as fake:
         target = fake.target
-    with Client(target) as client, pytest.raises(UnavailableError):
+    with Client(target, timeout=PATIENT) as client, pytest.raises(UnavailableError):
         client.recommend("ann")

@@ -11,6 +11,7 @@ from demo.asking import CANDIDATES_SHOWN, SEED, n_interests, people, person
 from demo.histories import Action, Histories
 from pinnersage.client import Candidate, Client, Interest, Pin, Profile, Recommendation, SampledInterest
 from pinnersage.client.testing import FakeRecommender
+from tests.client.servers import PATIENT
 
 CATS = tuple(Candidate(f"cat-{n}", 0.9 - n / 100, "cat") for n in range(9))
 ANSWER = Recommendation(
@@ -37,7 +38,7 @@ def client() -> Iterator[Client]:
         profiles=[PROFILE, CAT_LOVER],
         pins=[Pin("cat", "a cat"), Pin("cat-0", "a kitten"), Pin("boat", "a boat"), Pin("ship")],
     )
-    with fake, Client(fake.target) as client:
+    with fake, Client(fake.target, timeout=PATIENT) as client:
         yield client
 
 
@@ -70,7 +71,7 @@ def test_a_fallback_is_explained_too() -> None:
     popular = Recommendation(candidates=(Candidate("hat"),))
     with (
         FakeRecommender(recommendations={"ann": popular}, profiles=[PROFILE]) as fake,
-        Client(fake.target) as client,
+        Client(fake.target, timeout=PATIENT) as client,
     ):
         (group,) = person(client, "ann", HISTORY).suggestions
     assert group.reason == "because many people like them"
@@ -81,7 +82,7 @@ def test_the_same_interests_are_sampled_tomorrow() -> None:
     """A seed goes with the request: who runs the demo again sees the same."""
     with (
         FakeRecommender(recommendations={"ann": ANSWER}, profiles=[PROFILE]) as fake,
-        Client(fake.target) as client,
+        Client(fake.target, timeout=PATIENT) as client,
     ):
         person(client, "ann", HISTORY)
     (asked,) = [call for call in fake.calls if call.method == "Recommend"]

@@ -143,12 +143,13 @@ def test_the_server_is_stopped_however_the_demo_ends(told: str, out: Path, numbe
 
 @contextmanager
 def started_demo(out: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A demo that shows many people, so that there is time to interrupt it."""
+    """A demo that shows more than its pipe holds: it cannot end before somebody reads it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "demo", "--out", str(out), "--users", "20"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        pipesize=4_096,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )

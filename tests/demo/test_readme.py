@@ -13,6 +13,7 @@ import pytest
 
 from demo.processes import running
 from demo.serving import address_in
+from tests.waiting import HANG_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -73,15 +74,17 @@ def address(readme: Readme, folder: Path) -> Iterator[str]:
     words = shlex.split(readme.commands[-1].replace("build/", f"{folder}/build/"))[1:]
     command = [sys.executable, *words, "--port", "0", "--metrics-port", "0", "--drain-s", "0"]
     with (folder / "log").open("wb") as log, running(command, log) as process:
-        while not (found := address_in((folder / "log").read_text())):
-            assert process.poll() is None
+        wait_until(lambda: address_in((folder / "log").read_text()) or process.poll() is not None)
+        found = address_in((folder / "log").read_text())
+        assert found is not None, (folder / "log").read_text()
         yield found
 
 
 def test_the_client_code_prints_what_it_promises(readme: Readme, folder: Path, address: str) -> None:
     """The reader's customer gets 20 articles, each near one that they bought or viewed."""
-    code = readme.client_code.replace("127.0.0.1:50051", address)
-    assert code != readme.client_code
+    code = readme.client_code.replace("import Client", "import Client, Timeout")
+    code = code.replace('"127.0.0.1:50051"', f'"{address}", timeout=Timeout(call_s={HANG_S})')
+    assert f'"{address}", timeout=' in code
     groups = must(folder, sys.executable, "-c", code).splitlines()
     assert all(re.fullmatch(r"because you saved 85\d{4}A:( 85\d{4}A)+", group) for group in groups)
     assert sum(len(group.partition(":")[2].split()) for group in groups) == 20
@@ -92,5 +95,5 @@ def test_the_command_line_answers_as_shown(readme: Readme, folder: Path, address
     assert readme.console
     for line in readme.console:
         program = str(Path(sys.executable).with_name("pinnersage"))
-        said = must(folder, program, *shlex.split(line)[1:], "--server", address)
+        said = must(folder, program, *shlex.split(line)[1:], "--server", address, "--timeout", str(HANG_S))
         assert said.startswith("customer-7: ")

@@ -10,6 +10,7 @@ from pinnersage.client.testing import FakeRecommender
 from pinnersage.v1 import recommender_pb2 as pb
 from tests.client.command_line.conftest import Run
 from tests.client.servers import nobody, serving
+from tests.waiting import HANG_S
 
 
 def test_the_servers_refusal_is_one_sentence(run: Run, fake: FakeRecommender) -> None:
@@ -53,7 +54,7 @@ def test_a_server_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> Non
     go_on = Event()
 
     def slow(_: pb.RecommendRequest, __: grpc.ServicerContext) -> pb.RecommendResponse:
-        go_on.wait(30)
+        go_on.wait(HANG_S)
         return pb.RecommendResponse()
 
     with serving(recommend=slow) as target:

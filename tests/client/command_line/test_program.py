@@ -24,7 +24,7 @@ PINNERSAGE = str(Path(sys.executable).with_name("pinnersage"))
 def start(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
     """The installed command, as a process of its own."""
     return subprocess.Popen(
-        [PINNERSAGE, *arguments],
+        [PINNERSAGE, *arguments, "--timeout", str(HANG_S)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,7 +50,7 @@ def test_a_reader_who_has_had_enough() -> None:
 
 def shell(line: str, server: str) -> "subprocess.CompletedProcess[str]":
     """The installed command as a shell runs it, with its redirections."""
-    command = ["sh", "-c", f"{shlex.quote(PINNERSAGE)} {line}"]
+    command = ["sh", "-c", f"{shlex.quote(PINNERSAGE)} {line} --timeout {HANG_S}"]
     environment = os.environ | {"PINNERSAGE_SERVER": server}
     return subprocess.run(
         command, capture_output=True, text=True, env=environment, timeout=HANG_S, check=False
@@ -82,11 +82,11 @@ def test_a_person_who_has_had_enough() -> None:
 
     def slow(_: pb.RecommendRequest, __: grpc.ServicerContext) -> pb.RecommendResponse:
         arrived.set()
-        go_on.wait(30)
+        go_on.wait(HANG_S)
         return pb.RecommendResponse()
 
     with serving(recommend=slow) as target:
-        process = start("recommend", "ann", "--timeout", "60", "--server", target)
+        process = start("recommend", "ann", "--server", target)
         assert arrived.wait(HANG_S)
         process.send_signal(signal.SIGINT)
         shown, error = process.communicate(timeout=HANG_S)
@@ -107,7 +107,8 @@ def test_a_narrow_terminal(fake: FakeRecommender) -> None:
     """On a terminal no line is longer than it is wide, so that tables stay tables."""
     ours, theirs = pty.openpty()
     environment = os.environ | {"COLUMNS": "24", "PINNERSAGE_SERVER": fake.target}
-    status = subprocess.call([PINNERSAGE, "recommend", "ann"], stdout=theirs, env=environment)
+    command = [PINNERSAGE, "recommend", "ann", "--timeout", str(HANG_S)]
+    status = subprocess.call(command, stdout=theirs, env=environment)
     os.close(theirs)
     shown = os.read(ours, 65_536).decode()
     os.close(ours)
