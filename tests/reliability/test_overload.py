@@ -26,7 +26,7 @@ from tests.reliability.servers import channel_to
 from tests.reliability.shares import SHARE, chance, seeds
 from tests.server.conftest import settings
 from tests.server.world import default_people, describe, make_pins, make_profile
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.reliability
 
@@ -167,6 +167,8 @@ def test_deadlines_hold_while_the_store_is_paused(tally: Counter[tuple[str, ...]
                 )
             tally["calls", "in time"] += sum(each <= _LATE_S for each in late)
             tally["calls", "late"] += sum(each > _LATE_S for each in late)
+            # Of whoever left the server learns a moment later than they do.
+            wait_until(lambda: not server.calls._open)
             store.opened.set()
             assert server.calls.wait_until_idle(HANG_S)
         assert CountedPins.searches == searches_at_start
