@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from server.errors import StartError
 
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+# A port that is free at one address of a name may be somebody's at another.
+_TRIES = 10
 _Address = tuple[socket.AddressFamily, str]
 
 
@@ -48,18 +50,25 @@ class HeldPort:
     def __init__(self, host: str, port: int) -> None:
         self._sockets = ExitStack()
         self.port = port
-        try:
-            for address in _addresses(host):
-                self._take(address)
-        except OSError as error:
-            self.close()
-            raise StartError(cannot_listen(host, port)) from error
+        for tries_left in reversed(range(1 if port else _TRIES)):
+            try:
+                self._take_all(host)
+                break
+            except OSError as error:
+                self.close()
+                self.port = port
+                if not tries_left:
+                    raise StartError(cannot_listen(host, port)) from error
         if self.port == 0:
             raise StartError(cannot_listen(host, port))
 
     def close(self) -> None:
         """Let go of the port."""
         self._sockets.close()
+
+    def _take_all(self, host: str) -> None:
+        for address in _addresses(host):
+            self._take(address)
 
     def _take(self, address: _Address) -> None:
         family, host = address

@@ -167,13 +167,15 @@ class Takedown:
     def _take(self, takedown: TakedownList) -> None:
         if takedown == self._list:
             return
-        self.blocked = blocked_rows(takedown, self._pins)
+        rows = blocked_rows(takedown, self._pins)
         self._list = takedown
         self.bad_lines = len(takedown.bad_lines)
+        # Last: the gauges show what is in force.
+        self.blocked = rows
         log.info(
             "takedown list read",
-            listed=self.blocked.listed,
-            unknown_to_build=self.blocked.unknown,
+            listed=rows.listed,
+            unknown_to_build=rows.unknown,
             bad_lines=self.bad_lines,
         )
         for line in takedown.bad_lines[:_TOLD_LINES]:
