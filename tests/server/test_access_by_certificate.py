@@ -16,6 +16,7 @@ from tests.server.certificates import Authority
 from tests.server.conftest import settings
 from tests.server.test_access import as_it_is, methods
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 NO_CONNECTION = grpc.StatusCode.UNAVAILABLE
 REFUSALS = (NO_CONNECTION, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
@@ -55,7 +56,7 @@ def refused(port: int, shown: grpc.ChannelCredentials, key: str = "") -> dict[st
     found = {}
     with grpc.secure_channel(f"localhost:{port}", shown) as channel:
         for method in every():
-            call = channel.unary_stream(method, as_it_is, as_it_is)(b"", metadata=metadata, timeout=20)
+            call = channel.unary_stream(method, as_it_is, as_it_is)(b"", metadata=metadata, timeout=HANG_S)
             try:
                 next(call, None)
                 code = grpc.StatusCode.OK

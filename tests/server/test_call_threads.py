@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable
 
 from server.call_threads import CallThreads
+from tests.waiting import HANG_S
 
 
 def test_each_piece_of_work_is_done_once() -> None:
@@ -19,7 +20,7 @@ def test_each_piece_of_work_is_done_once() -> None:
     for at in range(100):
         threads.run(work, b"%d" % at)
     for _ in range(100):
-        assert done.acquire(timeout=30)
+        assert done.acquire(timeout=HANG_S)
 
     assert sorted(requests) == sorted(b"%d" % at for at in range(100))
 
@@ -32,15 +33,15 @@ def test_there_are_never_more_threads_than_allowed() -> None:
     def work(_: bytes) -> None:
         names.add(threading.current_thread().name)
         begun.release()
-        assert gate.wait(30)
+        assert gate.wait(HANG_S)
 
     for _ in range(3):
         threads.run(work, b"")
-    assert begun.acquire(timeout=30)
-    assert begun.acquire(timeout=30)
+    assert begun.acquire(timeout=HANG_S)
+    assert begun.acquire(timeout=HANG_S)
     assert not begun.acquire(blocking=False)
     gate.set()
-    assert begun.acquire(timeout=30)
+    assert begun.acquire(timeout=HANG_S)
     assert names == {"call_0", "call_1"}
 
 
@@ -57,11 +58,11 @@ def test_threads_end_when_nobody_holds_them_and_keep_no_call_alive() -> None:
 
     threads.run(_using(needed, at_work), b"")
     del needed
-    assert done.wait(30)
+    assert done.wait(HANG_S)
     assert kept() is None
 
     del threads
-    at_work[0].join(30)
+    at_work[0].join(HANG_S)
     assert not at_work[0].is_alive()
 
 

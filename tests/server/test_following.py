@@ -1,6 +1,5 @@
 """Pins added between builds: served by every method as soon as they are seen, by whichever merge policy."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from storage.pins.takedown import Block
 from storage.pins.takedown_writing import block
 from tests.server.conftest import Serve, settings
 from tests.server.world import DIMENSION, SPACE, TOPICS, default_people, make_pins
+from tests.waiting import wait_until
 
 NO_VALUES: Mapping[str, Column] = {}
 POLICIES = (pb.MERGE_POLICY_INTERLEAVED, pb.MERGE_POLICY_FUSED)
@@ -306,11 +306,16 @@ def test_a_running_server_serves_what_is_added(serve: Serve, tmp_path: Path) -> 
     request = pb.SimilarPinsRequest(pin_id="cat-20", max_candidates=10)
     before = names(stub.SimilarPins(request).candidates)
     publish(tmp_path, side_rows([20.4]))
-    while (answer := stub.SimilarPins(request)).artefact_version == "000001-test":
-        # It looks at the folder by itself.
-        time.sleep(0.02)
-    assert set(names(answer.candidates)) == {"new-0", *before[:9]}
-    assert answer.cache_hit
+    answers: list[pb.SimilarPinsResponse] = []
+
+    def is_seen() -> bool:
+        answers.append(stub.SimilarPins(request))
+        return answers[-1].artefact_version != "000001-test"
+
+    # It looks at the folder by itself.
+    wait_until(is_seen)
+    assert set(names(answers[-1].candidates)) == {"new-0", *before[:9]}
+    assert all(each.cache_hit for each in answers)
 
 
 @pytest.mark.parametrize("wanted", [1, 4, 7])

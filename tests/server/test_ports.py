@@ -7,6 +7,7 @@ import pytest
 
 from server.errors import StartError
 from server.ports import HeldPort, address_of
+from tests.ports import free_port
 from tests.waiting import HANG_S
 
 
@@ -52,7 +53,8 @@ def test_nobody_is_answered_while_nobody_listens() -> None:
 
 def test_a_port_let_go_can_be_taken_at_once() -> None:
     """Also while old connections to it linger: a server may be restarted."""
-    with closing(HeldPort("127.0.0.1", 0)) as held, listener(held.port) as listening:
+    # One that the system gives to nobody else in the moment in which it is free.
+    with closing(HeldPort("127.0.0.1", free_port())) as held, listener(held.port) as listening:
         caller = socket.create_connection(("127.0.0.1", held.port), timeout=HANG_S)
         answering, _ = listening.accept()
         # Who closes first is the one that lingers.

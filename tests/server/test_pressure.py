@@ -27,6 +27,7 @@ from storage.pins.memory import InMemoryPins
 from tests.server.conftest import settings
 from tests.server.test_filtering import WAYS, cloud
 from tests.server.world import SPACE, default_people, fan, make_pins
+from tests.waiting import HANG_S, wait_until
 
 USUAL_EF, LOWER_EF, CALM_S = 64, 16, 1.0
 POLICY = PressurePolicy(ef_search=LOWER_EF, queued=3, calm_s=CALM_S)
@@ -180,30 +181,33 @@ class HeldPins(InMemoryPins):
         self, queries: NDArray[np.float16], k: int, *, ef_search: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         self.begun.set()
-        assert self.let_go.wait(30)
+        assert self.let_go.wait(HANG_S)
         return super().search(queries, k, ef_search=ef_search)
 
 
 def test_answers_under_pressure_say_so() -> None:
     """Of whatever method; and a metric counts those for users, so that their share is known."""
     pins = HeldPins()
-    chosen = settings(threads=1, queued=8, ef_search=USUAL_EF, pressure_ef_search=LOWER_EF, pressure_queued=3)
+    chosen = settings(threads=1, queued=8, ef_search=USUAL_EF, pressure_ef_search=LOWER_EF, pressure_queued=1)
     server = wire_server(pins, default_people().store(), chosen)
     port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=0))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = RecommenderStub(channel)
         pins.begun.clear()
         pins.let_go.clear()
-        first = stub.SimilarPins.future(pb.SimilarPinsRequest(pin_id="cat-50"), timeout=30)
-        assert pins.begun.wait(30)
-        similar = stub.SimilarPins.future(pb.SimilarPinsRequest(pin_id="cat-0"), timeout=30)
-        ann = stub.Recommend.future(pb.RecommendRequest(user_id="ann", max_interests=1, seed=1), timeout=30)
-        visitor = stub.RecommendForPins.future(
-            pb.RecommendForPinsRequest(pins=[pb.RecentPin(pin_id="cake-9")]), timeout=30
+        first = stub.SimilarPins.future(pb.SimilarPinsRequest(pin_id="cat-50"), timeout=HANG_S)
+        assert pins.begun.wait(HANG_S)
+        similar = stub.SimilarPins.future(pb.SimilarPinsRequest(pin_id="cat-0"), timeout=HANG_S)
+        ann = stub.Recommend.future(
+            pb.RecommendRequest(user_id="ann", max_interests=1, seed=1), timeout=HANG_S
         )
-        nobody = stub.Recommend.future(pb.RecommendRequest(user_id="nobody"), timeout=30)
-        while server.calls.queued < 4:
-            threading.Event().wait(0.01)
+        visitor = stub.RecommendForPins.future(
+            pb.RecommendForPinsRequest(pins=[pb.RecentPin(pin_id="cake-9")]), timeout=HANG_S
+        )
+        wait_until(lambda: server.calls.queued == 3)
+        # Who waits behind all of them is the pressure, in whatever order and however late they are answered.
+        nobody = stub.Recommend.future(pb.RecommendRequest(user_id="nobody"), timeout=HANG_S)
+        wait_until(lambda: server.calls.queued == 4)
         pins.let_go.set()
 
         assert similar.result().degraded == ann.result().degraded == visitor.result().degraded == LOWERED

@@ -13,6 +13,7 @@ from server.serving import RunningServer
 from tests.server.certificates import Authority, Pair
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 Serve = Callable[..., str]
 Ask = Callable[..., tuple[int, str]]
@@ -47,7 +48,7 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
     """Run the command: its exit status, and what it says when it fails."""
 
     def run(address: str, *flags: object, command: tuple[str, ...] = ("profile", "ann")) -> tuple[int, str]:
-        status = main([*command, "--server", address, *map(str, flags)])
+        status = main([*command, "--server", address, "--timeout", str(HANG_S), *map(str, flags)])
         return status, capsys.readouterr().err
 
     return run

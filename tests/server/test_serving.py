@@ -62,19 +62,20 @@ def test_health_says_serving_and_then_draining() -> None:
 
 
 def test_who_watches_health_is_told_of_the_end() -> None:
-    """A load balancer that watches learns at once that the server stops; then its watch ends."""
+    """A load balancer that watches learns at once that the server drains; when that stops its watch ends."""
     server = build()
     port = start(server)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=HANG_S)
         assert next(watch).status == SERVING
-        stopping = threading.Thread(target=server.stop, kwargs={"grace_s": 0.2})
-        stopping.start()
-        assert next(watch).status == NOT_SERVING
+        server.drain()
+        statuses = [next(watch).status]
+        assert server.stop(grace_s=HANG_S)
         with pytest.raises(grpc.RpcError) as end:
-            next(watch)
-        stopping.join(HANG_S)
+            statuses.extend(answer.status for answer in watch)
 
+    # It may be said again, at the end.
+    assert set(statuses) == {NOT_SERVING}
     assert end.value.code() in {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
 
 
@@ -112,7 +113,7 @@ def test_stop_lets_calls_in_flight_finish() -> None:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = ask_for_ben(channel)
         assert store.begun.wait(HANG_S)
-        stopping = threading.Thread(target=server.stop, kwargs={"grace_s": 10})
+        stopping = threading.Thread(target=server.stop, kwargs={"grace_s": HANG_S})
         stopping.start()
         while takes_calls(channel):
             pass
@@ -138,7 +139,7 @@ def test_stop_says_whether_all_calls_were_answered() -> None:
 
     idle = build()
     start(idle)
-    assert idle.stop(grace_s=10)
+    assert idle.stop(grace_s=HANG_S)
 
 
 def test_health_answers_while_every_thread_is_busy() -> None:

@@ -1,7 +1,6 @@
 """What is taken down is shown to nobody, by no method, from a few seconds after it was blocked."""
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from storage.pins.takedown import FILE, Block, TakedownList
 from storage.pins.takedown_writing import block, unblock
 from tests.server.conftest import Serve, settings
 from tests.server.world import CUT_S, DAY_S, People, default_people, make_interests, make_online, make_pins
+from tests.waiting import wait_until
 
 POLICIES = (pb.MERGE_POLICY_INTERLEAVED, pb.MERGE_POLICY_FUSED)
 ALL = 1_000
@@ -423,13 +423,11 @@ def test_a_running_server_hides_what_is_blocked(
     request = pb.RecommendRequest(user_id="ben", max_candidates=10)
     assert "cat-1" in names(stub.Recommend(request).candidates)
     block(tmp_path, [Block("cat-1")])
-    while not registry.get_sample_value("pinnersage_takedown_listed"):
-        time.sleep(0.02)
+    wait_until(lambda: registry.get_sample_value("pinnersage_takedown_listed") == 1)
     before = registry.get_sample_value("pinnersage_takedown_candidates_total") or 0
     assert "cat-1" not in names(stub.Recommend(request).candidates)
     # Each of Ben's two lists holds the whole pool.
     assert registry.get_sample_value("pinnersage_takedown_candidates_total") == before + 2
     unblock(tmp_path, ["cat-1"])
-    while registry.get_sample_value("pinnersage_takedown_listed"):
-        time.sleep(0.02)
+    wait_until(lambda: registry.get_sample_value("pinnersage_takedown_listed") == 0)
     assert "cat-1" in names(stub.Recommend(request).candidates)

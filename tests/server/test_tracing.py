@@ -34,6 +34,7 @@ from server.trace_export import SPANS_AT_ONCE, SpanSending
 from server.tracing import STAGES_A_CALL
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 NOT_STOPPING = threading.Event()
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -234,9 +235,12 @@ def counted(metrics: Metrics) -> dict[str, float]:
     return {each: metrics.registry.get_sample_value(name, {"result": each}) or 0 for each in results}
 
 
-def test_a_collector_gets_the_spans(collector: tuple[str, Collector]) -> None:
+def test_a_collector_gets_the_spans(
+    collector: tuple[str, Collector], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By OTLP over gRPC, the last of them when the server ends."""
     endpoint, taking = collector
+    monkeypatch.setattr("server.trace_export._TIMEOUT_S", HANG_S)
     metrics = answered(endpoint)
 
     assert {span.name for span in taking.spans} >= {METHOD + "Recommend", "profile", "retrieve", "encode"}
