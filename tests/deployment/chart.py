@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from tests.end_to_end.processes import ROOT, tool
+from tests.waiting import HANG_S
 
 CHART = ROOT / "helm" / "pinnersage"
 CASES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").iterdir())
@@ -66,7 +67,7 @@ def case_file(case: str) -> Path:
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run Helm; the test skips, and says so, where there is none."""
     return subprocess.run(
-        [str(tool("helm")), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+        [str(tool("helm")), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=HANG_S
     )
 
 

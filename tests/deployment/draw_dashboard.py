@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 
 from pinnersage.client import CallError, Client
-from tests.deployment.prometheus import Prometheus, prometheus, until
+from tests.deployment.prometheus import Prometheus, prometheus
 from tests.deployment.queries import filled_in, panels
 from tests.end_to_end.processes import ROOT, serving
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 WORLD = ROOT / "build" / "demo" / "emoji"
 PICTURE = ROOT / "docs" / "dashboard.png"
@@ -65,7 +66,7 @@ def watched(folder: Path) -> Iterator[tuple[str, Prometheus]]:
         server = serving(*where, "--metrics-port", str(ports["pinnersage"]), *shares)
         address, _ = stack.enter_context(server)
         running = stack.enter_context(prometheus(folder, free_port(), ports))
-        until(lambda: len(running.query("up == 1")) == len(ports))
+        wait_until(lambda: len(running.query("up == 1")) == len(ports))
         yield address, running
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.deployment.prometheus import until
 from tests.end_to_end.processes import tool
 from tests.ports import free_port
+from tests.waiting import HANG_S, wait_until
 
 _KEY, _SECRET = "shop", "a secret word"
 _SERVERS = ("master", "volume", "filer", "s3")
@@ -19,7 +19,7 @@ def rclone(secret: dict[str, str], *arguments: str) -> int:
     """Run rclone as who has the secret; its exit status."""
     environment = os.environ | {"RCLONE_CONFIG": os.devnull} | secret
     return subprocess.run(
-        [str(tool("rclone")), *arguments], env=environment, capture_output=True, check=False, timeout=60
+        [str(tool("rclone")), *arguments], env=environment, capture_output=True, check=False, timeout=HANG_S
     ).returncode
 
 
@@ -34,7 +34,8 @@ def object_storage(folder: Path) -> Iterator[dict[str, str]]:
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     (folder / "data").mkdir()
     ports = {server: (free_port(), free_port()) for server in _SERVERS}
-    with (folder / "log").open("w") as log:
+    said = folder / "log"
+    with said.open("w") as log:
         process = subprocess.Popen(_command(folder, ports), stdout=log, stderr=log)
     secret = {
         "RCLONE_CONFIG_S3_TYPE": "s3",
@@ -46,9 +47,15 @@ def object_storage(folder: Path) -> Iterator[dict[str, str]]:
         "RCLONE_RETRIES": "1",
         "RCLONE_LOW_LEVEL_RETRIES": "2",
     }
+
+    def takes_objects() -> bool:
+        # There are buckets before there is a volume to put something on.
+        first = str(folder / "s3.json"), "s3:shop/first"
+        return rclone(secret, "mkdir", "s3:shop") == 0 and rclone(secret, "copyto", *first) == 0
+
     try:
-        until(lambda: rclone(secret, "mkdir", "s3:shop") == 0 or process.poll() is not None)
-        assert process.poll() is None, (folder / "log").read_text()
+        wait_until(lambda: takes_objects() or process.poll() is not None, said.read_text)
+        assert process.poll() is None, said.read_text()
         yield secret
     finally:
         process.kill()

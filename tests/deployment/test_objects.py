@@ -11,10 +11,10 @@ import yaml
 from storage.publishing import VersionedFolder
 from tests.deployment.chart import CHART, Rendered, render
 from tests.deployment.objects import object_storage, rclone
-from tests.deployment.prometheus import until
 from tests.deployment.scripts import SCRIPTS, with_program
 from tests.deployment.test_scripts import publish
 from tests.end_to_end.processes import tool
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = [pytest.mark.tool, pytest.mark.slow]
 
@@ -53,7 +53,7 @@ class Pod:
     def run(self, kind: str, name: str, container: str) -> tuple[int, str]:
         """Its exit status, and what it said."""
         ended = self.start(kind, name, container)
-        said, _ = ended.communicate(timeout=60)
+        said, _ = ended.communicate(timeout=HANG_S)
         return ended.returncode, said
 
     def _here(self, word: str) -> str:
@@ -117,10 +117,10 @@ def test_two_nights_on_object_storage(secret: dict[str, str], tmp_path: Path) ->
     assert second_night.run("CronJob", "-index-build", "push-artefact")[0] == 0
     follower = server.start("Deployment", "", "follow-artefact")
     try:
-        until(lambda: server.artefact.current() == second)
+        wait_until(lambda: server.artefact.current() == second)
     finally:
         follower.terminate()
-    follower.communicate(timeout=60)
+    follower.communicate(timeout=HANG_S)
     assert follower.returncode == 0
     # The one before stays: a server may still read it.
     assert [each.name for each in server.artefact.versions()] == [first, second]

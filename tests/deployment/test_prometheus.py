@@ -9,11 +9,12 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.ports import Ports
-from tests.deployment.prometheus import Prometheus, prometheus, until
+from tests.deployment.prometheus import Prometheus, prometheus
 from tests.deployment.queries import of_dashboard, rules
 from tests.ports import free_port
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S, wait_until
 
 N_CALLS = 20
 
@@ -27,22 +28,26 @@ def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     port = server.start(Ports(host="127.0.0.1", port=0, metrics_port=metrics_port))
     folder = tmp_path_factory.mktemp("prometheus")
     with prometheus(folder, free_port(), {"pinnersage": metrics_port}) as running:
-        until(lambda: running.query("grpc_server_handled_total"))
+        wait_until(lambda: running.query("grpc_server_handled_total"))
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = RecommenderStub(channel)
             for _ in range(N_CALLS):
-                stub.GetPins(pb.GetPinsRequest(pin_ids=["cat-0"]), timeout=10)
-        until(lambda: running.query(f'grpc_server_handled_total{{grpc_code="OK"}} == {N_CALLS}'))
+                stub.GetPins(pb.GetPinsRequest(pin_ids=["cat-0"]), timeout=HANG_S)
+        wait_until(lambda: running.query(f'grpc_server_handled_total{{grpc_code="OK"}} == {N_CALLS}'))
         yield running
     server.stop(grace_s=0)
 
 
 def test_it_is_scraped(watching: Prometheus) -> None:
     """The port is a target that is up, and its calls are counted as they were made."""
-    (up,) = watching.query("up")
-    assert up["value"][1] == "1"
-    (counted,) = watching.query('grpc_server_handled_total{grpc_method="GetPins", grpc_code="OK"}')
-    assert counted["value"][1] == str(N_CALLS)
+
+    def values(expression: str) -> list[str]:
+        return [sample["value"][1] for sample in watching.query(expression)]
+
+    # Whatever took longer than a second to scrape is down, and unknown, until the next time.
+    wait_until(lambda: values("up") == ["1"])
+    counted = 'grpc_server_handled_total{grpc_method="GetPins", grpc_code="OK"}'
+    wait_until(lambda: values(counted) == [str(N_CALLS)], lambda: values(counted))
 
 
 def test_every_rule_is_evaluated(watching: Prometheus) -> None:
@@ -51,7 +56,7 @@ def test_every_rule_is_evaluated(watching: Prometheus) -> None:
     def loaded() -> list[dict[str, str]]:
         return [rule for group in watching.ask("rules")["groups"] for rule in group["rules"]]
 
-    until(lambda: all(rule["health"] != "unknown" for rule in loaded()))
+    wait_until(lambda: all(rule["health"] != "unknown" for rule in loaded()))
     assert len(loaded()) == len(rules())
     assert [rule.get("lastError") for rule in loaded() if rule["health"] != "ok"] == []
     assert [rule["name"] for rule in loaded() if rule.get("state") == "firing"] == []

@@ -29,6 +29,7 @@ from tests.end_to_end.processes import tool
 from tests.ports import free_port
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
+from tests.waiting import HANG_S
 
 # Put on every sample by Prometheus, as the ServiceMonitor has it.
 OF_THE_TARGET = {"namespace", "job", "instance"}
@@ -54,7 +55,7 @@ def scraped() -> Shown:
     """What the metrics ports of a server and of a consumer show."""
     server, port = wire_server(make_pins(), default_people().store(), settings()), free_port()
     server.start(Ports(host="127.0.0.1", port=0, metrics_port=port))
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=HANG_S) as page:
         text = page.read().decode()
     server.stop(grace_s=0)
     return _shown(text) | _shown(generate_latest(OnlineMetrics().registry).decode())

@@ -2,17 +2,16 @@
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import redis
 
 from storage.publishing import VersionedFolder
-from tests.deployment.prometheus import until
-from tests.deployment.scripts import SCRIPTS, valkey, wait_for_valkey, with_program
+from tests.deployment.scripts import SCRIPTS, caller, valkey, wait_for_valkey, with_program
 from tests.end_to_end.processes import tool
 from tests.ports import free_port
+from tests.waiting import HANG_S, wait_until
 
 
 def publish(root: Path, content: str) -> str:
@@ -32,7 +31,7 @@ def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
 
 
@@ -115,23 +114,30 @@ def test_following_goes_on_until_it_is_told_to_end(bucket: Path, tmp_path: Path)
     publish(bucket, "first")
     ours = tmp_path / "ours"
     ours.mkdir()
-    following = subprocess.Popen(
-        [str(SCRIPTS / "fetch.sh"), str(bucket), str(ours), "0.1"],
-        env=with_program(tool("rclone")) | {"RCLONE_CONFIG": os.devnull},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    said = tmp_path / "said"
+    with said.open("w") as log:
+        following = subprocess.Popen(
+            [str(SCRIPTS / "fetch.sh"), str(bucket), str(ours), "0.1"],
+            env=with_program(tool("rclone")) | {"RCLONE_CONFIG": os.devnull},
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+
+    def failures() -> int:
+        return said.read_text().count(f"cannot fetch {bucket}")
+
     try:
-        until((ours / "CURRENT").exists)
+        wait_until((ours / "CURRENT").exists, said.read_text)
         second = publish(bucket, "second")
-        until(lambda: VersionedFolder(ours).current() == second)
+        wait_until(lambda: VersionedFolder(ours).current() == second, said.read_text)
+        before = failures()
         (bucket / "CURRENT").write_text("nonsense\n")
-        time.sleep(0.5)
+        wait_until(lambda: failures() >= before + 2, said.read_text)
         assert following.poll() is None
         assert VersionedFolder(ours).current() == second
     finally:
         following.terminate()
-    assert following.wait(timeout=30) == 0
+    assert following.wait(HANG_S) == 0
 
 
 @pytest.mark.tool
@@ -158,7 +164,7 @@ def test_valkey_is_set_up_as_the_profiles_need_it(tmp_path: Path, password: str)
     """Nothing is evicted, everything is logged, and without the password nobody is answered."""
     (tmp_path / "run").mkdir()
     port = free_port()
-    with valkey(tmp_path, port, password), redis.Redis(port=port, password=password or None) as client:
+    with valkey(tmp_path, port, password), caller(port, password) as client:
         wait_for_valkey(client)
         wanted = {
             "maxmemory": str(64 * 1024**2),
@@ -169,7 +175,7 @@ def test_valkey_is_set_up_as_the_profiles_need_it(tmp_path: Path, password: str)
         }
         assert {name: client.config_get(name)[name] for name in wanted} == wanted
         if password:
-            with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+            with caller(port) as stranger, pytest.raises(redis.AuthenticationError):
                 stranger.ping()
 
 
@@ -177,13 +183,13 @@ def test_valkey_is_taught_a_second_password(tmp_path: Path) -> None:
     """As docs/operations.md has it changed: with both of them callers are answered, until it starts again."""
     (tmp_path / "run").mkdir()
     port = free_port()
-    with valkey(tmp_path, port, "old"), redis.Redis(port=port, password="old") as client:  # noqa: S106
+    with valkey(tmp_path, port, "old"), caller(port, "old") as client:
         wait_for_valkey(client)
         client.execute_command("ACL", "SETUSER", "default", ">new")
         for password in ("old", "new"):
-            with redis.Redis(port=port, password=password) as caller:
-                assert caller.ping()
-        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+            with caller(port, password) as known:
+                assert known.ping()
+        with caller(port) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
 
 
