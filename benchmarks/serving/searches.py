@@ -1,38 +1,95 @@
-"""`python -m benchmarks.serving.searches PINS K EF_SEARCH < ROWS`: what FAISS alone takes for some searches.
+"""`python -m benchmarks.serving.searches PINS K EF_SEARCH`: what FAISS alone takes for some searches.
 
-A line of standard input has the rows of the medoids that one request misses: they are searched together, as
-the server does. Prints the CPU microseconds of one line, the mean, and the 99th percentile of their time.
+Reads blocks from standard input: a line for each request, with the rows of the medoids that it misses, which
+are searched together as the server does; an empty line ends a block. Answers each block with a line of JSON:
+the CPU microseconds of a request, the mean, and the microseconds that each took.
 """
 
+import json
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.serving.processes import SERVER_CORE
 from storage.pins.artefact import pin_versions
 from storage.pins.hnsw import Hnsw
 from storage.pins.layout import EMBEDDINGS, INDEX
 
+Rows = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What FAISS alone took for a block.
+
+    Attributes:
+        cpu_us: CPU microseconds of a request, the mean.
+        took_us: The microseconds that each took.
+    """
+
+    cpu_us: float
+    took_us: list[float]
+
+
+class Searcher:
+    """A process that has FAISS alone, on the core that servers have.
+
+    Args:
+        process: One of `searching`.
+    """
+
+    def __init__(self, process: "Popen[str]") -> None:
+        self._process = process
+
+    def search(self, requests: Iterable[Rows]) -> Alone:
+        """Search for a block of requests."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None  # noqa: S101 - a pipe was asked for
+        assert stdout is not None  # noqa: S101 - as above
+        stdin.write("".join(f"{' '.join(map(str, rows))}\n" for rows in requests) + "\n")
+        stdin.flush()
+        return Alone(**json.loads(stdout.readline()))
+
+
+@contextmanager
+def searching(pins: Path, k: int, ef_search: int) -> Iterator[Searcher]:
+    """FAISS alone, over the live version of some pins."""
+    command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", "benchmarks.serving.searches"]
+    command += [str(pins), str(k), str(ef_search)]
+    with Popen(command, stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603 - ours
+        yield Searcher(process)
+
 
 def main() -> None:
-    """Search, and print."""
+    """Search block after block, until there are no more."""
     folder = pin_versions(Path(sys.argv[1])).folder()
     k, ef_search = int(sys.argv[2]), int(sys.argv[3])
     index, embeddings = Hnsw.open(folder / INDEX), np.load(folder / EMBEDDINGS, mmap_mode="r")
-    lines = [np.array(line.split(), np.int64) for line in sys.stdin]
-    queries = [np.asarray(embeddings[rows]) for rows in lines]
-    # Once before: the cold server, too, is measured after its memory was touched.
+    while lines := list(takewhile(str.strip, sys.stdin)):
+        queries = [np.asarray(embeddings[np.array(line.split(), np.int64)]) for line in lines]
+        # Once before: the cold server, too, is measured after its memory was touched.
+        _took(index, queries, k, ef_search)
+        began_ns = time.process_time_ns()
+        took_us = _took(index, queries, k, ef_search)
+        cpu_us = (time.process_time_ns() - began_ns) / len(queries) / 1_000
+        print(json.dumps(asdict(Alone(cpu_us, took_us))), flush=True)
+
+
+def _took(index: Hnsw, queries: Iterable[NDArray[np.float16]], k: int, ef_search: int) -> list[float]:
+    took_us = []
     for each in queries:
-        index.nearest(each, k, ef_search=ef_search)
-    took_s = np.empty(len(queries))
-    began_ns = time.process_time_ns()
-    for at, each in enumerate(queries):
         began = time.perf_counter()
         index.nearest(each, k, ef_search=ef_search)
-        took_s[at] = time.perf_counter() - began
-    cpu_us = (time.process_time_ns() - began_ns) / len(queries) / 1_000
-    print(cpu_us, np.percentile(took_s, 99) * 1e6)
+        took_us.append((time.perf_counter() - began) * 1e6)
+    return took_us
 
 
 if __name__ == "__main__":
