@@ -24,12 +24,13 @@ from tests.reliability.shares import seeds
 from tests.storage.events.brokers import brokers
 from tests.storage.events.streams import PASSED_ON_S, make_topic, producing, real_kafka
 from tests.storage.profiles.valkeys import Valkey
-from tests.waiting import wait_until
+from tests.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.reliability
 
 _COUNTED = 'pinnersage_online_records_total{outcome="counted"}'
 _LAG = "pinnersage_online_lag_records"
+_WAITS = f"session_s={PASSED_ON_S:g}&timeout_s={HANG_S:g}"
 _AT_A_TIME, _EVERY_S = 10, 0.05
 # So many that nobody has more than the 20 actions that a record keeps.
 _N_USERS = 5_000
@@ -38,7 +39,7 @@ _N_USERS = 5_000
 @contextmanager
 def mock_stream() -> Iterator[str]:
     with brokers() as kafka:
-        yield f"kafka://{kafka}/events?group=online&session_s={PASSED_ON_S:g}"
+        yield f"kafka://{kafka}/events?group=online&{_WAITS}"
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def real_stream(kafka: str) -> Iterator[str]:
     topic = f"events-{secrets.token_hex(4)}"
     with producing(kafka) as producer:
         make_topic(producer, topic)
-    yield f"kafka://{kafka}/{topic}?group={topic}&session_s={PASSED_ON_S:g}"
+    yield f"kafka://{kafka}/{topic}?group={topic}&{_WAITS}"
 
 
 _STREAMS = [pytest.param(mock_stream, id="mock-kafka")]

@@ -130,7 +130,7 @@ def producing(brokers: str) -> Iterator[Producer]:
 
 def make_topic(producer: Producer, topic: str) -> None:
     until = time.monotonic() + HANG_S
-    while producer.list_topics(topic, timeout=10).topics[topic].error is not None:
+    while producer.list_topics(topic, timeout=HANG_S).topics[topic].error is not None:
         assert time.monotonic() < until, "the brokers do not make topics"
         time.sleep(0.1)
 
