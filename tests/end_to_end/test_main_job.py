@@ -17,6 +17,7 @@ from tests.end_to_end.world import N_USERS, topics_of
 from tests.waiting import HANG_S, wait_until
 
 PATIENT = Timeout(call_s=HANG_S)
+PATIENTLY = f"{HANG_S:.0f}s"  # as ghz writes it
 METHODS = (
     *("Recommend", "RecommendForPins", "RecommendBatch", "SimilarPins"),
     *("GetProfile", "GetPins", "RecordAction"),
@@ -138,6 +139,8 @@ def test_ghz_needs_nothing_but_the_address(address: str) -> None:
             "200",
             "--concurrency",
             "4",
+            "--timeout",
+            PATIENTLY,
             "--format",
             "json",
             address,

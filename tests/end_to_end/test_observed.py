@@ -77,6 +77,7 @@ def test_one_scrape_shows_all_workers(job: Job) -> None:
             ask(address, f"user-{n}", f"page-{n}")
         wait_until(lambda: total("grpc_server_handled_total", grpc_code="OK") == 20)
         wait_until(lambda: total("pinnersage_recall_measurements_total") == 20)
+        wait_until(lambda: total("pinnersage_observed_candidates_before_total") > 0)
         # Gauges are written down every second.
         wait_until(lambda: total("pinnersage_recall") == 1)
         seen = Scrape(metrics_port)
@@ -86,7 +87,6 @@ def test_one_scrape_shows_all_workers(job: Job) -> None:
         assert seen.values("process_resident_memory_bytes").keys() == {"0", "1", "supervisor"}
         assert seen.values("pinnersage_worker_private_bytes").keys() == {"0", "1", "supervisor"}
         assert seen.total("pinnersage_artefact_info") == seen.total("pinnersage_workers") == 2
-        assert seen.total("pinnersage_observed_candidates_before_total") > 0
 
         before = workers_of(process.pid)
         before[0].kill()

@@ -129,7 +129,7 @@ def test_the_committed_loads_run(load: Path, address: str, tmp_path: Path) -> No
     settings = json.loads(load.read_text())
     users = ["user-1", "user-2", "user-3"]
     told = {"user_ids": users} if "user_ids" in settings["data"] else {"user_id": users[0]}
-    few = {"host": address, "total": 40, "data": settings["data"] | told}
+    few = {"host": address, "total": 40, "timeout": f"{HANG_S:.0f}s", "data": settings["data"] | told}
     path = tmp_path / load.name
     path.write_text(json.dumps(settings | few))
     ran = run(tool("ghz"), "--config", path, "--format", "json")
