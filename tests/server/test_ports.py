@@ -75,6 +75,24 @@ def test_all_addresses_of_a_name_get_one_port() -> None:
         HeldPort("127.0.0.1", held.port)
 
 
+def test_a_free_port_is_free_at_all_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that somebody has at the second is let go, and another taken."""
+    both = [(socket.AF_INET, host) for host in ("127.0.0.1", "127.0.0.2")]
+    monkeypatch.setattr("server.ports._addresses", lambda _: both)
+    others: list[socket.socket] = []
+
+    class Unlucky(HeldPort):
+        def _take(self, address: tuple[socket.AddressFamily, str]) -> None:
+            if address == both[1] and not others:
+                others.append(socket.create_server((address[1], self.port)))
+            super()._take(address)
+
+    with closing(Unlucky("a-name", 0)) as held:
+        (other,) = others
+        assert held.port not in {0, other.getsockname()[1]}
+        other.close()
+
+
 def test_addresses_are_written_as_grpc_reads_them() -> None:
     """IPv6 in brackets."""
     assert address_of("127.0.0.1", 50_051) == "127.0.0.1:50051"
