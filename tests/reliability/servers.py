@@ -19,6 +19,7 @@ import grpc
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
+from server.arrivals import PUSHBACK_KEY
 from tests.reliability.served_world import USERS
 from tests.waiting import HANG_S, wait_until
 
@@ -164,8 +165,8 @@ class Load:
         """All that failed."""
         return self.failed.total()
 
-    def call(self, stub: RecommenderStub, at: int) -> None:
-        """One call; counts what came of it."""
+    def call(self, stub: RecommenderStub, at: int) -> float:
+        """One call; counts what came of it, and returns how long to wait before the next one."""
         began_s = time.monotonic()
         try:
             # Impatient calls all fail for as long as gRPC pauses between two connections.
@@ -178,11 +179,13 @@ class Load:
             with self.lock:
                 self.failed[error.code()] += 1
                 self.told[str(error.details())] += 1
+            return _come_back_s(error)
         else:
             assert answer.candidates
             with self.lock:
                 self.answered[answer.artefact_version] += 1
                 self.took_s.append(time.monotonic() - began_s)
+            return PAUSE_S
 
     def wait_for(self, n: int) -> None:
         """Wait until so many more calls were answered; gives up when none is for long."""
@@ -202,9 +205,9 @@ def under_load(address: str, callers: int = 4, *, is_patient: bool = True) -> It
 
     def call(caller: int, done: threading.Event) -> None:
         with channel_to(address, retries=is_patient) as channel:
-            stub, at = RecommenderStub(channel), caller
-            while not done.wait(PAUSE_S):
-                load.call(stub, at)
+            stub, at, pause_s = RecommenderStub(channel), caller, PAUSE_S
+            while not done.wait(pause_s):
+                pause_s = load.call(stub, at)
                 at += callers
 
     with going_on(partial(call, caller) for caller in range(callers)):
@@ -224,6 +227,13 @@ def going_on(tasks: Iterable[Callable[[threading.Event], None]]) -> Iterator[Non
         done.set()
         for thread in threads:
             thread.join(HANG_S)
+
+
+def _come_back_s(error: grpc.RpcError) -> float:
+    """As the server says to whom it turns away, and at once where it says nothing."""
+    assert isinstance(error, grpc.Call)
+    told = dict(error.trailing_metadata() or ())
+    return int(told[PUSHBACK_KEY]) / 1_000 if PUSHBACK_KEY in told else PAUSE_S
 
 
 def _entry(line: str) -> dict[str, object]:

@@ -23,7 +23,8 @@ _PATIENCE_S = 10.0
 _END_STREAM, _END_HEADERS, _CONTINUATION = 0x1, 0x4, 9
 _CANCEL = struct.pack(">I", 8)
 _RECOMMEND = request_headers("/pinnersage.v1.Recommender/Recommend")
-_ANSWERED = round(max(100, 1_000 * min(1, 5 * SHARE)))
+# From a tenth on the strangers are as many as can be at a time: the more the others call, the less is chance.
+_ANSWERED = 1_000 if SHARE >= 0.1 else 100
 # A server that keeps what strangers send would be far beyond this.
 _GROWN_MB = 200
 

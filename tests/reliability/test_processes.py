@@ -74,7 +74,7 @@ def _end_while_serving(server: Server, how: str) -> None:
         family = children_of(server.process.pid)
         assert server.end(getattr(signal, how)) == (-9 if how == "SIGKILL" else 0)
         wait_until_gone(family)
-        assert set(load.failed) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+    assert set(load.failed) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
 def _end_while_starting(server: Server, how: str, part: float) -> None:
