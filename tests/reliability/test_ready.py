@@ -103,7 +103,8 @@ def test_nobody_is_answered_by_a_server_that_cannot_be_ready(
 
 def test_nobody_is_answered_before_the_store_is_there(tmp_path: Path, port: int, valkey: Valkey) -> None:
     """While the store stands still at the start nobody is answered; once it goes on, everybody is."""
-    url = valkey.url()
+    # Longer than anybody looks here.
+    url = valkey.url(options=f"timeout_ms={1_000 * HANG_S:.0f}")
     publish_pins(tmp_path / "pins", "good")
     publish_users(url, {"ann": ("p0", "p1")})
     with valkey.paused():
