@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,9 @@ from storage.profiles.opening import live_version, open_reader
 
 # A version is never mended; but a disk or a network may be.
 RETRY_S = 300.0
+# A server that starts can wait for a store that is slow at the moment; the milliseconds that a call may wait
+# for it would end the server instead.
+_FIRST_LOOK_S = 10.0
 
 log = structlog.get_logger("server.vouching")
 
@@ -34,12 +38,14 @@ class Source:
 
     Attributes:
         artefact: What it is.
-        live: The live version's name.
-        read: Reads a version to its last byte, and returns the space of its vectors. Both raise
+        first: The live version's name, to start with.
+        live: The same under way: in a moment, or not at all.
+        read: Reads a version to its last byte, and returns the space of its vectors. All raise
             StorageErrors.
     """
 
     artefact: Artefact
+    first: Callable[[], str]
     live: Callable[[], str]
     read: Callable[[str], EmbeddingSpace]
 
@@ -86,7 +92,7 @@ class Vouching:
         Raises:
             StorageError: One of them cannot be served, or not with the other.
         """
-        served = Versions(self._pins.live(), self._profiles.live())
+        served = Versions(self._pins.first(), self._profiles.first())
         ours, theirs = self._pins.read(served.pins), self._profiles.read(served.profiles)
         ours.require(theirs, ours="the pin artefact", theirs="the profile store")
         self._verdicts[Artefact.PINS, served.pins] = _Verdict(ours, "", self._clock())
@@ -162,7 +168,8 @@ def pins_at(root: Path) -> Source:
         pins.close()
         return pins.embedding_space
 
-    return Source(artefact=Artefact.PINS, live=pin_versions(root).current, read=read)
+    live = pin_versions(root).current
+    return Source(artefact=Artefact.PINS, first=live, live=live, read=read)
 
 
 def profiles_at(url: str) -> Source:
@@ -174,4 +181,9 @@ def profiles_at(url: str) -> Source:
         reader.close()
         return space
 
-    return Source(artefact=Artefact.PROFILES, live=lambda: live_version(url), read=read)
+    return Source(
+        artefact=Artefact.PROFILES,
+        first=partial(live_version, url, timeout_s=_FIRST_LOOK_S),
+        live=partial(live_version, url),
+        read=read,
+    )

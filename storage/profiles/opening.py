@@ -46,8 +46,12 @@ def holds_anything(url: str) -> bool:
     return any((folder / part).exists() for part in (BATCH_FOLDER, ONLINE_FOLDER))
 
 
-def live_version(url: str) -> str:
+def live_version(url: str, *, timeout_s: float | None = None) -> str:
     """The live batch's version.
+
+    Args:
+        url: A folder, or a Redis.
+        timeout_s: The longest that a Redis may take to answer; default what the URL says of one user's read.
 
     Raises:
         StoreUnavailableError: The URL names no store, or one that cannot be reached.
@@ -57,7 +61,7 @@ def live_version(url: str) -> str:
         from storage.profiles.redis.link import Link  # noqa: PLC0415
         from storage.profiles.redis.versions import Versions  # noqa: PLC0415
 
-        link = Link(redis_address(url))
+        link = Link(redis_address(url), timeout_s=timeout_s)
         try:
             return Versions(link).require_live()
         finally:

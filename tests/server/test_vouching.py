@@ -8,23 +8,41 @@ from structlog.testing import capture_logs
 from server.metrics_catalogue import Artefact
 from server.vouching import RETRY_S, Source, Versions, Vouching
 from storage.embedding_space import EmbeddingSpace
-from storage.errors import DamagedArtefactError, EmbeddingSpaceMismatchError, NoVersionError
+from storage.errors import (
+    DamagedArtefactError,
+    EmbeddingSpaceMismatchError,
+    NoVersionError,
+    StoreUnavailableError,
+)
 
 A, B = EmbeddingSpace("a", 8), EmbeddingSpace("b", 8)
 
 
 @dataclass
 class Shelf:
-    """Something published: versions and their spaces, None for a damaged one; the last is live."""
+    """Something published: versions and their spaces, None for a damaged one; the last is live.
+
+    Attributes:
+        is_late: It tells nobody what is live but those who wait.
+    """
 
     versions: dict[str, EmbeddingSpace | None] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
+    is_late: bool = False
+
+    def source(self, artefact: Artefact) -> Source:
+        return Source(artefact=artefact, first=self.newest, live=self.live, read=self.read)
 
     def publish(self, version: str, space: EmbeddingSpace | None = A) -> None:
         self.versions.pop(version, None)
         self.versions[version] = space
 
     def live(self) -> str:
+        if self.is_late:
+            raise StoreUnavailableError("no answer in time")
+        return self.newest()
+
+    def newest(self) -> str:
         if not self.versions:
             raise NoVersionError("nothing is live here")
         return list(self.versions)[-1]
@@ -46,8 +64,8 @@ class World:
         self.profiles.publish("profiles-1")
         self.now_s, self.refused = 0.0, list[Artefact]()
         self.vouching = Vouching(
-            Source(artefact=Artefact.PINS, live=self.pins.live, read=self.pins.read),
-            Source(artefact=Artefact.PROFILES, live=self.profiles.live, read=self.profiles.read),
+            self.pins.source(Artefact.PINS),
+            self.profiles.source(Artefact.PROFILES),
             count_refused=self.refused.append,
             clock=lambda: self.now_s,
         )
@@ -69,6 +87,17 @@ def test_what_is_live_is_served() -> None:
     world.pins.publish("pins-1")
     assert world.look() == Versions("pins-1", "profiles-2")
     assert world.refused == []
+
+
+def test_a_start_waits_for_what_a_look_does_not() -> None:
+    """A store that is late when a server begins does not end it; later, what is served stays meanwhile."""
+    world = World()
+    world.profiles.is_late = True
+    assert world.vouching.begin() == Versions("pins-1", "profiles-1")
+    world.profiles.publish("profiles-2")
+    assert world.look() == Versions("pins-1", "profiles-1")
+    world.profiles.is_late = False
+    assert world.look() == Versions("pins-1", "profiles-2")
 
 
 def test_a_version_is_read_once() -> None:

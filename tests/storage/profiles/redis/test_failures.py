@@ -14,10 +14,11 @@ import pytest
 from redis.connection import Connection
 
 from storage.errors import StoreReadOnlyError, StoreUnavailableError
-from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader
+from storage.profiles.opening import live_version, open_batch_publisher, open_online_writer, open_reader
 from storage.profiles.store import ProfileReader
 from tests.storage.profiles.people import encoded, manifest, online, profile, same
 from tests.storage.profiles.valkeys import Valkey
+from tests.waiting import HANG_S
 
 AnswerT = TypeVar("AnswerT")
 
@@ -81,6 +82,16 @@ def test_a_paused_store_times_out_and_its_late_answers_reach_nobody(
         with own.paused(), pytest.raises(StoreUnavailableError, match="Timeout reading"):
             reader.batch(asked)
         assert patiently(lambda name=other: has_own_answer(reader, name))
+
+
+def test_who_starts_may_wait_longer_than_a_call(own: Valkey, url: str) -> None:
+    """A server that begins while the store is slow finds out what is live; a call has given up by then."""
+    with ThreadPoolExecutor(1) as threads:
+        with own.paused():
+            first = threads.submit(live_version, url, timeout_s=HANG_S)
+            with pytest.raises(StoreUnavailableError, match="Timeout reading"):
+                live_version(url)
+        assert first.result(HANG_S) == patiently(lambda: live_version(url))
 
 
 def test_connections_that_were_reset_are_made_anew(own: Valkey, reader: ProfileReader) -> None:
