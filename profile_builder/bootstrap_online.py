@@ -1,7 +1,6 @@
 """The one place where the online command's objects are built and wired."""
 
 import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -18,7 +17,7 @@ from profile_builder.local import keep_freed_memory
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_following import Following, LiveBatch, LivePins
 from profile_builder.online_metrics import OnlineMetrics
-from profile_builder.online_running import run_online, spare_the_collector
+from profile_builder.online_running import Stop, run_online, spare_the_collector
 from profile_builder.settings_online import OnlineSettings
 from storage.dataset import read_dataset
 from storage.embedding_space import EmbeddingSpace
@@ -130,12 +129,12 @@ def _serving(registry: CollectorRegistry, host: str, port: int) -> Iterator[None
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+def _stopped_by_signals() -> Iterator[Stop]:
+    """Told by SIGTERM and SIGINT."""
+    stop = Stop()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        stop.tell()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
