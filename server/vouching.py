@@ -13,6 +13,7 @@ from server.metrics_catalogue import Artefact
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import StorageError
 from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.mapping import let_pages_go
 from storage.profiles.opening import live_version, open_reader
 
 # A version is never mended; but a disk or a network may be.
@@ -166,6 +167,8 @@ def pins_at(root: Path) -> Source:
     def read(version: str) -> EmbeddingSpace:
         pins = PinArtefact.open(root, version)
         pins.close()
+        # It was read to the end: unmapped as it is, it would keep every call waiting.
+        let_pages_go(root / version)
         return pins.embedding_space
 
     live = pin_versions(root).current
