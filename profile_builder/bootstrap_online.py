@@ -10,6 +10,7 @@ from types import FrameType
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
+from process.flags import Flag
 from process.logs import configure_logs
 from profile_builder.archive import Archive
 from profile_builder.errors import UsageError
@@ -17,7 +18,7 @@ from profile_builder.local import keep_freed_memory
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_following import Following, LiveBatch, LivePins
 from profile_builder.online_metrics import OnlineMetrics
-from profile_builder.online_running import Stop, run_online, spare_the_collector
+from profile_builder.online_running import run_online, spare_the_collector
 from profile_builder.settings_online import OnlineSettings
 from storage.dataset import read_dataset
 from storage.embedding_space import EmbeddingSpace
@@ -129,12 +130,12 @@ def _serving(registry: CollectorRegistry, host: str, port: int) -> Iterator[None
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[Stop]:
-    """Told by SIGTERM and SIGINT."""
-    stop = Stop()
+def _stopped_by_signals() -> Iterator[Flag]:
+    """Set by SIGTERM and SIGINT."""
+    stop = Flag()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        stop.tell()
+        stop.set()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

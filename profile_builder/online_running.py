@@ -1,13 +1,13 @@
 """The online process from its start to SIGTERM: sessions, opened again whenever one fails."""
 
 import gc
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
 
+from process.flags import Flag
 from profile_builder.errors import ArchiveError
 from profile_builder.online import OnlineSession
 from storage.errors import StorageError
@@ -34,27 +34,6 @@ class RetryPolicy:
     longest_s: float = 5.0
 
 
-class Stop:
-    """Whether to end; set by a signal's handler.
-
-    Who waits for it looks again and again: an Event's lock may be held by the very thread that the signal
-    interrupts to set it.
-    """
-
-    def __init__(self) -> None:
-        self.is_told = False
-
-    def tell(self) -> None:
-        """End."""
-        self.is_told = True
-
-    def wait(self, seconds: float) -> None:
-        """So long, unless it is to end."""
-        until_s = time.monotonic() + seconds
-        while not self.is_told and (left_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, _WAIT_S))
-
-
 def spare_the_collector() -> None:
     """Have Python's collector leave alone what was imported, and look through the rest more seldom."""
     gc.collect()
@@ -64,12 +43,12 @@ def spare_the_collector() -> None:
 
 def run_online(
     open_session: Callable[[], AbstractContextManager[OnlineSession]],
-    stop: Stop,
+    stop: Flag,
     *,
     count_failure: Callable[[Exception], None],
     retry: RetryPolicy | None = None,
 ) -> None:
-    """Count events until `stop` is told; what fails once it has begun is opened again, for ever.
+    """Count events until `stop` is set; what fails once it has begun is opened again, for ever.
 
     Args:
         open_session: Opens stream, store and archive.
@@ -82,11 +61,11 @@ def run_online(
     """
     retry = retry or RetryPolicy()
     has_begun, wait_s = False, retry.first_s
-    while not stop.is_told:
+    while not stop.is_set:
         try:
             with open_session() as session:
                 has_begun = True
-                while not stop.is_told:
+                while not stop.is_set:
                     session.step(_WAIT_S)
                     wait_s = retry.first_s
                 session.finish()

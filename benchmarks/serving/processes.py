@@ -80,7 +80,7 @@ class Target:
 def bare(answer_bytes: int, threads: int) -> Iterator[Target]:
     """The ceiling: a server that answers so many bytes, whatever it is asked."""
     command = [sys.executable, "-m", "benchmarks.serving.ceiling", str(answer_bytes), str(threads)]
-    with _running(command, stdout=subprocess.PIPE) as process:
+    with running(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         port = int(process.stdout.readline())
         yield Target(
@@ -109,7 +109,7 @@ def pinnersage(
     }
     command = [sys.executable, "-m", "server", *flags]
     command += [f"--{name}={value}" for name, value in options.items()]
-    with _running(command) as process:
+    with running(command) as process:
         _await_port(port, process)
         yield Target(process=process, port=port, metrics_port=metrics_port, method=f"/{SERVICE}/Recommend")
 
@@ -117,16 +117,17 @@ def pinnersage(
 def idle_private_bytes() -> int:
     """Private memory of a process that has imported what the server imports, and does nothing."""
     code = "import server.bootstrap, sys; print(flush=True); sys.stdin.read()"
-    with _running([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with running([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         process.stdout.readline()
         return _private_bytes(process.pid)
 
 
 @contextmanager
-def _running(
+def running(
     command: Sequence[str], stdin: int | None = None, stdout: int | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
+    """A process on the core that servers have, ended afterwards."""
     pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *command]
     process = subprocess.Popen(pinned, stdin=stdin, stdout=stdout, text=True)  # noqa: S603 - our own programs
     try:

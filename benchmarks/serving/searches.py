@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import PIPE
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving.processes import SERVER_CORE
+from benchmarks.serving.processes import running
 from storage.pins.artefact import pin_versions
 from storage.pins.hnsw import Hnsw
 from storage.pins.layout import EMBEDDINGS, INDEX
@@ -43,29 +44,27 @@ class Searcher:
     """A process that has FAISS alone, on the core that servers have.
 
     Args:
-        process: One of `searching`.
+        asked: Its standard input.
+        answers: Its standard output.
     """
 
-    def __init__(self, process: "Popen[str]") -> None:
-        self._process = process
+    def __init__(self, asked: IO[str], answers: IO[str]) -> None:
+        self._asked, self._answers = asked, answers
 
     def search(self, requests: Iterable[Rows]) -> Alone:
         """Search for a block of requests."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None  # noqa: S101 - a pipe was asked for
-        assert stdout is not None  # noqa: S101 - as above
-        stdin.write("".join(f"{' '.join(map(str, rows))}\n" for rows in requests) + "\n")
-        stdin.flush()
-        return Alone(**json.loads(stdout.readline()))
+        self._asked.write("".join(f"{' '.join(map(str, rows))}\n" for rows in requests) + "\n")
+        self._asked.flush()
+        return Alone(**json.loads(self._answers.readline()))
 
 
 @contextmanager
 def searching(pins: Path, k: int, ef_search: int) -> Iterator[Searcher]:
     """FAISS alone, over the live version of some pins."""
-    command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", "benchmarks.serving.searches"]
-    command += [str(pins), str(k), str(ef_search)]
-    with Popen(command, stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603 - ours
-        yield Searcher(process)
+    command = [sys.executable, "-m", "benchmarks.serving.searches", str(pins), str(k), str(ef_search)]
+    with running(command, stdin=PIPE, stdout=PIPE) as process:
+        if process.stdin and process.stdout:
+            yield Searcher(process.stdin, process.stdout)
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ class InMemoryConsumer:
                 self._events.committed[self._group, partition] = int(positions[partition])
         if lost := positions.keys() - ours:
             raise PartitionLostError(
-                f"partition {', '.join(lost)} in memory is read by another of the group {self._group}"
+                f"partition {', '.join(sorted(lost))} in memory is read by another of the group {self._group}"
             )
 
     def lag(self) -> Lag:

@@ -1,20 +1,18 @@
 """What goes on around a session: it is opened again when it failed, and reads from where the store says."""
 
 import gc
-import itertools
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from types import FrameType
 from typing import Any
 
 import pytest
 
+from process.flags import Flag
 from profile_builder.online import OnlineSession
 from profile_builder.online_following import Following
 from profile_builder.online_gathering import Gathering
-from profile_builder.online_running import RetryPolicy, Stop, run_online, spare_the_collector
+from profile_builder.online_running import RetryPolicy, run_online, spare_the_collector
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError, EmbeddingSpaceMismatchError, StoreUnavailableError
 from storage.events.memory import InMemoryConsumer, InMemoryEvents
@@ -23,7 +21,6 @@ from storage.pins.memory import InMemoryPins
 from storage.profiles.store import BatchDescription
 from tests.profile_builder.online_world import DESCRIPTION, PINS, W_S, Online, event
 from tests.profile_builder.world import MODEL
-from tests.waiting import HANG_S
 
 AT_ONCE = RetryPolicy(first_s=0.0, longest_s=0.0)
 
@@ -35,14 +32,14 @@ def ignore(_: Exception) -> None:
 class Doomed:
     """A session that fails, again and again, and then ends the run."""
 
-    def __init__(self, n_failures: int, stop: Stop) -> None:
+    def __init__(self, n_failures: int, stop: Flag) -> None:
         self.left, self.stop, self.n_finished = n_failures, stop, 0
 
     def step(self, _wait_s: float) -> None:
         if self.left:
             self.left -= 1
             raise StoreUnavailableError("the store is away")
-        self.stop.tell()
+        self.stop.set()
 
     def finish(self) -> None:
         self.n_finished += 1
@@ -58,7 +55,7 @@ def opening(session: Any) -> Callable[[], AbstractContextManager[Any]]:
 
 def test_what_fails_is_opened_again_for_ever() -> None:
     """Each failure is counted; in the end the session finishes what it has."""
-    stop, failed = Stop(), list[Exception]()
+    stop, failed = Flag(), list[Exception]()
     session = Doomed(7, stop)
 
     run_online(opening(session), stop, count_failure=failed.append, retry=AT_ONCE)
@@ -75,26 +72,7 @@ def test_what_cannot_begin_is_not_tried_again() -> None:
         yield
 
     with pytest.raises(StoreUnavailableError, match="no such store"):
-        run_online(opened, Stop(), count_failure=ignore, retry=AT_ONCE)
-
-
-@pytest.mark.parametrize("line", range(1, 6))
-def test_who_waits_hears_of_the_end_whenever_it_comes(line: int) -> None:
-    """A signal's handler runs between any two lines of what it interrupts, and may wait for none of it."""
-    stop, lines = Stop(), itertools.count(1)
-
-    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
-        if event == "line" and next(lines) == line:
-            stop.tell()
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        stop.wait(HANG_S)
-    finally:
-        sys.settrace(before)
-    assert stop.is_told
+        run_online(opened, Flag(), count_failure=ignore, retry=AT_ONCE)
 
 
 class Retaken(InMemoryConsumer):

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import structlog
 
+from process.flags import Flag
 from profile_builder.archive import Archive
 from profile_builder.errors import ArchiveError
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_metrics import OnlineMetrics
-from profile_builder.online_running import RetryPolicy, Stop, run_online
+from profile_builder.online_running import RetryPolicy, run_online
 from profile_builder.online_users import Basis
 from storage.errors import StorageError
 from storage.events.file.consumer import FileConsumer
@@ -69,7 +70,7 @@ def count_on_a_full_disk(folder: str, seed: int) -> str:
     # A child answers on its standard output: nothing else may be written there.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     place, draw, failed = Path(folder), chance("full disk", seed), list[Exception]()
-    metrics, stop = OnlineMetrics(), Stop()
+    metrics, stop = OnlineMetrics(), Flag()
     store = place / ONLINE_FOLDER / FILE
     n_bytes = draw.choice([draw.randrange(1, 3_000), store.stat().st_size + draw.randrange(8_192)])
     with ExitStack() as room:
@@ -97,13 +98,13 @@ def _to_the_end(counting: OnlineSession, metrics: OnlineMetrics) -> None:
         counting.step(0.01)
 
 
-def _stop_at_the_end(metrics: OnlineMetrics, stop: Stop) -> None:
+def _stop_at_the_end(metrics: OnlineMetrics, stop: Flag) -> None:
     metrics.show_lag(_UNKNOWN_YET)
 
     def watch() -> None:
         while _lag_bytes(metrics):
             time.sleep(0.005)
-        stop.tell()
+        stop.set()
 
     threading.Thread(target=watch, daemon=True).start()
 

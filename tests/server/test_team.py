@@ -5,6 +5,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from process.flags import Flag
 from server.ending import Ending
 from server.errors import StartError
 from server.team import RESTARTS, Restarts, Team, Worker
@@ -53,7 +54,7 @@ class OfTest(Ending):
     """Told to end by the test; signals are left alone."""
 
     def __init__(self) -> None:
-        self._is_told = self._is_at_once = False
+        self._told, self._at_once = Flag(), Flag()
 
 
 def run(team: Team, ending: Ending, *workers: FakeWorker) -> None:
