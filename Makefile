@@ -32,6 +32,13 @@ $(VENV)/.installed-%: requirements-%.lock client/pyproject.toml | $(BIN)/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./client
 	@touch $@
 
+# The inner loops. Whoever cannot compile them goes on without: numpy does the same.
+LOOPS := $(wildcard server/*.pyx storage/*.pyx storage/*/*.pyx)
+$(VENV)/.compiled: compile.sh $(LOOPS) $(VENV)/.installed-dev
+	@echo "Compiling the inner loops ..."
+	@if ./compile.sh $(BIN)/python $(LOOPS) >$(VENV)/compiled.log 2>&1; then touch $@; \
+	else echo "The inner loops were not compiled, so numpy runs in their place and serving is slower. Install a C compiler and Python's headers, then: make setup. What failed is in $(VENV)/compiled.log"; fi
+
 $(STUBS_VENV)/.installed: requirements-stubs.lock
 	@$(PYTHON) -m venv $(STUBS_VENV)
 	@$(call again,$(STUBS_VENV)/bin/pip $(PIP_INSTALL) --requirement $<)
@@ -53,7 +60,7 @@ evaluate: $(VENV)/.installed-evaluation ## The paper's offline experiments on yo
 	@$(BIN)/python -m evaluation --data $(if $(DATA),$(DATA_FOLDER),$(error Say which data set: make evaluate DATA=folder))
 
 .PHONY: setup
-setup: $(VENV)/.installed-dev ## Set up the development environment only
+setup: $(VENV)/.installed-dev $(VENV)/.compiled ## Set up the development environment only
 
 .PHONY: test
 test: setup ## Run the test suite

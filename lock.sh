@@ -5,6 +5,7 @@ compile() {
   uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"
 }
 compile pyproject.toml --group dev --output-file requirements-dev.lock
+compile --group compile --constraint requirements-dev.lock --output-file requirements-compile.lock
 compile pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
 compile pyproject.toml --group demo --constraint requirements-dev.lock --output-file requirements-demo.lock
 compile pyproject.toml --group evaluation --constraint requirements-dev.lock --output-file requirements-evaluation.lock

@@ -46,7 +46,7 @@ def read(path: Path) -> str:
 
 
 def imports(source: str) -> list[Import]:
-    """Everything a module imports, at its top, inside its functions, or by importlib and a literal name."""
+    """Everything a module imports, at its top, inside its functions, or by a function and a literal name."""
     return [found for node in ast.walk(ast.parse(source)) for found in _imports_of(node)]
 
 
@@ -61,7 +61,7 @@ def _imports_of(node: ast.AST) -> Iterator[Import]:
         case ast.ImportFrom(module=module, level=level):
             yield Import("." * level + (module or ""), node.lineno)
         case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
-            if _name(function) in {"import_module", "__import__"}:
+            if _name(function) in {"import_module", "__import__", "compiled"}:
                 yield Import(module, node.lineno)
 
 

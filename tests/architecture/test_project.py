@@ -42,6 +42,7 @@ def test_there_is_a_lock_for_every_environment() -> None:
     """Whoever needs a part installs from a lock of its own."""
     assert LOCKS == [
         "requirements-bench.lock",
+        "requirements-compile.lock",
         "requirements-demo.lock",
         "requirements-dev.lock",
         "requirements-evaluation.lock",
