@@ -142,7 +142,7 @@ def _fused_lists(
     medoids, rows = recommender.profiles.representatives(profile)
     filters = Filters(
         representatives=recommender.pins.representatives,
-        excluded=profile.seen.astype(np.int32),
+        excluded=(profile.seen.astype(np.int32),),
         min_score=None,
     )
     fetched = recommender.retrieval.fetch(

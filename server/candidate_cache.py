@@ -41,8 +41,6 @@ class CandidateList:
             selected candidates are serialised in the end.
         wanted: How many were asked of the index: fewer rows mean that the pool has no more.
         medoid: The serialised field `SampledInterest.medoid_pin_id`; empty for a fallback.
-        begins_with_itself: The first candidate is the medoid, or the pin that stands for it: nobody is shown
-            that one.
         spread: The medoid's T and log Z of the fused merge (model.fusing); None for a list that was not asked
             for as many pins as they depend on.
         lowered: It was searched for under pressure, with a lower efSearch.
@@ -53,7 +51,6 @@ class CandidateList:
     elements: Elements
     wanted: int
     medoid: bytes = b""
-    begins_with_itself: bool = False
     spread: tuple[float, float] | None = None
     lowered: bool = False
 
@@ -80,7 +77,6 @@ class CandidateList:
             elements=self.elements[:k],
             wanted=k,
             medoid=self.medoid,
-            begins_with_itself=self.begins_with_itself,
             spread=self.spread,
             lowered=self.lowered,
         )

@@ -66,7 +66,6 @@ def encode_list(
     *,
     medoid_pin_id: str,
     wanted: int,
-    begins_with_itself: bool = False,
     spread: tuple[float, float] | None = None,
     lowered: bool = False,
 ) -> CandidateList:
@@ -78,7 +77,6 @@ def encode_list(
         scores: float32 [k], descending; None for a fallback, whose candidates carry no score.
         medoid_pin_id: The medoid they were found near; empty for a fallback.
         wanted: How many were asked of the index.
-        begins_with_itself: The first candidate is the medoid, or the pin that stands for it.
         spread: The medoid's T and log Z, for the fused merge.
         lowered: They were searched for under pressure.
     """
@@ -90,7 +88,6 @@ def encode_list(
         elements=_elements(pin_ids, scores, delimited(MEDOID_TAG, medoid) if medoid else b""),
         wanted=wanted,
         medoid=encode_medoid_pin_id(medoid_pin_id),
-        begins_with_itself=begins_with_itself,
         spread=spread,
         lowered=lowered,
     )

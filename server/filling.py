@@ -1,7 +1,7 @@
 """Retrieve and merge until the answer is full: lists that exclusions leave short are fetched wider."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,11 +10,9 @@ from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
 from server.filtering import FilteredRetrieval
 from server.fusing import Fusion
-from server.merging import Filters, Selected, merge
+from server.merging import Filters, Selected, Taken, merge
 from server.metrics import Metrics
 from server.retrieval import TIERS, Medoid, Retrieval, Retrieved, tier
-from server.served_profiles import Drawn
-from server.turns_of_each import turns_of_each
 from storage.pins.port import PinView
 
 
@@ -34,7 +32,7 @@ class Filled:
     @property
     def lists(self) -> tuple[CandidateList, ...]:
         """The candidates of each medoid."""
-        return _lists_of(self.retrieved)
+        return tuple([each.candidates for each in self.retrieved])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,8 +58,6 @@ class Filling:
         budgets: Sequence[int],
         max_candidates: int,
         deadline: Deadline,
-        *,
-        retrieved: list[Retrieved] | None = None,
     ) -> Filled:
         """The medoids' lists by turns.
 
@@ -71,10 +67,8 @@ class Filling:
             budgets: The most that each list gives.
             max_candidates: The most altogether.
             deadline: Checked before anything is searched.
-            retrieved: The lists, where they are there already.
         """
-        if retrieved is None:
-            retrieved = self._retrieve(rows, max(budgets), filters, deadline)
+        retrieved = self._retrieve(rows, max(budgets), filters, deadline)
         while True:
             lists = [each.candidates for each in retrieved]
             with self.metrics.stage("merge"):
@@ -87,55 +81,6 @@ class Filling:
             wider = self._retrieve([rows[at] for at in short], at_least, filters, deadline)
             for at, each in zip(short, wider, strict=True):
                 retrieved[at] = _wider(retrieved[at], each)
-
-    def by_turns_each(
-        self,
-        drawn: Sequence[Drawn],
-        filters: Filters,
-        budgets: Sequence[int],
-        max_candidates: int,
-        deadline: Deadline,
-    ) -> list[Filled]:
-        """What `by_turns` gives each of some users, in one go where whole slices of cached lists are enough.
-
-        Args:
-            drawn: The users, with as many interests of one as of any other.
-            filters: What may not come back for any of them, each excluded row once.
-            budgets: As `by_turns` has them, equal ones.
-            max_candidates: The most altogether, for each of them.
-            deadline: As `by_turns` has it.
-        """
-        with self.metrics.stage("retrieve"):
-            retrieved = self.retrieval.each_cached([each.rows for each in drawn], at_least=max(budgets))
-        with self.metrics.stage("merge"):
-            turns = turns_of_each(
-                [None if found is None else _lists_of(found) for found in retrieved],
-                [each.profile.seen for each in drawn],
-                filters.excluded,
-                n=max_candidates,
-                blocked=filters.blocked.mask,
-            )
-        filled = [
-            Filled(of_user, selection) if of_user is not None and selection is not None else None
-            for of_user, selection in zip(retrieved, turns, strict=True)
-        ]
-        in_one_go = [each for each in filled if each is not None]
-        self.metrics.count_candidates(max_candidates, max_candidates, answers=len(in_one_go))
-        if filters.blocked.mask is not None:
-            lists = [of_user for each in in_one_go for of_user in each.lists]
-            self.metrics.count_blocked(filters.n_blocked(lists))
-        return [
-            each
-            or self.by_turns(
-                of_user.rows,
-                _filters_of(of_user, filters),
-                budgets,
-                max_candidates,
-                deadline,
-                retrieved=found,
-            )
-            for each, of_user, found in zip(filled, drawn, retrieved, strict=True)
-        ]
 
     def fused(self, fusion: Fusion, filters: Filters, max_candidates: int, deadline: Deadline) -> Filled:
         """All lists fused; when exclusions left the answer short, all are fetched wider.
@@ -194,20 +139,10 @@ class Filling:
     def _encoded(
         self, rows: Sequence[int], retrieved: list[Retrieved], selection: Selected, filters: Filters
     ) -> Filled:
-        if filters.passing is None:
+        if filters.passing is None or isinstance(selection, Taken):
             return Filled(retrieved, selection)
         # Lists of filtered requests have no bytes yet.
         return Filled(*self.filtering.encoded(self._medoids(rows), retrieved, selection))
-
-
-def _filters_of(user: Drawn, filters: Filters) -> Filters:
-    """Those for everybody, and what the user has seen."""
-    return replace(filters, excluded=np.concatenate((user.profile.seen, filters.excluded)))
-
-
-def _lists_of(retrieved: Sequence[Retrieved]) -> tuple[CandidateList, ...]:
-    """The candidates of each."""
-    return tuple([each.candidates for each in retrieved])
 
 
 def _wider(first: Retrieved, wider: Retrieved) -> Retrieved:
@@ -225,7 +160,7 @@ def _short_lists(
     """The lists that gave less than their budget to an answer that is not full, and may hold more."""
     if len(selection) >= max_candidates:
         return []
-    taken = selection.taken_from(len(lists)).tolist()
+    taken = selection.taken_from(len(lists))
     return [
         at
         for at, each in enumerate(lists)

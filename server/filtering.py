@@ -16,7 +16,7 @@ from server.candidate_cache import CandidateList
 from server.deadlines import Deadline
 from server.elements import NO_ELEMENTS
 from server.encoding import encode_list
-from server.merging import Selected, Selection
+from server.merging import Selection
 from server.metrics import Metrics
 from server.metrics_catalogue import FilterMode
 from server.passing import PassingCache, PassingRows
@@ -120,7 +120,7 @@ class FilteredRetrieval:
         return [found[row] for _, row in medoids]
 
     def encoded(
-        self, medoids: Sequence[Medoid], retrieved: Sequence[Retrieved], selection: Selected
+        self, medoids: Sequence[Medoid], retrieved: Sequence[Retrieved], selection: Selection
     ) -> tuple[list[Retrieved], Selection]:
         """Lists of the selected candidates only, serialised, and the selection among them."""
         positions = np.empty(len(selection), np.int64)

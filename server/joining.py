@@ -62,15 +62,6 @@ class JoinedRetrieval(Retrieval):
         """None, whatever is asked for: what was added is searched at each request."""
         return None
 
-    def each_cached(
-        self,
-        users: Sequence[Sequence[int]],
-        *,
-        at_least: int,  # noqa: ARG002 - the base's
-    ) -> list[list[Retrieved] | None]:
-        """None of any user, as `all_cached`."""
-        return [None] * len(users)
-
     def fetch(self, medoids: Sequence[Medoid], *, at_least: int, deadline: Deadline) -> list[Retrieved]:
         """The lists of some medoids, in the order given; see server.retrieval."""
         of_main = super().fetch(medoids, at_least=at_least, deadline=deadline)
@@ -145,7 +136,5 @@ def put_in(candidates: CandidateList, added: CandidateList, wanted: int) -> Cand
         elements=side_by_side([candidates.elements, added.elements])[order],
         wanted=wanted,
         medoid=candidates.medoid,
-        # Where an added pin is as near as the medoid itself, it may come first.
-        begins_with_itself=candidates.begins_with_itself and bool(order[0] == 0),
         lowered=candidates.lowered,
     )

@@ -14,7 +14,11 @@ from server.candidate_cache import CandidateList
 from server.elements import empty_like, joined, side_by_side
 from server.passing import PassingRows
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
-from server.turns import Turns, by_turns
+from storage.compiled import compiled
+
+_turns = compiled("server._turns")
+
+Excluded: TypeAlias = tuple[NDArray[np.int32], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,9 +42,10 @@ class Selection:
         starts = np.cumsum([0, *(len(each) for each in allowed)])
         return cls(merged.lists, np.concatenate(allowed)[starts[merged.lists] + merged.positions])
 
-    def taken_from(self, n_lists: int) -> NDArray[np.int64]:
-        """int64 [n_lists]: how many candidates each list gave."""
-        return np.bincount(self.lists, minlength=n_lists)
+    def taken_from(self, n_lists: int) -> Sequence[int]:
+        """How many candidates each list gave."""
+        given: list[int] = np.bincount(self.lists, minlength=n_lists).tolist()
+        return given
 
     def elements(self, lists: Sequence[CandidateList]) -> bytes:
         """The serialised candidates, in order."""
@@ -57,21 +62,49 @@ class Selection:
 
 
 # Not frozen: see server.validation.Options.
+@dataclass(slots=True, eq=False)
+class Taken:
+    """Candidates that were selected and joined in one go.
+
+    Attributes:
+        joined: Serialised, in order.
+        given: How many candidates each list gave.
+    """
+
+    joined: bytes
+    given: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return sum(self.given)
+
+    def taken_from(self, n_lists: int) -> Sequence[int]:  # noqa: ARG002 - as a Selection has it
+        """How many candidates each list gave."""
+        return self.given
+
+    def elements(self, lists: Sequence[CandidateList]) -> bytes:  # noqa: ARG002 - as a Selection has it
+        """The serialised candidates, in order."""
+        return self.joined
+
+
+Selected: TypeAlias = Selection | Taken
+
+
+# Not frozen: see server.validation.Options.
 @dataclass(slots=True, kw_only=True, eq=False)
 class Filters:
     """What may not come back.
 
     Attributes:
         representatives: int32 [n_pins], of the artefact.
-        excluded: int32 [x], representative rows: a near-duplicate never returns as its twin. The medoids
-            of all lists are among them.
+        excluded: int32 arrays of representative rows: a near-duplicate never returns as its twin. The
+            medoids of all lists are among them.
         min_score: Least cosine, None for no bound.
         blocked: What nobody may be shown.
         passing: The only ones that may come back, None for all.
     """
 
     representatives: NDArray[np.int32]
-    excluded: NDArray[np.int32]
+    excluded: Excluded
     min_score: float | None
     blocked: BlockedRows = NO_ROWS_BLOCKED
     passing: PassingRows | None = None
@@ -79,7 +112,8 @@ class Filters:
     def allowed_in_each(self, lists: Sequence[CandidateList]) -> list[NDArray[np.int64]]:
         """The positions of each list that may come back, in order."""
         rows = np.concatenate([each.rows for each in lists])
-        keep = not_excluded(rows, self.representatives, self.excluded.astype(np.int64))
+        excluded = np.concatenate(self.excluded).astype(np.int64)
+        keep = not_excluded(rows, self.representatives, excluded)
         if self.blocked.mask is not None:
             keep &= ~self.blocked.mask[rows]
         if self.passing is not None:
@@ -103,28 +137,25 @@ class Filters:
         return self.min_score is None or bool(candidates.scores[-1] >= self.min_score)
 
 
-Selected: TypeAlias = Selection | Turns
-
-
 def merge(
     lists: Sequence[CandidateList], filters: Filters, *, budgets: Sequence[int], max_candidates: int
 ) -> Selected:
-    """Interleave what may come back by rank: by whole slices where that gives the same, see server.turns.
+    """What `merge_any` gives: by the compiled loop, where there is one and lists are serialised.
 
     The arguments are those of `merge_any`.
     """
-    equal = -(-max_candidates // len(lists))
-    if filters.passing is None and budgets.count(equal) == len(lists):
-        turns = by_turns(
-            lists,
+    if _turns is None or filters.passing is not None:
+        return merge_any(lists, filters, budgets=budgets, max_candidates=max_candidates)
+    return Taken(
+        *_turns.take_turns(
+            tuple(lists),
             filters.excluded,
-            n=max_candidates,
-            min_score=filters.min_score,
-            blocked=filters.blocked.mask,
+            tuple(budgets),
+            max_candidates,
+            filters.min_score,
+            filters.blocked.mask,
         )
-        if turns is not None:
-            return turns
-    return merge_any(lists, filters, budgets=budgets, max_candidates=max_candidates)
+    )
 
 
 def merge_any(

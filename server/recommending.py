@@ -3,8 +3,7 @@
 Interleaved: profile -> sample -> retrieve -> merge. Fused: profile -> retrieve -> fuse.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,13 +19,13 @@ from server.errors import NotFoundError
 from server.filling import Filled, Filling
 from server.filtering import FilteredRetrieval
 from server.fusing import Fusion
-from server.merging import Filters, Selected, Selection, merge
+from server.merging import Excluded, Filters, Selected, Selection, merge
 from server.metrics import Metrics
 from server.profile_cache import ServedProfiles
 from server.profiles import ProfileSource
 from server.retrieval import Retrieval
 from server.sampling import Sampler
-from server.served_profiles import Drawn, ServedProfile
+from server.served_profiles import ServedProfile
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import Options, RecentAction
 from storage.hashes import hash_ids
@@ -130,7 +129,7 @@ class Recommender:
         if blocked.among(np.array([row])).any():
             raise NotFoundError(f"pin_id: pin {pin_id!r} is blocked")
         itself = self.pins.representatives[[row]]
-        filters = self.filters(np.concatenate([itself, self.excluded(options)]), options, blocked)
+        filters = self.filters((itself, self.excluded(options)), options, blocked)
         n = options.max_candidates
         filled = self.filling.by_turns([row], filters, (n,), n, deadline)
         return _answer((), filled), filled.retrieved[0].cache_hit
@@ -161,55 +160,41 @@ class Recommender:
     ) -> Recommendation:
         """The fallback, for this reason."""
         self.metrics.count_answer(reason, options.variant)
-        return self._fall_back(reason, excluded, options)
-
-    def count(self, answers: Sequence[Recommendation], options: Options) -> None:
-        """Count answers that were made of profiles."""
-        for reason, n in Counter(answer.reason for answer in answers).items():
-            self.metrics.count_answer(reason, options.variant, n)
-        for answer in answers:
-            self._count_degraded(answer)
+        return self._fall_back(reason, (excluded,), options)
 
     def _count(self, answer: Recommendation, options: Options) -> None:
-        """Count one, in a tenth of the time."""
         self.metrics.count_answer(answer.reason, options.variant)
-        self._count_degraded(answer)
-
-    def _count_degraded(self, answer: Recommendation) -> None:
         for degradation in answer.degraded:
             self.metrics.count_degraded(degradation)
 
     def _recommend(
         self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
     ) -> Recommendation:
-        excluded = np.concatenate((profile.seen, excluded))
+        all_excluded = (profile.seen, excluded)
         if not len(profile):
             return self._fall_back(
-                pb.ANSWER_REASON_NO_USABLE_INTERESTS, excluded, options, degraded=profile.degraded
+                pb.ANSWER_REASON_NO_USABLE_INTERESTS, all_excluded, options, degraded=profile.degraded
             )
         if options.merge_policy == pb.MERGE_POLICY_FUSED:
-            return self._fused(profile, excluded, options, deadline)
-        return self._interleaved(profile, excluded, options, deadline)
+            return self._fused(profile, all_excluded, options, deadline)
+        return self._interleaved(profile, all_excluded, options, deadline)
 
     def _interleaved(
-        self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
+        self, profile: ServedProfile, excluded: Excluded, options: Options, deadline: Deadline
     ) -> Recommendation:
         """From a few interests, sampled, each by its medoid."""
         with self.metrics.stage("sample"):
-            drawn = self.drawn(profile, options)
-        filters = self.filters(excluded, options, profile.blocked)
-        shares = [profile.shares[at] for at in drawn.interests]
+            sampled = self.sampler.sample(profile.shares, profile.bounds, options.max_interests, options.seed)
+        rows = [profile.rows[at] for at in sampled]
+        shares = [profile.shares[at] for at in sampled]
         budgets = budgets_of(options.budget, options.max_candidates, shares)
-        filled = self.filling.by_turns(drawn.rows, filters, budgets, options.max_candidates, deadline)
-        return described(drawn, filled, self.clock())
-
-    def drawn(self, profile: ServedProfile, options: Options) -> Drawn:
-        """The interests that an answer is made from."""
-        sampled = self.sampler.sample(profile.shares, profile.bounds, options.max_interests, options.seed)
-        return Drawn(profile, sampled, [profile.rows[at] for at in sampled])
+        filters = self.filters(excluded, options, profile.blocked)
+        filled = self.filling.by_turns(rows, filters, budgets, options.max_candidates, deadline)
+        described = describe_sampled(profile, sampled, filled.retrieved, self.clock())
+        return _answer(described, filled, profile.degraded)
 
     def _fused(
-        self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
+        self, profile: ServedProfile, excluded: Excluded, options: Options, deadline: Deadline
     ) -> Recommendation:
         """From all interests of some importance, by all of their representatives together."""
         fusion = Fusion(
@@ -218,7 +203,7 @@ class Recommender:
             policy=self.profiles.batch.parameters.fusing,
         )
         themselves = self.pins.representatives[profile.stood_for.rows]
-        filters = self.filters(np.concatenate((excluded, themselves)), options, profile.blocked)
+        filters = self.filters((*excluded, themselves), options, profile.blocked)
         filled = self.filling.fused(fusion, filters, options.max_candidates, deadline)
         described = describe_fused(profile, filled.retrieved, self.clock(), self.pins)
         return _answer(described, filled, profile.degraded)
@@ -235,7 +220,7 @@ class Recommender:
         excluded: NDArray[np.int32] = self.pins.representatives.take(rows[rows != NO_ROW])
         return excluded
 
-    def filters(self, excluded: NDArray[np.int32], options: Options, blocked: BlockedRows) -> Filters:
+    def filters(self, excluded: Excluded, options: Options, blocked: BlockedRows) -> Filters:
         """What may not come back: excluded rows, and what the options leave out."""
         return Filters(
             representatives=self.pins.representatives,
@@ -248,7 +233,7 @@ class Recommender:
     def _fall_back(
         self,
         reason: "pb.AnswerReason.ValueType",
-        excluded: NDArray[np.int32],
+        excluded: Excluded,
         options: Options,
         *,
         degraded: Degraded = (),
@@ -273,12 +258,6 @@ class Recommender:
 def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
     """The fallback's candidates, encoded once at start."""
     return encode_list(rows, pins.encoded_ids(rows), None, medoid_pin_id="", wanted=len(rows))
-
-
-def described(drawn: Drawn, filled: Filled, now_s: int) -> Recommendation:
-    """An answer from sampled interests."""
-    interests = describe_sampled(drawn.profile, drawn.interests, filled.retrieved, now_s)
-    return _answer(interests, filled, drawn.profile.degraded)
 
 
 def _answer(interests: tuple[bytes, ...], filled: Filled, degraded: Degraded = ()) -> Recommendation:

@@ -1,8 +1,4 @@
-"""From many users to candidates: what the stages of server.recommending do for one, done for many in one go.
-
-Most users of a batch have a profile, their lists are cached, and whole slices of those make the answer: that
-is found out for all of them together. Whoever needs more is answered as a call of their own would be.
-"""
+"""From many users to candidates: the store is asked for some at once, each is answered as if alone."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,12 +7,10 @@ import structlog
 from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
-from server.budgets import budgets_of
 from server.deadlines import Deadline
-from server.recommending import Recommendation, Recommender, described
+from server.recommending import Recommendation, Recommender
 from server.served_profiles import ServedProfile
 from server.validation import Options
-from server.variants import Budget
 from storage.errors import DamagedRecordError
 
 # Their answers take about as much as a message of a stream holds.
@@ -43,8 +37,7 @@ def recommend_each(
     Raises:
         StoreUnavailableError: As `for_user`.
     """
-    # Each once: what stands twice among those looks as if it were in the way of everybody.
-    excluded = np.unique(recommender.excluded(asked[0][1]))
+    excluded = recommender.excluded(asked[0][1])
     for begin in range(0, len(asked), _IN_ONE_GO):
         yield _recommend_some(recommender, asked[begin : begin + _IN_ONE_GO], excluded, deadline)
 
@@ -56,56 +49,13 @@ def _recommend_some(
     with recommender.metrics.stage("profile"):
         keys = [(user_id, options.lambda_per_day) for user_id, options in asked]
         found = recommender.users.get_each(keys, recommender.clock())
-    answers: dict[int, Recommendation] = {}
-    for some in _alike(asked, found):
-        options = asked[some[0]][1]
-        profiles = [each for at in some if isinstance(each := found[at], ServedProfile)]
-        answers |= zip(some, _by_turns(recommender, profiles, excluded, options, deadline), strict=True)
     return [
-        answers[at] if at in answers else _alone(recommender, found[at], excluded, options, deadline)
-        for at, (_, options) in enumerate(asked)
+        _recommend_one(recommender, of_user, excluded, options, deadline)
+        for of_user, (_, options) in zip(found, asked, strict=True)
     ]
 
 
-def _alike(asked: Sequence[Asked], found: Sequence[Found]) -> list[list[int]]:
-    """The users whose answers are made in one way: the same options, and as many lists that take turns."""
-    alike: dict[tuple[int, int, int], list[int]] = {}
-    for at, ((_, options), profile) in enumerate(zip(asked, found, strict=True)):
-        if isinstance(profile, ServedProfile) and len(profile) and _takes_equal_turns(options):
-            n_lists = min(len(profile), options.max_interests)
-            alike.setdefault((id(options), n_lists, id(profile.blocked)), []).append(at)
-    return list(alike.values())
-
-
-def _takes_equal_turns(options: Options) -> bool:
-    return (
-        options.merge_policy == pb.MERGE_POLICY_INTERLEAVED
-        and options.budget is Budget.EQUAL
-        and options.where is None
-        and options.min_score is None
-    )
-
-
-def _by_turns(
-    recommender: Recommender,
-    profiles: Sequence[ServedProfile],
-    excluded: NDArray[np.int32],
-    options: Options,
-    deadline: Deadline,
-) -> list[Recommendation]:
-    metrics = recommender.metrics
-    with metrics.stage("sample"):
-        drawn = [recommender.drawn(profile, options) for profile in profiles]
-    budgets = budgets_of(options.budget, options.max_candidates, drawn[0].rows)
-    filters = recommender.filters(excluded, options, profiles[0].blocked)
-    filled = recommender.filling.by_turns_each(drawn, filters, budgets, options.max_candidates, deadline)
-    now_s = recommender.clock()
-    answers = [described(each, of_each, now_s) for each, of_each in zip(drawn, filled, strict=True)]
-    recommender.count(answers, options)
-    return answers
-
-
-def _alone(
+def _recommend_one(
     recommender: Recommender,
     found: Found,
     excluded: NDArray[np.int32],

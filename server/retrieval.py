@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,14 +113,6 @@ class Retrieval:
             self._metrics.count_cache(hits=len(found), misses=0)
         return found
 
-    def each_cached(self, users: Sequence[Sequence[int]], *, at_least: int) -> list[list[Retrieved] | None]:
-        """What `all_cached` gives for the rows of each of some users."""
-        version = self._pins.version
-        lists = iter(self._cache.get_all([(version, row) for rows in users for row in rows], at_least))
-        found = [_all_found(list(islice(lists, len(rows)))) for rows in users]
-        self._metrics.count_cache(hits=sum(len(each) for each in found if each is not None), misses=0)
-        return found
-
     def cached(self, medoids: Sequence[Medoid]) -> dict[int, Retrieved]:
         """The lists that are in the cache, as wide as they are, by the medoid's row; nothing is searched."""
         also_lowered = self._pressure.ef_search is not None
@@ -191,14 +182,13 @@ class Retrieval:
         wanted: Wanted,
         spread: tuple[float, float] | None,
     ) -> CandidateList:
-        pin_id, row = medoid
+        pin_id, _ = medoid
         candidates = encode_list(
             rows,
             self._pins.encoded_ids(rows),
             scores,
             medoid_pin_id=pin_id,
             wanted=wanted.k,
-            begins_with_itself=bool(len(rows)) and bool(rows[0] == self._pins.representatives[row]),
             spread=spread,
             lowered=wanted.is_lowered,
         )

@@ -4,7 +4,6 @@ Rows stand for ids, and importances are those of the moment the profile was pars
 """
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -145,19 +144,3 @@ class ServedProfile:
     def n_bytes(self) -> int:
         """What it costs in memory, beside the entry's overhead."""
         return (5 * 8 - 4) * len(self) + len(self) + self.seen.nbytes + self.stood_for.n_bytes
-
-
-# Not frozen: see server.validation.Options.
-@dataclass(slots=True, eq=False)
-class Drawn:
-    """A user, and the interests that were sampled for one answer.
-
-    Attributes:
-        profile: The user.
-        interests: Their places in the profile, most important first.
-        rows: The rows of their medoids.
-    """
-
-    profile: ServedProfile
-    interests: Sequence[int]
-    rows: Sequence[int]

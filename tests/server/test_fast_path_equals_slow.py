@@ -1,4 +1,7 @@
-"""What is done by whole slices is what is done candidate by candidate, for any lists and any exclusions."""
+"""The compiled merge is the merge that is written in numpy, for any lists, exclusions and budgets."""
+
+from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -9,76 +12,47 @@ from numpy.typing import NDArray
 from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateList
 from server.encoding import encode_list
-from server.merging import Filters, merge, merge_any
+from server.merging import Filters, merge_any
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
-from server.turns import Turns
+from storage.compiled import compiled
+from tests.server.conftest import Serve
+from tests.server.world import People, make_pins
 
 N_PINS = 60
 REPRESENTATIVES = np.arange(N_PINS, dtype=np.int32)
 MEDOIDS = (0, 1, 2)
 
-a_list = st.lists(st.integers(len(MEDOIDS), N_PINS - 1), unique=True, max_size=30)
-lists_of_rows = st.lists(a_list, min_size=1, max_size=len(MEDOIDS))
+a_list = st.lists(st.integers(-1, N_PINS - 1), unique=True, max_size=30)
+lists_of_rows = st.lists(a_list, min_size=1, max_size=4)
+some_rows = st.lists(st.integers(0, N_PINS - 1), max_size=20)
 
 
-def listed(rows: list[int], medoid: int, *, with_itself: bool, id_of: str) -> CandidateList:
-    """Candidates at falling cosines, behind their medoid or not."""
-    rows = [medoid, *rows] if with_itself else rows
+@pytest.fixture(scope="module")
+def turns() -> ModuleType:
+    """The compiled module."""
+    built = compiled("server._turns")
+    if built is None:
+        pytest.skip("nothing was compiled here: see `make setup`")
+    return built
+
+
+def listed(rows: list[int], *, id_of: str) -> CandidateList:
+    """Candidates at falling cosines."""
     return encode_list(
         np.array(rows, np.int64),
         [id_of.format(row).encode() for row in rows],
         np.linspace(1, 0, len(rows), dtype=np.float32),
-        medoid_pin_id=f"medoid {medoid}",
+        medoid_pin_id="medoid",
         wanted=200,
-        begins_with_itself=with_itself,
     )
+
+
+def as_rows(rows: list[int]) -> NDArray[np.int32]:
+    return np.array(rows, np.int32)
 
 
 def candidates(elements: bytes) -> list[pb.Candidate]:
     return list(pb.RecommendResponse.FromString(elements).candidates)
-
-
-@given(
-    lists_of_rows,
-    st.booleans(),
-    st.sampled_from(["pin-{:03}", "pin-{}"]),
-    st.sets(st.integers(len(MEDOIDS), N_PINS - 1)),
-    st.integers(1, 40),
-    st.none() | st.floats(0, 1, width=32),
-    st.sets(st.integers(len(MEDOIDS), N_PINS - 1), max_size=5),
-)
-@example([[3, 4, 5], [6, 7, 8]], True, "pin-{}", set(), 4, None, set())
-@example([[3, 4, 5], [6, 4, 8]], True, "pin-{:03}", {3}, 4, None, set())
-@example([[3, 4, 5, 9], [4, 6, 7, 8]], False, "pin-{:03}", {3}, 6, None, set())
-def test_merging_by_slices_is_merging(  # noqa: PLR0917 - what a request is made of
-    rows: list[list[int]],
-    with_itself: bool,
-    id_of: str,
-    excluded: set[int],
-    n: int,
-    min_score: float | None,
-    blocked: set[int],
-) -> None:
-    """The same candidates in the same order, to the byte; ids of one length or of several."""
-    lists = [
-        listed(each, medoid, with_itself=with_itself, id_of=id_of)
-        for each, medoid in zip(rows, MEDOIDS, strict=False)
-    ]
-    filters = Filters(
-        representatives=REPRESENTATIVES,
-        excluded=np.array([*MEDOIDS, *excluded], np.int32),
-        min_score=min_score,
-        blocked=blocked_rows(blocked),
-    )
-    budgets = (-(-n // len(lists)),) * len(lists)
-
-    fast = merge(lists, filters, budgets=budgets, max_candidates=n)
-    slow = merge_any(lists, filters, budgets=budgets, max_candidates=n)
-
-    assert fast.lists.tolist() == slow.lists.tolist()
-    assert fast.positions.tolist() == slow.positions.tolist()
-    assert fast.taken_from(len(lists)).tolist() == slow.taken_from(len(lists)).tolist()
-    assert candidates(fast.elements(lists)) == candidates(slow.elements(lists))
 
 
 def blocked_rows(blocked: set[int]) -> BlockedRows:
@@ -89,16 +63,100 @@ def blocked_rows(blocked: set[int]) -> BlockedRows:
     return BlockedRows(mask=mask, listed=len(blocked))
 
 
-@pytest.mark.parametrize(
-    ("rows", "excluded"),
-    [([[3, 4, 5], [6, 7, 8]], []), ([[3, 4, 5, 9], [6, 7, 8, 10]], [4, 8])],
+@given(
+    lists_of_rows,
+    st.sampled_from(["pin-{:03}", "pin-{}"]),
+    st.tuples(some_rows, some_rows),
+    st.lists(st.integers(1, 20), min_size=4, max_size=4),
+    st.integers(1, 40),
+    st.none() | st.floats(0, 1, width=32),
+    st.sets(st.integers(0, N_PINS - 1), max_size=5),
 )
-def test_the_usual_request_goes_the_fast_way(rows: list[list[int]], excluded: list[int]) -> None:
-    """Nothing in the way, or a few exclusions: whole slices, or places in order."""
-    lists = [
-        listed(each, medoid, with_itself=True, id_of="{}") for each, medoid in zip(rows, (0, 1), strict=True)
-    ]
-    all_excluded: NDArray[np.int32] = np.array([0, 1, *excluded], np.int32)
-    filters = Filters(representatives=REPRESENTATIVES, excluded=all_excluded, min_score=None)
+@example([[3, 4, 5], [6, 7, 8]], "pin-{}", ([], []), [2] * 4, 4, None, set())
+@example([[3, 4, 5], [6, 4, 8]], "pin-{:03}", ([3], [3, 3]), [2] * 4, 4, None, set())
+@example([[3, 4, 5, 9], [4, 6, 7, 8]], "pin-{:03}", ([], [3]), [3] * 4, 6, None, {6})
+def test_the_compiled_merge_is_the_merge(  # noqa: PLR0917 - what a request is made of
+    turns: ModuleType,
+    rows: list[list[int]],
+    id_of: str,
+    excluded: tuple[list[int], list[int]],
+    budgets: list[int],
+    n: int,
+    min_score: float | None,
+    blocked: set[int],
+) -> None:
+    """The same candidates in the same order, as many from each list; ids of one length or of several."""
+    lists = tuple([listed(each, id_of=id_of) for each in rows])
+    filters = Filters(
+        representatives=REPRESENTATIVES,
+        excluded=(as_rows(excluded[0]), as_rows(excluded[1])),
+        min_score=min_score,
+        blocked=blocked_rows(blocked),
+    )
+    of_each = tuple(budgets[: len(lists)])
 
-    assert isinstance(merge(lists, filters, budgets=(3, 3), max_candidates=6), Turns)
+    elements, given_by_each = turns.take_turns(
+        lists, filters.excluded, of_each, n, min_score, filters.blocked.mask
+    )
+    slow = merge_any(lists, filters, budgets=of_each, max_candidates=n)
+
+    assert candidates(elements) == candidates(slow.elements(lists))
+    assert list(given_by_each) == slow.taken_from(len(lists))
+
+
+def test_the_largest_request_is_merged_too(turns: ModuleType) -> None:
+    """Thousands of rows seen and excluded, a thousand candidates of lists that share half of their pins."""
+    random = np.random.default_rng(1)
+    lists = tuple([listed(random.permutation(9_000)[:6_400].tolist(), id_of="{:012}") for _ in range(20)])
+    excluded = (as_rows(random.integers(9_000, size=4_000).tolist()), as_rows(list(range(2_000))))
+    everything = np.arange(9_000, dtype=np.int32)
+    filters = Filters(representatives=everything, excluded=excluded, min_score=None)
+
+    elements, given_by_each = turns.take_turns(lists, excluded, (50,) * 20, 1_000, None, None)
+
+    slow = merge_any(lists, filters, budgets=(50,) * 20, max_candidates=1_000)
+    assert elements == slow.elements(lists)
+    assert list(given_by_each) == slow.taken_from(20) == [50] * 20
+
+
+SHARES = {"cat-1": 2.0, "car-7": 1.0, "cake-3": 1.0}
+GOOD = listed([3, 4, 5], id_of="{}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ((GOOD,), (np.array([1, 2]),), (1,), 1, None, None),
+        ((GOOD,), (as_rows([1, 2, 3, 4])[::2],), (1,), 1, None, None),
+        ((GOOD,), (np.zeros((2, 2), np.int32),), (1,), 1, None, None),
+        ((GOOD,), ([1, 2],), (1,), 1, None, None),
+        ((GOOD,), (), (1,), 1, None, np.zeros(60, np.int8)),
+        ((GOOD,), (), (3,), 3, None, np.zeros(4, np.bool_)),
+        ((GOOD,), (), (1, 2), 1, None, None),
+        ((GOOD,), (), (1,), -1, None, None),
+        ((replace(GOOD, rows=as_rows([3, 4])),), (), (1,), 1, None, None),
+        ((replace(GOOD, scores=np.ones(3)),), (), (1,), 1, None, None),  # type: ignore[arg-type]
+        ((replace(GOOD, elements=np.zeros(3, "S4")),), (), (1,), 1, None, None),
+        ((replace(GOOD, elements=np.array(["a"] * 3, object)),), (), (3,), 3, None, None),
+    ],
+)
+def test_what_would_be_read_as_what_it_is_not_is_refused(turns: ModuleType, arguments: tuple[object]) -> None:
+    """An array of another type, a gap between its numbers, lengths that differ, a row beyond a mask."""
+    with pytest.raises((TypeError, ValueError), match=r"array|candidates of|rows, |takedown list|not bytes"):
+        turns.take_turns(*arguments)
+
+
+def test_a_server_without_compiled_loops_answers_the_same(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the byte: whoever has no compiler is only slower."""
+    stub = serve(make_pins(n=300), People(shares={"ann": SHARES}).store())
+    request = pb.RecommendRequest(
+        user_id="ann", seed=1, max_candidates=60, exclude_pin_ids=["cat-2", "car-9"]
+    )
+    compiled_answer = stub.Recommend(request)
+
+    monkeypatch.setattr("server.merging._turns", None)
+
+    assert stub.Recommend(request).candidates == compiled_answer.candidates
+    assert len(compiled_answer.candidates) == 60
