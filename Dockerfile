@@ -5,15 +5,19 @@
 # A tag moves. Give the base by digest for a build that is the same tomorrow; which digest that is depends on your
 # registry and your processor, and it ages with every fix, so none is written down here:
 #
-#   docker build --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:... .
+#   docker build --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:... \
+#     --build-arg BUILD_IMAGE=python:3.11-bookworm@sha256:... .
+#
+# The build image is the same with a C compiler: the same Debian, Python at the same place.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG BUILD_IMAGE=python:3.11-bookworm
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${BUILD_IMAGE} AS build
 WORKDIR /build
-COPY requirements-image.lock ./
+COPY requirements-image.lock requirements-compile.lock ./
 COPY client ./client
 # A mirror's address and certificate come as a secret and stay out of the image: --secret id=pip.conf,src=pip.conf
-# hatchling, which builds the client's wheel, goes again with what it alone needs, and so do the packages' tests and headers.
+# hatchling, which builds the client's wheel, goes again with what it alone needs. Cython lies where nothing is carried over from.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python -m venv --without-pip /opt/pinnersage \
     && python -m pip --python /opt/pinnersage/bin/python install --no-cache-dir --no-compile --require-hashes \
@@ -22,7 +26,8 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
         --disable-pip-version-check --no-build-isolation ./client \
     && python -m pip --python /opt/pinnersage/bin/python uninstall --yes \
         hatchling pathspec pluggy tomlkit trove-classifiers \
-    && find /opt/pinnersage -depth -type d \( -name tests -o -name include \) -exec rm -r {} +
+    && python -m pip install --no-cache-dir --no-compile --require-hashes --disable-pip-version-check \
+        --only-binary :all: --target /build/cython --requirement requirements-compile.lock
 COPY model /opt/pinnersage/service/model
 COPY storage /opt/pinnersage/service/storage
 COPY process /opt/pinnersage/service/process
@@ -30,8 +35,13 @@ COPY index_builder /opt/pinnersage/service/index_builder
 COPY profile_builder /opt/pinnersage/service/profile_builder
 COPY server /opt/pinnersage/service/server
 COPY LICENSE /opt/pinnersage/service/
-# The root is read-only where this runs, so nothing could be compiled there; by content, whatever the files' times are.
-RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/pinnersage
+COPY compile.sh ./
+# The inner loops need numpy's headers, and nothing that runs does: they go, and so do the packages' tests. The root is
+# read-only where this runs, so Python could write no bytecode there; by content, whatever the files' times are.
+RUN find /opt/pinnersage/service -name '*.pyx' -exec \
+        env PYTHONPATH=/build/cython ./compile.sh /opt/pinnersage/bin/python {} + -exec rm {} + \
+    && find /opt/pinnersage -depth -type d \( -name tests -o -name include \) -exec rm -r {} + \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/pinnersage
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0

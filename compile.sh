@@ -4,7 +4,7 @@
 set -euo pipefail
 python=$1
 shift
-{ read -r suffix && read -r python_headers && read -r numpy_headers; } < <("$python" -c '
+{ read -r suffix; read -r python_headers; read -r numpy_headers; } < <("$python" -c '
 import numpy, sysconfig
 print(sysconfig.get_config_var("EXT_SUFFIX"), sysconfig.get_path("include"), numpy.get_include(), sep="\n")')
 headers=(-I"$python_headers" -I"$numpy_headers")
@@ -20,7 +20,7 @@ for loop in "$@"; do
   # What was built of yesterday's source must not answer for today's, should this fail; and it may be in use.
   rm -f "${loop%.pyx}$suffix"
   "$python" -m cython -3 --output-file "$scratch/$name.c" "$loop" \
-    && "${CC:-cc}" "${flags[@]}" "${headers[@]}" "${shared[@]}" -o "$scratch/$name.so" "$scratch/$name.c" \
+    && (cd "$scratch" && "${CC:-cc}" "${flags[@]}" "${headers[@]}" "${shared[@]}" -o "$name.so" "$name.c") \
     && mv "$scratch/$name.so" "${loop%.pyx}$suffix" || failed=1
 done
 exit $failed

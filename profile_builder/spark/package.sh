@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Pack what spark-submit takes along, into the folder given: submit.py, pinnersage.zip, environment.tar.gz.
-# The executors need a Python of the same minor version as this one, and nothing else.
+# The executors need a Python of the same minor version as this one, and nothing else. Compiled loops stay behind: they are
+# of this machine's system and processor.
 set -euo pipefail
 out=$1 python=$2
 mkdir -p "$out"

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +32,12 @@ def last_stage(dockerfile: str = DOCKERFILE) -> list[tuple[str, str]]:
 
 def of(stage: list[tuple[str, str]], word: str) -> list[str]:
     return [rest for name, rest in stage if name == word]
+
+
+def steps(dockerfile: str = DOCKERFILE) -> list[str]:
+    """The commands that a recipe runs, one by one."""
+    runs = " && ".join(of(instructions(dockerfile), "RUN"))
+    return [re.sub(r"\s+", " ", step).strip() for step in runs.split("&&")]
 
 
 def names(lock: str) -> set[str]:
@@ -65,11 +73,14 @@ def test_it_runs_as_nobody_in_particular() -> None:
 
 
 def test_everything_comes_from_the_lock() -> None:
-    """Hashes are required, nothing is compiled, and the lock has what each of the programs may need."""
-    installs = [rest for rest in of(instructions(DOCKERFILE), "RUN") if "pip" in rest and " install " in rest]
-    (install,) = installs
-    assert "--require-hashes --disable-pip-version-check --only-binary :all:" in install
-    assert "--requirement requirements-image.lock" in install
+    """Hashes are required, packages come as wheels, and the lock has what each of the programs may need."""
+    installs = [step for step in steps() if "pip" in step and " install " in step]
+    image_lock, client, cython = installs
+    for install in (image_lock, cython):
+        assert {"--require-hashes", "--only-binary :all:"} <= set(re.findall(r"--\S+(?: :all:)?", install))
+    assert image_lock.endswith("--requirement requirements-image.lock")
+    assert client.endswith("--no-deps --disable-pip-version-check --no-build-isolation ./client")
+    assert cython.endswith("--requirement requirements-compile.lock")
     image = names("requirements-image.lock")
     for part in ("requirements.lock", "requirements-kafka.lock", "requirements-tracing.lock"):
         assert names(part) <= image, part
@@ -79,12 +90,58 @@ def test_no_build_tool_stays() -> None:
     """The last stage installs nothing, and takes away what its base has to install with."""
     runs = of(last_stage(), "RUN")
     assert runs == ["python -m pip uninstall --yes --quiet setuptools wheel pip"]
+    assert {"cython", "setuptools"}.isdisjoint(
+        name.partition("==")[0] for name in names("requirements-image.lock")
+    )
+
+
+def test_the_inner_loops_are_compiled_where_there_is_a_compiler() -> None:
+    """The build stage has one, on the same Debian with the same Python; what compiles is not carried over."""
+    assert of(instructions(DOCKERFILE), "FROM") == ["${BUILD_IMAGE} AS build", "${PYTHON_IMAGE}"]
+    bases = dict(rest.split("=") for rest in of(instructions(DOCKERFILE), "ARG")[:2])
+    assert bases["PYTHON_IMAGE"] == bases["BUILD_IMAGE"].replace("-bookworm", "-slim-bookworm")
+    (carried,) = [rest for rest in of(last_stage(), "COPY") if "--from" in rest]
+    assert carried == "--from=build /opt/pinnersage /opt/pinnersage"
+    (install,) = [step for step in steps() if "requirements-compile.lock" in step and "pip" in step]
+    assert "--target /build/cython " in install
+    ours = [step for step in steps() if "./compile.sh" in step or "-name include" in step]
+    assert ["./compile.sh" in step for step in ours] == [True, False], (
+        "numpy's headers go after the loops are built"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+def test_the_image_holds_compiled_loops_and_no_sources_of_them(tmp_path: Path) -> None:
+    """The step that compiles, run on a copy of the rooms: each loop is there and loads; no source is left."""
+    service = tmp_path / "service"
+    for room in ("storage", "server"):
+        shutil.copytree(ROOT / room, service / room, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    loops = [path.relative_to(service).with_suffix("") for path in service.rglob("*.pyx")]
+    assert loops
+    (step,) = [step for step in steps() if "./compile.sh" in step]
+    for theirs, here in {
+        "/opt/pinnersage/service": service,
+        "./compile.sh": ROOT / "compile.sh",
+        "/opt/pinnersage/bin/python": sys.executable,
+    }.items():
+        step = step.replace(theirs, shlex.quote(str(here)))
+    subprocess.run(["bash", "-c", step], check=True, cwd=tmp_path)
+    assert [path for path in service.rglob("*") if path.suffix in {".pyx", ".c"}] == []
+    loads = "".join(f"import {str(loop).replace('/', '.')}\n" for loop in loops)
+    subprocess.run([sys.executable, "-c", loads], check=True, cwd=service)
+    assert len(list(service.rglob("*.so"))) == len(loops)
 
 
 def test_it_takes_what_the_programs_are_and_nothing_else() -> None:
     """Each room that a program imports is copied; .dockerignore lets in what is copied, and no more."""
     rooms = {"model", "storage", "process", *PROGRAMS, "client"}
-    assert copied() == rooms | {"LICENSE", "requirements-image.lock"}
+    assert copied() == rooms | {
+        "LICENSE",
+        "compile.sh",
+        "requirements-image.lock",
+        "requirements-compile.lock",
+    }
     ignored = [
         line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] not in {"#", ""}
     ]

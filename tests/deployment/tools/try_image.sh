@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # try_image.sh FOLDER: builds the image and runs its programs where there is no engine, as root on a Debian with
-# buildah and debootstrap. The base is Debian 12 with this machine's Python under /usr/local, as in python:3.11-slim.
+# buildah and debootstrap. The base is Debian 12 with this machine's Python under /usr/local, as in python:3.11-slim; what
+# it is built on has a C compiler, too, as python:3.11.
 # PIP_CONF=FILE and DEBIAN_MIRROR=URL for a network that needs them. The demo has to have been run before.
 set -euo pipefail
 folder=$(realpath "$1")
 export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs} BUILDAH_ISOLATION=chroot
-base=localhost/python:3.11-slim-bookworm image=localhost/pinnersage:try
+base=localhost/python:3.11-slim-bookworm build=localhost/python:3.11-bookworm image=localhost/pinnersage:try
 
-make_base() {
-  local root=$folder/base python container
+make_bases() {
+  local root=$folder/base python
   python=$(python3.11 -c 'import sys; print(sys.base_prefix)')
   debootstrap --variant=minbase --include=ca-certificates,libssl3,libffi8,zlib1g,libbz2-1.0,liblzma5,libsqlite3-0,libreadline8,libuuid1,libncursesw6,libexpat1,netbase,tzdata \
     bookworm "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$folder/debootstrap.log"
@@ -23,10 +24,19 @@ make_base() {
     tar --extract --directory "$root/usr/local/lib/python3.11"
   chroot "$root" ldconfig
   chroot "$root" /usr/local/bin/python -m ensurepip >/dev/null 2>&1
+  as_image "$root" "$base"
+  chroot "$root" sh -ec 'apt-get update; apt-get install --yes --no-install-recommends gcc libc6-dev' >"$folder/apt.log" 2>&1
+  mkdir -p "$root/usr/local/include"
+  cp -a "$python/include/python3.11" "$root/usr/local/include/"
+  as_image "$root" "$build"
+}
+
+as_image() {
+  local container
   container=$(buildah from scratch)
-  buildah add --quiet "$container" "$root" / >/dev/null
+  buildah add --quiet "$container" "$1" / >/dev/null
   buildah config --env PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
-  buildah commit --quiet --rm "$container" "$base" >/dev/null
+  buildah commit --quiet --rm "$container" "$2" >/dev/null
 }
 
 # In the image, as it runs in a cluster: its user, no capability, nothing new to gain, a root that is read-only.
@@ -47,9 +57,10 @@ inside() {
 }
 
 mkdir -p "$folder/data"
-buildah inspect --type image "$base" >/dev/null 2>&1 || make_base
+buildah inspect --type image "$build" >/dev/null 2>&1 || make_bases
 git archive HEAD | (mkdir -p "$folder/source" && tar --extract --directory "$folder/source")
-buildah build --network host --format docker --build-arg PYTHON_IMAGE="$base" --build-arg REVISION="$(git rev-parse HEAD)" \
+buildah build --network host --format docker --build-arg PYTHON_IMAGE="$base" --build-arg BUILD_IMAGE="$build" \
+  --build-arg REVISION="$(git rev-parse HEAD)" \
   ${PIP_CONF:+--secret id=pip.conf,src="$PIP_CONF"} --tag "$image" "$folder/source" >"$folder/build.log" 2>&1
 container=$(buildah from "$image")
 root=$(buildah mount "$container")
@@ -61,6 +72,10 @@ chown -R 10001:10001 "$folder/data"
 echo "== who, with what, and where it may write"
 inside sh -c 'id; grep -E "CapEff|CapBnd|NoNewPrivs" /proc/self/status; ! touch /x /opt/pinnersage/x; touch /tmp/x'
 inside sh -c '! which pip gcc cc make git' && echo "no build tools"
+inside python -c '
+from pathlib import Path
+from storage.compiled import compiled
+print("compiled:", *sorted(compiled(".".join(loop.parts).partition(".cpython")[0]).__name__ for loop in Path().rglob("*.so")))'
 echo "== the nightly jobs"
 inside python -m index_builder build --data /srv/data/data --out /srv/data/pins | tail -3
 inside python -m profile_builder calibrate --data /srv/data/data --pins /srv/data/pins --out /srv/data/model.toml | tail -1

@@ -1,0 +1,118 @@
+"""Inner loops: how they are compiled, when they are used, and what holds where they are not there."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from storage.compiled import compiled
+from tests.architecture.sources import ROOT
+
+LOOP = """\
+cimport numpy as cnp
+
+cnp.import_array()
+
+
+def first(cnp.ndarray numbers):
+    return (<int*>cnp.PyArray_DATA(numbers))[0]
+"""
+needs_a_compiler = pytest.mark.skipif(
+    not (shutil.which("cc") or "CI" in os.environ), reason="there is no C compiler"
+)
+
+
+@pytest.fixture
+def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The source of a loop that anybody in this process could import."""
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / f"_loop_of_{tmp_path.name}.pyx"
+    source.write_text(LOOP)
+    return source
+
+
+def compile_loops(*loops: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(ROOT / "compile.sh"), sys.executable, *map(str, loops)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def beside(source: Path) -> list[str]:
+    """The endings of what lies in the source's folder."""
+    return sorted(path.suffix for path in source.parent.iterdir() if path.is_file())
+
+
+@needs_a_compiler
+def test_a_loop_that_was_built_is_used(loop: Path) -> None:
+    """It lies beside its source, nothing else is left there, and it is imported by its name."""
+    ran = compile_loops(loop)
+    assert ran.returncode == 0, ran.stderr
+    assert beside(loop) == [".pyx", ".so"]
+    assert compiled(loop.stem) is sys.modules[loop.stem]
+
+
+@pytest.mark.slow
+@needs_a_compiler
+def test_the_same_source_becomes_the_same_bytes(loop: Path) -> None:
+    """So that an image that is built again differs in nothing."""
+    built = []
+    for _ in range(2):
+        assert compile_loops(loop).returncode == 0
+        (library,) = loop.parent.glob("*.so")
+        built.append(library.read_bytes())
+    assert built[0] == built[1]
+
+
+def test_a_loop_that_was_not_built_is_not_there(loop: Path) -> None:
+    """A source alone is nothing that could be imported."""
+    assert compiled(loop.stem) is None
+
+
+def test_0_in_the_environment_does_without(loop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator who mistrusts what was built has numpy instead; anything else leaves it as it is."""
+    loop.with_suffix(".py").write_text("")
+    monkeypatch.setenv("PINNERSAGE_COMPILED", "0")
+    assert compiled(loop.stem) is None
+    monkeypatch.setenv("PINNERSAGE_COMPILED", "1")
+    assert compiled(loop.stem) is not None
+
+
+def test_what_cannot_be_loaded_is_told(loop: Path) -> None:
+    """A loop that was built and is broken is no loop that was never built."""
+    loop.with_suffix(".py").write_text("import nothing_of_that_name")
+    with pytest.raises(ImportError, match="nothing_of_that_name"):
+        compiled(loop.stem)
+
+
+@pytest.mark.parametrize(("source", "compiler"), [(LOOP, "false"), ("def (", "cc")])
+def test_a_failure_leaves_nothing_that_is_older(loop: Path, source: str, compiler: str) -> None:
+    """Without a compiler, or with a mistake in it, no loop of an older source answers."""
+    suffix = "".join(Path(sys.modules["_struct"].__file__ or "").suffixes)
+    older = loop.with_suffix(suffix)
+    older.write_bytes(b"older")
+    loop.write_text(source)
+    assert compile_loops(loop, CC=compiler).returncode == 1
+    assert beside(loop) == [".pyx"]
+
+
+@needs_a_compiler
+def test_one_that_fails_does_not_keep_the_others_from_being_built(loop: Path) -> None:
+    """Each stands for itself."""
+    broken = loop.with_name("_broken.pyx")
+    broken.write_text("def (")
+    assert compile_loops(broken, loop).returncode == 1
+    assert compiled(loop.stem) is not None
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="only where all is tried must every loop be compiled")
+@pytest.mark.parametrize("source", sorted((*ROOT.glob("server/*.pyx"), *ROOT.glob("storage/**/*.pyx"))))
+def test_every_loop_of_ours_is_compiled(source: Path) -> None:
+    """What the tests say of the loops they say of compiled ones."""
+    assert compiled(".".join(source.relative_to(ROOT).with_suffix("").parts)) is not None
