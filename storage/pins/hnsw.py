@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
-from storage.pins.scoring import best_first, cosines, exact_search, padded, widened
+from storage.pins.scoring import best_first, cosines_of_rows, exact_search, padded, widened
 
 # FAISS's own stubs know neither HNSW over scalar quantisers nor search parameters nor reading limits.
 faiss: Any = untyped_faiss
@@ -165,11 +165,15 @@ class HnswSearch:
         self, queries: NDArray[np.float16], k: int, *, ef_search: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k indexed rows nearest to each query; see storage.pins.port."""
-        k = min(k, len(self._index))
-        scores = np.empty((len(queries), k), np.float32)
-        rows = self._index.nearest(queries, k, ef_search=ef_search)
-        for at, query in enumerate(queries):
-            scores[at], rows[at] = self._ranked(query, rows[at], k)
+        rows = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search)
+        if rows.min(initial=0) < 0:
+            # The graph led to fewer than k rows, though there are as many: compare all of them.
+            short = rows.min(axis=1) < 0
+            rows[short] = exact_search(queries[short], self._pool, rows.shape[1])[1]
+        scores = cosines_of_rows(queries, self._pool, rows)
+        if not (scores[:, 1:] < scores[:, :-1]).all():
+            for at in range(len(rows)):
+                scores[at], rows[at] = best_first(scores[at], rows[at], k)
         return scores, rows
 
     def search_passing(
@@ -179,19 +183,10 @@ class HnswSearch:
         met = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search, bitmap=bitmap)
         found = [rows[rows >= 0] for rows in met]
         ranked = [
-            best_first(cosines(query, self._pool.take(rows, axis=0)), rows, k)
+            best_first(cosines_of_rows(query[np.newaxis], self._pool, rows[np.newaxis])[0], rows, k)
             for query, rows in zip(queries, found, strict=True)
         ]
         return padded([scores for scores, _ in ranked], [rows for _, rows in ranked], k)
-
-    def _ranked(
-        self, query: NDArray[np.float16], rows: NDArray[np.int64], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        if rows.min(initial=0) < 0:
-            # The graph led to fewer than k rows, though there are as many: compare all of them.
-            scores, all_rows = exact_search(query[np.newaxis], self._pool, k)
-            return scores[0], all_rows[0]
-        return best_first(cosines(query, self._pool.take(rows, axis=0)), rows, k)
 
 
 def _storage(index: Any) -> Storage | None:  # noqa: ANN401 - a faiss.Index

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.compiled import compiled
 from storage.pins.port import Vectors
+
+_scoring = compiled("storage.pins._scoring")
 
 _BLOCK_ROWS = 8_192
 _CACHED_ROWS = 512
@@ -27,6 +30,17 @@ def cosines(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArr
     # By way of float32: from float16 alone numpy converts one by one.
     products = widened(queries).astype(np.float64) @ widened(vectors).astype(np.float64).T
     return np.clip(products, -1.0, 1.0).astype(np.float32)
+
+
+def cosines_of_rows(
+    queries: NDArray[np.float16], vectors: NDArray[np.float16], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """float32 [nq, k]: the cosines of each query [nq, d] with its own rows [nq, k] of the vectors [n, d]."""
+    if _scoring is None:
+        scores = [cosines(query, vectors.take(of, axis=0)) for query, of in zip(queries, rows, strict=True)]
+        return np.array(scores, np.float32).reshape(rows.shape)
+    found: NDArray[np.float32] = _scoring.cosines_of_rows(np.ascontiguousarray(queries), vectors, rows)
+    return found
 
 
 def float32_products(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArray[np.float32]:

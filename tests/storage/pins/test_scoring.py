@@ -1,20 +1,36 @@
 """Exact cosines and exact search."""
 
+from collections.abc import Sequence
+from types import ModuleType
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
+from storage.compiled import compiled
 from storage.pins import scoring
 from storage.pins.scoring import (
     best_first,
     cosines,
+    cosines_of_rows,
     exact_search,
     exact_search_among,
     float32_products,
     widened,
 )
 from tests.storage.pins.worlds import cloud, on_circle
+
+
+@pytest.fixture(scope="module")
+def loop() -> ModuleType:
+    """The compiled module."""
+    built = compiled("storage.pins._scoring")
+    if built is None:
+        pytest.skip("nothing was compiled here: see `make setup`")
+    return built
 
 
 def test_cosines_on_a_circle() -> None:
@@ -38,6 +54,87 @@ def test_cosines_do_not_depend_on_batching() -> None:
     together = cosines(vectors, vectors)
     for at in range(50):
         np.testing.assert_array_equal(cosines(vectors[at], vectors), together[at])
+
+
+def require_cosines_of_rows(
+    queries: NDArray[np.float16],
+    vectors: NDArray[np.float16],
+    rows: NDArray[np.int64],
+    *,
+    by: Sequence[ModuleType | None],
+) -> None:
+    """Each of these ways gives the bits of `cosines`."""
+    each = [cosines(query, vectors[of]) for query, of in zip(queries, rows, strict=True)]
+    expected = np.array(each, np.float32).reshape(rows.shape)
+    for way in by:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scoring, "_scoring", way)
+            found = cosines_of_rows(queries, vectors, rows)
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
+@given(st.integers(1, 30), st.data())
+@settings(deadline=None)
+def test_cosines_of_rows_are_the_cosines_to_the_bit(loop: ModuleType, d: int, data: st.DataObject) -> None:
+    """Compiled or not: any numbers up to 1, subnormal ones too, of any number of dimensions; rows repeat."""
+    n = data.draw(st.integers(1, 9))
+    numbers = st.floats(-1, 1, width=16)
+    vectors = data.draw(arrays(np.float16, (n, d), elements=numbers))
+    shape = data.draw(st.tuples(st.integers(0, 3), st.integers(0, 9)))
+    queries = data.draw(arrays(np.float16, (shape[0], d), elements=numbers))
+    rows = data.draw(arrays(np.int64, shape, elements=st.integers(0, n - 1)))
+    require_cosines_of_rows(queries, vectors, rows, by=(None, loop))
+
+
+@pytest.mark.parametrize(("d", "k"), [(256, 200), (256, 128), (100, 1_000), (4_099, 7), (40_000, 3)])
+def test_cosines_of_many_rows_are_the_cosines_to_the_bit(loop: ModuleType, d: int, k: int) -> None:
+    """However often the loop has to stop for the processor's cache, and wherever in a list."""
+    vectors = cloud(300, d).rows.embeddings
+    rows = np.random.default_rng(d).integers(0, 300, (3, k))
+    require_cosines_of_rows(vectors[:3], vectors, rows, by=(None, loop))
+
+
+def test_queries_may_lie_apart(loop: ModuleType) -> None:
+    """Every other line of an array."""
+    vectors = cloud(20, 24).rows.embeddings
+    require_cosines_of_rows(vectors[::2], vectors, np.arange(20).reshape(10, 2), by=(None, loop))
+
+
+VECTORS = np.zeros((5, 8), np.float16)
+ROWS = np.zeros((2, 3), np.int64)
+
+
+@pytest.mark.parametrize(
+    ("queries", "vectors", "rows", "why"),
+    [
+        (VECTORS[:2], VECTORS, ROWS + 5, "row 5 is none of 5 vectors"),
+        (VECTORS[:2], VECTORS, ROWS - 1, "row -1 is none of 5 vectors"),
+        (VECTORS[:2], VECTORS, np.full((2, 3), 2**62), "is none of 5 vectors"),
+        (VECTORS[:2], VECTORS[:0], ROWS, "row 0 is none of 0 vectors"),
+        (VECTORS[:3], VECTORS, ROWS, r"rows \(2, 3\) of vectors \(5, 8\) for queries \(3, 8\)"),
+        (VECTORS[:2, :4].copy(), VECTORS, ROWS, r"vectors \(5, 8\) for queries \(2, 4\)"),
+        (VECTORS[:2].astype(np.float32), VECTORS, ROWS, "queries float32"),
+        (VECTORS[:4:2], VECTORS, ROWS, "queries .* not in one piece"),
+        (VECTORS[:2], VECTORS.view(np.uint16), ROWS, "vectors uint16"),
+        (VECTORS[:2], np.asfortranarray(VECTORS), ROWS, "vectors .* not in one piece"),
+        (VECTORS[:2], VECTORS.astype(">f2"), ROWS, "vectors >f2"),
+        (VECTORS[:2], VECTORS, ROWS.astype(np.int32), "rows int32"),
+        (VECTORS[:2], VECTORS, ROWS[0], "rows int64"),
+        (VECTORS[0], VECTORS, ROWS, "queries float16"),
+    ],
+)
+def test_the_loop_reads_nothing_outside_of_its_arrays(
+    loop: ModuleType, queries: object, vectors: object, rows: object, why: str
+) -> None:
+    """Whatever it is given, it says what is wrong with it."""
+    with pytest.raises(ValueError, match=why):
+        loop.cosines_of_rows(queries, vectors, rows)
+
+
+def test_the_loop_wants_arrays(loop: ModuleType) -> None:
+    """No lists, and not nothing."""
+    with pytest.raises(TypeError, match="vectors are no array but NoneType"):
+        loop.cosines_of_rows(VECTORS, None, ROWS)
 
 
 def test_best_first_orders_by_score_then_row() -> None:

@@ -1,0 +1,128 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The numpy of storage.pins.scoring.cosines_of_rows in one pass, which asks for far vectors before it reads them.
+
+A block's vectors are asked for together, one after the other would wait for memory and for where in memory they are.
+Whatever the rows say, nothing is read outside of the vectors.
+"""
+
+cimport numpy as cnp
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int64_t, uint16_t
+
+cnp.import_array()
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+
+    #if defined(__GNUC__) || defined(__clang__)
+    #define SOON_READ(address) __builtin_prefetch(address)
+    #else
+    #define SOON_READ(address)
+    #endif
+
+    /* See storage.pins.scoring.widened; conversions of the processor's own are not to be had everywhere. */
+    static inline float widened(uint16_t number) {
+        uint32_t bits = (uint32_t)((int32_t)(int16_t)number * 8192) & 0x8fffe000u;
+        float wide;
+        memcpy(&wide, &bits, sizeof wide);
+        return wide * 0x1p112f;
+    }
+
+    /* A product of two float16 numbers is exact in float32, and their sum in float64: its order is the compiler's. */
+    static inline double inner_product(const uint16_t *vector, const float *query, int64_t d) {
+        double sums[8] = {0};
+        int64_t at = 0;
+        for (; at + 8 <= d; at += 8)
+            for (int lane = 0; lane < 8; lane++)
+                sums[lane] += (double)(widened(vector[at + lane]) * query[at + lane]);
+        for (; at < d; at++)
+            sums[0] += (double)(widened(vector[at]) * query[at]);
+        return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    }
+    """
+    void soon_read "SOON_READ"(const void *address) noexcept nogil
+    float widened(uint16_t number) noexcept nogil
+    double inner_product(const uint16_t *vector, const float *query, int64_t d) noexcept nogil
+
+cdef enum:
+    LINE_BYTES = 64
+    # Of vectors asked for at a time: they must still be in the processor's own cache when they are read.
+    BLOCK_BYTES = 1 << 16
+
+
+def cosines_of_rows(queries, vectors, rows):
+    """float32 [nq, k]: see storage.pins.scoring; all arrays C-contiguous, rows int64.
+
+    Raises:
+        ValueError: An array is of another kind or shape, or a row is none of the vectors'.
+    """
+    cdef const uint16_t *each_query = <const uint16_t *> memory(queries, cnp.NPY_FLOAT16, "queries")
+    cdef const uint16_t *pool = <const uint16_t *> memory(vectors, cnp.NPY_FLOAT16, "vectors")
+    cdef const int64_t *asked = <const int64_t *> memory(rows, cnp.NPY_INT64, "rows")
+    cdef cnp.npy_intp[2] shape = [len(queries), rows.shape[1]]
+    cdef int64_t k = shape[1], end = shape[0] * shape[1], n = len(vectors), d = vectors.shape[1]
+    if len(rows) != shape[0] or queries.shape[1] != d:
+        raise ValueError(f"rows {rows.shape} of vectors {vectors.shape} for queries {queries.shape}")
+    require_rows(asked, end, n)
+    cdef cnp.ndarray scores = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT32)
+    cdef float *out = <float *> cnp.PyArray_DATA(scores)
+    cdef float *query = <float *> PyMem_Malloc(d * sizeof(float))
+    if query == NULL:
+        raise MemoryError
+    cdef int64_t at, first = 0, after, block = max(<int64_t> 1, BLOCK_BYTES // max(<int64_t> 1, 2 * d))
+    try:
+        # The vectors may have to come from a disk.
+        with nogil:
+            while first < end:
+                after = min(first + block, end)
+                for at in range(first, after):
+                    ask_for(pool + asked[at] * d, 2 * d)
+                for at in range(first, after):
+                    if at % k == 0:
+                        widen(each_query + at // k * d, query, d)
+                    out[at] = <float> clipped(inner_product(pool + asked[at] * d, query, d))
+                first = after
+    finally:
+        PyMem_Free(query)
+    return scores
+
+
+cdef void widen(const uint16_t *numbers, float *out, int64_t d) noexcept nogil:
+    cdef int64_t at
+    for at in range(d):
+        out[at] = widened(numbers[at])
+
+
+cdef inline void ask_for(const void *begin, int64_t n_bytes) noexcept nogil:
+    cdef const char *line = <const char *> begin
+    cdef const char *end = line + n_bytes
+    while line < end:
+        soon_read(line)
+        line += LINE_BYTES
+
+
+cdef inline double clipped(double cosine) noexcept nogil:
+    return 1.0 if cosine > 1.0 else -1.0 if cosine < -1.0 else cosine
+
+
+cdef int require_rows(const int64_t *rows, int64_t n_rows, int64_t n) except -1:
+    cdef int64_t at
+    for at in range(n_rows):
+        if not 0 <= rows[at] < n:
+            raise ValueError(f"row {rows[at]} is none of {n} vectors")
+    return 0
+
+
+cdef const void *memory(array, int kind, str name) except? NULL:
+    """Where an array of this kind with two dimensions lies."""
+    if not isinstance(array, cnp.ndarray):
+        raise TypeError(f"{name} are no array but {type(array).__name__}")
+    if (
+        cnp.PyArray_NDIM(<cnp.ndarray> array) != 2
+        or cnp.PyArray_TYPE(<cnp.ndarray> array) != kind
+        or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> array)
+    ):
+        raise ValueError(f"{name} {array.dtype} {array.shape} are not of the expected kind, or not in one piece")
+    return cnp.PyArray_DATA(<cnp.ndarray> array)
