@@ -216,9 +216,7 @@ class Recommender:
         """
         if not options.exclude_pin_ids:
             return _NOBODY
-        rows = self.pins.rows_of_hashes(hash_ids(options.exclude_pin_ids))
-        excluded: NDArray[np.int32] = self.pins.representatives.take(rows[rows != NO_ROW])
-        return excluded
+        return self.pins.representatives_of_hashes(hash_ids(options.exclude_pin_ids))
 
     def filters(self, excluded: Excluded, options: Options, blocked: BlockedRows) -> Filters:
         """What may not come back: excluded rows, and what the options leave out."""

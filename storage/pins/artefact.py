@@ -60,7 +60,8 @@ class PinArtefact:
         self._pin_ids = Texts(texts["pin_id"])
         self._titles = Texts(texts["title"]) if "title" in texts.schema.names else None
         # Not self.pin_ids: a cycle would keep a swapped version mapped until the garbage collector comes by.
-        self._lookup = IdLookup(_mapped(folder / IDS, np.uint64, (2, n)), self._pin_ids.__getitem__)
+        table = _mapped(folder / IDS, np.uint64, (2, n))
+        self._lookup = IdLookup(table, self.representatives, self._pin_ids.__getitem__)
         self.columns = _columns(folder / COLUMNS, manifest)
         index = _index(folder / INDEX, self.n_indexed, d, manifest.parameters.storage)
         self._search = HnswSearch(index, self.embeddings)
@@ -106,6 +107,10 @@ class PinArtefact:
         """int64 [n]: the row of each xxh3-64 of a pin id, NO_ROW for unknown ones (collisions accepted)."""
         return self._lookup.rows_of_hashes(hashes)
 
+    def representatives_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """int32 [x]: the representatives of those rows, in order; unknown ones are left out."""
+        return self._lookup.representatives_of_hashes(hashes)
+
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""
         return self._pin_ids[rows]
@@ -140,6 +145,8 @@ def _mapped(path: Path, dtype: type[Scalar], shape: tuple[int, ...]) -> NDArray[
     if array.dtype != dtype or array.shape != shape:
         found, expected = f"{array.dtype} {array.shape}", f"{np.dtype(dtype)} {shape}"
         raise DamagedArtefactError(f"{path} holds {found}, its manifest says {expected}. Build again.")
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        raise DamagedArtefactError(f"{path} does not hold row after row. Build again.")
     return array
 
 

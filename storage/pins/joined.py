@@ -10,6 +10,7 @@ from storage.errors import DamagedArtefactError
 from storage.hashes import hash_ids
 from storage.pins.columns import FilterColumns, of_kinds
 from storage.pins.filters import ColumnKind, Filter
+from storage.pins.ids import known_representatives
 from storage.pins.port import NO_ROW, PinView, Vectors
 from storage.pins.scoring import Ranked, best_first, exact_search_among, nearer, padded
 from storage.pins.side import Side
@@ -64,6 +65,13 @@ class JoinedPins:
         for at in np.flatnonzero(rows == NO_ROW).tolist():
             rows[at] = self._row_of_hash.get(int(hashes[at]), NO_ROW)
         return rows
+
+    def representatives_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """int32 [x]: the representatives of those rows, in order; unknown ones are left out."""
+        of_main = self.main.representatives_of_hashes(hashes)
+        if len(of_main) == len(hashes):
+            return of_main
+        return known_representatives(self.rows_of_hashes(hashes), self.representatives)
 
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""

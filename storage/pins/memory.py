@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
 from storage.pins.columns import NO_COLUMNS, Column, encoded
+from storage.pins.ids import known_representatives
 from storage.pins.port import NO_ROW
 from storage.pins.scoring import exact_search, exact_search_among, padded
 from storage.pins.texts import EncodedIds
@@ -68,6 +69,10 @@ class InMemoryPins:
     def rows_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """int64 [n]: the row of each xxh3-64 of a pin id, NO_ROW for unknown ones."""
         return np.array([self._row_of_hash.get(int(key), NO_ROW) for key in hashes], np.int64)
+
+    def representatives_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """int32 [x]: the representatives of those rows, in order; unknown ones are left out."""
+        return known_representatives(self.rows_of_hashes(hashes), self.representatives)
 
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""

@@ -77,6 +77,13 @@ class PinView(Protocol):
         """int64 [n]: the row of each xxh3-64 of a pin id, NO_ROW for unknown ones (collisions accepted)."""
         ...
 
+    def representatives_of_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """int32 [x]: the representatives of those rows, in order; unknown ones are left out.
+
+        NO_ROW is among them where nobody stands for a pin.
+        """
+        ...
+
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""
         ...

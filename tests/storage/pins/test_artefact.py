@@ -149,6 +149,7 @@ class TestInconsistency:
             ),
             (resave(REPRESENTATIVE, np.zeros(37, "i4")), r"representative\.npy holds int32 \(37,\)"),
             (resave(IDS, np.zeros((2, 38), "i8")), r"ids\.npy holds int64"),
+            (resave(IDS, np.zeros((2, 38), "u8", order="F")), r"ids\.npy does not hold row after row"),
             (overwrite(PINS, b"nonsense"), r"pins\.arrow cannot be read: "),
             (overwrite(PINS, b""), r"pins\.arrow cannot be read: "),
             (two_pins, r"pins\.arrow holds 2 pins, its manifest says 38"),

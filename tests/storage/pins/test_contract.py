@@ -56,6 +56,7 @@ def test_nothing_asked_is_nothing_answered(pins: Pins) -> None:
     """Empty lists are no special case for callers."""
     assert pins.rows([]).tolist() == []
     assert pins.rows_of_hashes(np.empty(0, np.uint64)).tolist() == []
+    assert pins.representatives_of_hashes(np.empty(0, np.uint64)).tolist() == []
     assert pins.pin_ids(np.empty(0, np.int64)) == []
     scores, rows = pins.search(np.empty((0, 2), np.float16), 5, ef_search=16)
     assert scores.shape == rows.shape == (0, 5)
@@ -68,6 +69,13 @@ def test_hashes_lead_to_rows(pins: Pins) -> None:
     assert rows.tolist() == [35, NO_ROW, 0]
     extremes = np.array([0, 2**64 - 1], np.uint64)
     assert pins.rows_of_hashes(extremes).tolist() == [NO_ROW, NO_ROW]
+
+
+def test_hashes_lead_to_who_stands_for_them(pins: Pins) -> None:
+    """In order, without unknown ones; NO_ROW for a pin that nobody stands for."""
+    found = pins.representatives_of_hashes(hash_ids(["350N", "91N", "unknown", "225N", "91N"]))
+    assert found.dtype == np.int32
+    assert found.tolist() == [35, 9, NO_ROW, 9]
 
 
 def test_titles_come_in_order(pins: Pins) -> None:

@@ -20,6 +20,7 @@ def by_length(pin_ids: Sequence[str]) -> NDArray[np.uint64]:
 def lookup_over(pin_ids: Sequence[str], hash_with: HashIds) -> IdLookup:
     return IdLookup(
         id_table(pin_ids, hash_ids=hash_with),
+        np.arange(len(pin_ids), dtype=np.int32)[::-1].copy(),
         lambda rows: [pin_ids[row] for row in rows],
         hash_ids=hash_with,
     )

@@ -113,6 +113,11 @@ def test_every_pin_is_known_by_its_row() -> None:
     expected = np.array([4, 2, NO_ROW, 7, 0])
     np.testing.assert_array_equal(joined.rows(asked), expected)
     np.testing.assert_array_equal(joined.rows_of_hashes(hash_ids(asked)), expected)
+    for hashes in (hash_ids(asked), hash_ids(["old2", "old0"]), hash_ids(["new3", "new0"])):
+        rows_held = joined.rows_of_hashes(hashes)
+        np.testing.assert_array_equal(
+            joined.representatives_of_hashes(hashes), joined.representatives[rows_held[rows_held != NO_ROW]]
+        )
     assert (joined.row("new0"), joined.row("nobody")) == (3, NO_ROW)
     held = expected[expected != NO_ROW]
     assert joined.pin_ids(held) == ["new1", "old2", "new4", "old0"]
