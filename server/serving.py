@@ -22,6 +22,7 @@ from server.ports import HeldPort, Ports, address_of, cannot_listen
 from server.reflection import enable_reflection
 from server.servicer import Servicer
 from server.side_threads import Beside, in_threads
+from storage.compiled import all_compiled
 
 # Who asks whether the server lives must not queue behind the calls that keep it busy.
 _HEALTH = Bounds(threads=1, queued=1_000)
@@ -94,6 +95,7 @@ class RunningServer:
             address=address_of(ports.host, port),
             tls=self._credentials is not None,
             metrics_port=ports.metrics_port or None,
+            compiled=all_compiled(),
         )
         return port
 

@@ -11,6 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from numpy.typing import NDArray
+from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
@@ -59,6 +60,17 @@ def test_health_says_serving_and_then_draining() -> None:
         assert health(channel) == NOT_SERVING
         assert RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="ben")).candidates
     server.stop(grace_s=1)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_it_says_whether_its_loops_are_compiled(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slower for want of a compiler is something to be seen, in the line that says where it serves."""
+    monkeypatch.setattr("storage.compiled._found", {"server._turns": there})
+    server = build()
+    with capture_logs() as logs:
+        start(server)
+    server.stop(grace_s=1)
+    assert [line["compiled"] for line in logs if line["event"] == "serving"] == [there]
 
 
 def test_who_watches_health_is_told_of_the_end() -> None:

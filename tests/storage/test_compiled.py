@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.compiled import compiled
+from storage.compiled import all_compiled, compiled
 from tests.architecture.sources import ROOT
 
 LOOP = """\
@@ -82,6 +82,16 @@ def test_0_in_the_environment_does_without(loop: Path, monkeypatch: pytest.Monke
     assert compiled(loop.stem) is None
     monkeypatch.setenv("PINNERSAGE_COMPILED", "1")
     assert compiled(loop.stem) is not None
+
+
+def test_a_process_knows_whether_it_does_without_any(loop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One loop that was asked for and is not there is enough."""
+    monkeypatch.setattr("storage.compiled._found", {})
+    loop.with_suffix(".py").write_text("")
+    compiled(loop.stem)
+    assert all_compiled()
+    compiled("storage._of_no_such_name")
+    assert not all_compiled()
 
 
 def test_what_cannot_be_loaded_is_told(loop: Path) -> None:
