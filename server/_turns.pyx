@@ -49,7 +49,7 @@ cdef struct Place:
 
 
 def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_score, blocked):
-    """The serialised candidates of some lists that take turns, and how many each list gave.
+    """The serialised candidates of some lists that take turns, how many they are, and how many each list gave.
 
     Args:
         lists: Of server.candidate_cache.CandidateList, in order of importance; candidates stand for themselves.
@@ -60,7 +60,7 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
         blocked: bool [n_pins], None where nobody is.
 
     Returns:
-        The bytes, and a tuple of one number for each list.
+        The bytes, their number, and a tuple of one number for each list.
 
     Raises:
         TypeError, ValueError: An array is not what it should be.
@@ -99,7 +99,8 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
         taken = _take(ranked, n_lists, &table, places, n, min_score is not None, least, is_blocked, n_pins)
         if taken < 0:
             raise ValueError("a candidate's row is beyond the pins of the takedown list")
-        return _joined(ranked, places, taken), tuple([ranked[number].given for number in range(n_lists)])
+        given = tuple([ranked[number].given for number in range(n_lists)])
+        return _joined(ranked, places, taken), taken, given
     finally:
         PyMem_Free(room)
 

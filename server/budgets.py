@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,11 @@ def budgets_of(rule: Budget, max_candidates: int, importances: Sequence[float]) 
         importances: float [n], of the interests sampled; only their ratios matter.
     """
     if rule is Budget.EQUAL:
-        return (budget_per_interest(max_candidates, len(importances)),) * len(importances)
+        return _equal_ones(max_candidates, len(importances))
     shares = probabilities(np.array(importances)).tolist()
     return tuple(max(1, math.ceil(max_candidates * share - _ROUNDING)) for share in shares)
+
+
+@lru_cache(maxsize=1_024)
+def _equal_ones(max_candidates: int, n_interests: int) -> tuple[int, ...]:
+    return (budget_per_interest(max_candidates, n_interests),) * n_interests

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from server.candidate_cache import CandidateList
 from server.elements import Elements, elements_of
+from storage.compiled import compiled
 from storage.pins.texts import EncodedIds
+
+_encoding = compiled("server._encoding")
 
 # Field numbers and wire types of recommender.proto; a test compares with the generated descriptors.
 CANDIDATES_TAG = b"\x0a"  # RecommendResponse.candidates = 1, length-delimited; the same in every answer
@@ -34,6 +37,7 @@ USER_ID_TAG = b"\x0a"  # UserRecommendation.user_id = 1, length-delimited
 RECOMMENDATION_TAG = b"\x12"  # UserRecommendation.recommendation = 2, length-delimited
 RESULTS_TAG = b"\x0a"  # RecommendBatchResponse.results = 1, length-delimited
 
+_CANDIDATE_TAGS = CANDIDATES_TAG + PIN_ID_TAG + SCORE_TAG
 _pack_interest = struct.Struct("<cdcdcBc?").pack
 _pack_share = struct.Struct("<cd").pack
 
@@ -81,10 +85,11 @@ def encode_list(
         lowered: They were searched for under pressure.
     """
     medoid = medoid_pin_id.encode()
+    # Copies: views would keep the arrays of a whole search alive, for as long as one list of it is.
+    scores = None if scores is None else scores.astype(np.float32)
     return CandidateList(
-        # Copies: views would keep the arrays of a whole search alive, for as long as one list of it is.
         rows=rows.astype(np.int32),
-        scores=np.ones(len(rows), np.float32) if scores is None else scores.astype(np.float32),
+        scores=np.ones(len(rows), np.float32) if scores is None else scores,
         elements=_elements(pin_ids, scores, delimited(MEDOID_TAG, medoid) if medoid else b""),
         wanted=wanted,
         medoid=encode_medoid_pin_id(medoid_pin_id),
@@ -97,6 +102,9 @@ def _elements(pin_ids: EncodedIds, scores: NDArray[np.float32] | None, medoid: b
     if scores is None:
         each = pin_ids if isinstance(pin_ids, list) else pin_ids.tolist()
         return elements_of([delimited(CANDIDATES_TAG, delimited(PIN_ID_TAG, pin_id)) for pin_id in each])
+    if _encoding is not None:
+        elements: Elements = _encoding.elements_of_candidates(pin_ids, scores, medoid, _CANDIDATE_TAGS)
+        return elements
     if not isinstance(pin_ids, list):
         return _elements_of_one_length(pin_ids, scores, medoid)
     lengths = list(map(len, pin_ids))

@@ -23,16 +23,13 @@ class Filled:
 
     Attributes:
         retrieved: One for each medoid, in their order.
+        lists: The candidates of each.
         selection: From their candidates.
     """
 
     retrieved: Sequence[Retrieved]
+    lists: tuple[CandidateList, ...]
     selection: Selected
-
-    @property
-    def lists(self) -> tuple[CandidateList, ...]:
-        """The candidates of each medoid."""
-        return tuple([each.candidates for each in self.retrieved])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +52,7 @@ class Filling:
         self,
         rows: Sequence[int],
         filters: Filters,
-        budgets: Sequence[int],
+        budgets: tuple[int, ...],
         max_candidates: int,
         deadline: Deadline,
     ) -> Filled:
@@ -70,13 +67,12 @@ class Filling:
         """
         retrieved = self._retrieve(rows, max(budgets), filters, deadline)
         while True:
-            lists = [each.candidates for each in retrieved]
+            lists = tuple([each.candidates for each in retrieved])
             with self.metrics.stage("merge"):
                 selection = merge(lists, filters, budgets=budgets, max_candidates=max_candidates)
-            short = _short_lists(lists, selection, filters, budgets, max_candidates)
-            if not short:
-                self._count(lists, selection, filters, max_candidates)
-                return self._encoded(rows, retrieved, selection, filters)
+            n = len(selection)
+            if n == max_candidates or not (short := _short_lists(lists, selection, filters, budgets)):
+                return self._filled(rows, Filled(retrieved, lists, selection), filters, max_candidates)
             at_least = 1 + max(lists[at].wanted for at in short)
             wider = self._retrieve([rows[at] for at in short], at_least, filters, deadline)
             for at, each in zip(short, wider, strict=True):
@@ -92,13 +88,12 @@ class Filling:
         retrieved = self._retrieve(rows, max(k, SPREAD_OVER), filters, deadline, with_spread=True)
         while True:
             deadline.check("fuse")
-            lists = [each.candidates.first(k) for each in retrieved]
+            lists = tuple([each.candidates.first(k) for each in retrieved])
             with self.metrics.stage("fuse"):
                 selection = fusion.fuse(lists, filters, max_candidates=max_candidates)
             is_full = len(selection) == max_candidates
             if is_full or k == TIERS[-1] or not any(map(filters.may_find_more, lists)):
-                self._count(lists, selection, filters, max_candidates)
-                return self._encoded(rows, retrieved, selection, filters)
+                return self._filled(rows, Filled(retrieved, lists, selection), filters, max_candidates)
             k = tier(k + 1)
             if k > SPREAD_OVER:
                 further = self._retrieve(rows, k, filters, deadline, with_spread=True)
@@ -130,19 +125,16 @@ class Filling:
     def _medoids(self, rows: Sequence[int]) -> list[Medoid]:
         return list(zip(self.pins.pin_ids(np.array(rows, np.int64)), rows, strict=True))
 
-    def _count(
-        self, lists: Sequence[CandidateList], selection: Selected, filters: Filters, max_candidates: int
-    ) -> None:
+    def _filled(self, rows: Sequence[int], filled: Filled, filters: Filters, max_candidates: int) -> Filled:
+        """Counted, and serialised: lists of filtered requests have no bytes yet."""
+        selection = filled.selection
         self.metrics.count_candidates(len(selection), max_candidates)
-        self.metrics.count_blocked(filters.n_blocked(lists))
-
-    def _encoded(
-        self, rows: Sequence[int], retrieved: list[Retrieved], selection: Selected, filters: Filters
-    ) -> Filled:
-        if filters.passing is None or isinstance(selection, Taken):
-            return Filled(retrieved, selection)
-        # Lists of filtered requests have no bytes yet.
-        return Filled(*self.filtering.encoded(self._medoids(rows), retrieved, selection))
+        if filters.blocked.mask is not None:
+            self.metrics.count_blocked(filters.n_blocked(filled.lists))
+        if isinstance(selection, Taken) or filters.passing is None:
+            return filled
+        retrieved, selection = self.filtering.encoded(self._medoids(rows), filled.retrieved, selection)
+        return Filled(retrieved, tuple([each.candidates for each in retrieved]), selection)
 
 
 def _wider(first: Retrieved, wider: Retrieved) -> Retrieved:
@@ -155,11 +147,8 @@ def _short_lists(
     selection: Selected,
     filters: Filters,
     budgets: Sequence[int],
-    max_candidates: int,
 ) -> list[int]:
-    """The lists that gave less than their budget to an answer that is not full, and may hold more."""
-    if len(selection) >= max_candidates:
-        return []
+    """The lists that gave less than their budget, and may hold more."""
     taken = selection.taken_from(len(lists))
     return [
         at

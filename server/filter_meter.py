@@ -74,5 +74,5 @@ def _verdicts(
     yield Dropped.BLOCKED, ~recommender.blocked().among(rows)
     if options.min_score is not None:
         yield Dropped.MIN_SCORE, scores >= options.min_score
-    if (passing := recommender.filtering.passing(options.where)) is not None:
-        yield Dropped.ATTRIBUTES, passing.among(rows)
+    if options.where is not None:
+        yield Dropped.ATTRIBUTES, recommender.filtering.passing(options.where).among(rows)

@@ -87,9 +87,9 @@ class FilteredRetrieval:
         self._known = PassingCache(pins, metrics)
         self._probe = Probe(pins)
 
-    def passing(self, asked: Filter | None) -> PassingRows | None:
-        """The rows that pass; None where nothing was asked."""
-        return None if asked is None else self._known.passing(asked)
+    def passing(self, asked: Filter) -> PassingRows:
+        """The rows that pass."""
+        return self._known.passing(asked)
 
     def fetch(
         self,

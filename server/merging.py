@@ -68,14 +68,16 @@ class Taken:
 
     Attributes:
         joined: Serialised, in order.
-        given: How many candidates each list gave.
+        n: How many they are.
+        given: How many of them each list gave.
     """
 
     joined: bytes
+    n: int
     given: tuple[int, ...]
 
     def __len__(self) -> int:
-        return sum(self.given)
+        return self.n
 
     def taken_from(self, n_lists: int) -> Sequence[int]:  # noqa: ARG002 - as a Selection has it
         """How many candidates each list gave."""
@@ -138,7 +140,7 @@ class Filters:
 
 
 def merge(
-    lists: Sequence[CandidateList], filters: Filters, *, budgets: Sequence[int], max_candidates: int
+    lists: tuple[CandidateList, ...], filters: Filters, *, budgets: tuple[int, ...], max_candidates: int
 ) -> Selected:
     """What `merge_any` gives: by the compiled loop, where there is one and lists are serialised.
 
@@ -148,9 +150,9 @@ def merge(
         return merge_any(lists, filters, budgets=budgets, max_candidates=max_candidates)
     return Taken(
         *_turns.take_turns(
-            tuple(lists),
+            lists,
             filters.excluded,
-            tuple(budgets),
+            budgets,
             max_candidates,
             filters.min_score,
             filters.blocked.mask,

@@ -225,7 +225,7 @@ class Recommender:
             excluded=excluded,
             min_score=options.min_score,
             blocked=blocked,
-            passing=self.filling.filtering.passing(options.where),
+            passing=None if options.where is None else self.filling.filtering.passing(options.where),
         )
 
     def _fall_back(
@@ -242,7 +242,7 @@ class Recommender:
         # A popular pin has no cosine to anything: min_score does not apply.
         filters = self.filters(excluded, replace(options, min_score=None), self.blocked())
         n = options.max_candidates
-        selection = merge([self.popular], filters, budgets=(n,), max_candidates=n)
+        selection = merge((self.popular,), filters, budgets=(n,), max_candidates=n)
         self.metrics.count_blocked(filters.n_blocked([self.popular]))
         return Recommendation(
             interests=(FALLBACK,),
@@ -259,14 +259,13 @@ def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
 
 
 def _answer(interests: tuple[bytes, ...], filled: Filled, degraded: Degraded = ()) -> Recommendation:
-    lists = filled.lists
-    for each in lists:
+    for each in filled.lists:
         if each.lowered:
             degraded = (*degraded, pb.DEGRADATION_LOWER_EF_SEARCH)
             break
     return Recommendation(
         interests=interests,
-        lists=lists,
+        lists=filled.lists,
         selection=filled.selection,
         reason=pb.ANSWER_REASON_UNSPECIFIED if len(filled.selection) else pb.ANSWER_REASON_ALL_FILTERED,
         degraded=degraded,

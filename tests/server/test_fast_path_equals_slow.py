@@ -95,12 +95,13 @@ def test_the_compiled_merge_is_the_merge(  # noqa: PLR0917 - what a request is m
     )
     of_each = tuple(budgets[: len(lists)])
 
-    elements, given_by_each = turns.take_turns(
+    elements, n_taken, given_by_each = turns.take_turns(
         lists, filters.excluded, of_each, n, min_score, filters.blocked.mask
     )
     slow = merge_any(lists, filters, budgets=of_each, max_candidates=n)
 
     assert candidates(elements) == candidates(slow.elements(lists))
+    assert n_taken == sum(given_by_each)
     assert list(given_by_each) == slow.taken_from(len(lists))
 
 
@@ -112,10 +113,11 @@ def test_the_largest_request_is_merged_too(turns: ModuleType) -> None:
     everything = np.arange(9_000, dtype=np.int32)
     filters = Filters(representatives=everything, excluded=excluded, min_score=None)
 
-    elements, given_by_each = turns.take_turns(lists, excluded, (50,) * 20, 1_000, None, None)
+    elements, n_taken, given_by_each = turns.take_turns(lists, excluded, (50,) * 20, 1_000, None, None)
 
     slow = merge_any(lists, filters, budgets=(50,) * 20, max_candidates=1_000)
     assert elements == slow.elements(lists)
+    assert n_taken == sum(given_by_each)
     assert list(given_by_each) == slow.taken_from(20) == [50] * 20
 
 
