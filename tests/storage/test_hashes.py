@@ -1,8 +1,25 @@
 """The hash of a pin id."""
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pinnersage.v1 import recommender_pb2 as pb
+from storage.compiled import compiled
 from storage.hashes import hash_id, hash_ids
+
+
+@pytest.fixture(params=["python", "compiled"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what was compiled, and without."""
+    built = compiled("storage._hashes") if request.param == "compiled" else None
+    if request.param == "compiled" and built is None:
+        pytest.skip("nothing was compiled here: see `make setup`")
+    monkeypatch.setattr("storage.hashes._hashes", built)
 
 
 def test_the_hash_is_xxh3_of_utf8_and_never_changes() -> None:
@@ -12,9 +29,34 @@ def test_the_hash_is_xxh3_of_utf8_and_never_changes() -> None:
     assert hash_id("naïve 🙂") == 0xF0BDDBED7BCF6B13
 
 
-def test_many_ids_are_hashed_in_order() -> None:
-    """The vector form is the single form, one by one, as uint64."""
-    hashes = hash_ids(["b", "a", "b"])
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize(
+    "kind", [list, tuple, np.array, lambda ids: pb.RecommendRequest(exclude_pin_ids=ids).exclude_pin_ids]
+)
+def test_many_ids_are_hashed_in_order(kind: Any) -> None:
+    """The vector form is the single form, one by one, as uint64, of a message's ids as well."""
+    hashes = hash_ids(kind(["b", "a", "", "naïve 🙂", "b"]))
     assert hashes.dtype == np.uint64
-    assert hashes.tolist() == [hash_id("b"), hash_id("a"), hash_id("b")]
-    assert hash_ids([]).shape == (0,)
+    assert hashes.tolist() == [hash_id(each) for each in ("b", "a", "", "naïve 🙂", "b")]
+    assert hash_ids(kind([])).shape == (0,)
+
+
+@given(st.lists(st.text()))
+def test_compiled_or_not_hashes_are_the_same(pin_ids: list[str]) -> None:
+    """Of any text that has UTF-8."""
+    assert hash_ids(pin_ids).tolist() == [hash_id(each) for each in pin_ids]
+
+
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize(
+    ("pin_ids", "error"),
+    [
+        (["a", "\ud800"], UnicodeEncodeError),
+        (["a", 7], (AttributeError, TypeError)),
+        ([None], (AttributeError, TypeError)),
+    ],
+)
+def test_what_has_no_utf8_is_refused(pin_ids: Sequence[str], error: type[Exception]) -> None:
+    """Half a character, a number, nothing."""
+    with pytest.raises(error):
+        hash_ids(pin_ids)
