@@ -14,11 +14,12 @@ shared=(-shared)
 [ "$(uname)" != Darwin ] || shared=(-bundle -undefined dynamic_lookup)
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
+# What was built of yesterday's source must not answer for today's, should this fail; and it may be in use.
+for loop in "$@"; do rm -f "${loop%.pyx}$suffix"; done
+command -v "${CC:-cc}" >/dev/null || { echo "There is no C compiler (${CC:-cc})." >&2 && exit 1; }
 failed=0
 for loop in "$@"; do
   name=$(basename "$loop" .pyx)
-  # What was built of yesterday's source must not answer for today's, should this fail; and it may be in use.
-  rm -f "${loop%.pyx}$suffix"
   "$python" -m cython -3 --output-file "$scratch/$name.c" "$loop" \
     && (cd "$scratch" && "${CC:-cc}" "${flags[@]}" "${headers[@]}" "${shared[@]}" -o "$name.so" "$name.c") \
     && mv "$scratch/$name.so" "${loop%.pyx}$suffix" || failed=1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
+from tests.compiling import needs_a_compiler
 from tests.deployment.licences import DOCUMENT, table
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -111,7 +112,7 @@ def test_the_inner_loops_are_compiled_where_there_is_a_compiler() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+@needs_a_compiler
 def test_the_image_holds_compiled_loops_and_no_sources_of_them(tmp_path: Path) -> None:
     """The step that compiles, run on a copy of the rooms: each loop is there and loads; no source is left."""
     service = tmp_path / "service"

@@ -1,15 +1,16 @@
 """Inner loops: how they are compiled, when they are used, and what holds where they are not there."""
 
 import os
-import shutil
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 
 from storage.compiled import all_compiled, compiled
 from tests.architecture.sources import ROOT
+from tests.compiling import needs_a_compiler
 
 LOOP = """\
 cimport numpy as cnp
@@ -20,9 +21,6 @@ cnp.import_array()
 def first(cnp.ndarray numbers):
     return (<int*>cnp.PyArray_DATA(numbers))[0]
 """
-needs_a_compiler = pytest.mark.skipif(
-    not (shutil.which("cc") or "CI" in os.environ), reason="there is no C compiler"
-)
 
 
 @pytest.fixture
@@ -101,12 +99,10 @@ def test_what_cannot_be_loaded_is_told(loop: Path) -> None:
         compiled(loop.stem)
 
 
-@pytest.mark.parametrize(("source", "compiler"), [(LOOP, "false"), ("def (", "cc")])
+@pytest.mark.parametrize(("source", "compiler"), [(LOOP, "nowhere"), (LOOP, "false"), ("def (", "true")])
 def test_a_failure_leaves_nothing_that_is_older(loop: Path, source: str, compiler: str) -> None:
     """Without a compiler, or with a mistake in it, no loop of an older source answers."""
-    suffix = "".join(Path(sys.modules["_struct"].__file__ or "").suffixes)
-    older = loop.with_suffix(suffix)
-    older.write_bytes(b"older")
+    loop.with_suffix(EXTENSION_SUFFIXES[0]).write_bytes(b"older")
     loop.write_text(source)
     assert compile_loops(loop, CC=compiler).returncode == 1
     assert beside(loop) == [".pyx"]

@@ -1,0 +1,10 @@
+"""What tests of compiled loops need; where all is tried (CI is set) they fail without it, and do not skip."""
+
+import os
+import shutil
+
+import pytest
+
+needs_a_compiler = pytest.mark.skipif(
+    not (shutil.which("cc") or "CI" in os.environ), reason="there is no C compiler"
+)
