@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The numpy of storage.pins.scoring.cosines_of_rows in one pass, which asks for far vectors before it reads them.
+"""The numpy of storage.pins.scoring.ranked in one pass, which asks for far vectors before it reads them.
 
 A block's vectors are asked for together, one after the other would wait for memory and for where in memory they are.
 Whatever the rows say, nothing is read outside of the vectors.
@@ -8,6 +8,7 @@ Whatever the rows say, nothing is read outside of the vectors.
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint16_t
+from libc.string cimport memcpy
 
 cnp.import_array()
 
@@ -52,8 +53,8 @@ cdef enum:
     BLOCK_BYTES = 1 << 16
 
 
-def cosines_of_rows(queries, vectors, rows):
-    """float32 [nq, k]: see storage.pins.scoring; all arrays C-contiguous, rows int64.
+def ranked(queries, vectors, rows):
+    """Cosines float32 [nq, k] and rows int64 [nq, k]: see storage.pins.scoring; all arrays C-contiguous.
 
     Raises:
         ValueError: An array is of another kind or shape, or a row is none of the vectors'.
@@ -62,31 +63,63 @@ def cosines_of_rows(queries, vectors, rows):
     cdef const uint16_t *pool = <const uint16_t *> memory(vectors, cnp.NPY_FLOAT16, "vectors")
     cdef const int64_t *asked = <const int64_t *> memory(rows, cnp.NPY_INT64, "rows")
     cdef cnp.npy_intp[2] shape = [len(queries), rows.shape[1]]
-    cdef int64_t k = shape[1], end = shape[0] * shape[1], n = len(vectors), d = vectors.shape[1]
+    cdef int64_t at, k = shape[1], n = len(vectors), d = vectors.shape[1]
     if len(rows) != shape[0] or queries.shape[1] != d:
         raise ValueError(f"rows {rows.shape} of vectors {vectors.shape} for queries {queries.shape}")
-    require_rows(asked, end, n)
+    require_rows(asked, shape[0] * k, n)
     cdef cnp.ndarray scores = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT32)
-    cdef float *out = <float *> cnp.PyArray_DATA(scores)
+    cdef cnp.ndarray in_order = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_INT64)
+    cdef float *score = <float *> cnp.PyArray_DATA(scores)
+    cdef int64_t *row = <int64_t *> cnp.PyArray_DATA(in_order)
     cdef float *query = <float *> PyMem_Malloc(d * sizeof(float))
     if query == NULL:
         raise MemoryError
-    cdef int64_t at, first = 0, after, block = max(<int64_t> 1, BLOCK_BYTES // max(<int64_t> 1, 2 * d))
+    memcpy(row, asked, shape[0] * k * sizeof(int64_t))
     try:
         # The vectors may have to come from a disk.
         with nogil:
-            while first < end:
-                after = min(first + block, end)
-                for at in range(first, after):
-                    ask_for(pool + asked[at] * d, 2 * d)
-                for at in range(first, after):
-                    if at % k == 0:
-                        widen(each_query + at // k * d, query, d)
-                    out[at] = <float> clipped(inner_product(pool + asked[at] * d, query, d))
-                first = after
+            multiply(each_query, shape[0], pool, row, k, d, query, score)
+            for at in range(shape[0]):
+                sort(score + at * k, row + at * k, k)
     finally:
         PyMem_Free(query)
-    return scores
+    return scores, in_order
+
+
+cdef void multiply(
+    const uint16_t *queries,
+    int64_t nq,
+    const uint16_t *pool,
+    const int64_t *rows,
+    int64_t k,
+    int64_t d,
+    float *query,
+    float *scores,
+) noexcept nogil:
+    """The cosines of nq queries with k rows each; `query` is room for one of them."""
+    cdef int64_t at, after, first = 0, end = nq * k
+    cdef int64_t block = max(<int64_t> 1, BLOCK_BYTES // max(<int64_t> 1, 2 * d))
+    while first < end:
+        after = min(first + block, end)
+        for at in range(first, after):
+            ask_for(pool + rows[at] * d, 2 * d)
+        for at in range(first, after):
+            if at % k == 0:
+                widen(queries + at // k * d, query, d)
+            scores[at] = <float> clipped(inner_product(pool + rows[at] * d, query, d))
+        first = after
+
+
+cdef void sort(float *scores, int64_t *rows, int64_t n) noexcept nogil:
+    """Highest scores first, ties by row; an index hands them out in order, but for what its roundings exchange."""
+    cdef int64_t at, to, row
+    cdef float score
+    for at in range(1, n):
+        score, row, to = scores[at], rows[at], at
+        while to > 0 and (scores[to - 1] < score or (scores[to - 1] == score and rows[to - 1] > row)):
+            scores[to], rows[to] = scores[to - 1], rows[to - 1]
+            to -= 1
+        scores[to], rows[to] = score, row
 
 
 cdef void widen(const uint16_t *numbers, float *out, int64_t d) noexcept nogil:

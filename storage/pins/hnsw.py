@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DamagedArtefactError
-from storage.pins.scoring import best_first, cosines_of_rows, exact_search, padded, widened
+from storage.pins.scoring import exact_search, padded, ranked, widened
 
 # FAISS's own stubs know neither HNSW over scalar quantisers nor search parameters nor reading limits.
 faiss: Any = untyped_faiss
@@ -166,27 +166,22 @@ class HnswSearch:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k indexed rows nearest to each query; see storage.pins.port."""
         rows = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search)
-        if rows.min(initial=0) < 0:
-            # The graph led to fewer than k rows, though there are as many: compare all of them.
-            short = rows.min(axis=1) < 0
+        # FAISS pads at the end where the graph led to fewer, though there are as many: compare all of them.
+        short = [at for at, last in enumerate(rows[:, -1:].ravel().tolist()) if last < 0]
+        if short:
             rows[short] = exact_search(queries[short], self._pool, rows.shape[1])[1]
-        scores = cosines_of_rows(queries, self._pool, rows)
-        if not (scores[:, 1:] < scores[:, :-1]).all():
-            for at in range(len(rows)):
-                scores[at], rows[at] = best_first(scores[at], rows[at], k)
-        return scores, rows
+        return ranked(queries, self._pool, rows)
 
     def search_passing(
         self, queries: NDArray[np.float16], k: int, *, bitmap: NDArray[np.uint8], ef_search: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The nearest rows among those whose bit is set; see storage.pins.port."""
         met = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search, bitmap=bitmap)
-        found = [rows[rows >= 0] for rows in met]
-        ranked = [
-            best_first(cosines_of_rows(query[np.newaxis], self._pool, rows[np.newaxis])[0], rows, k)
-            for query, rows in zip(queries, found, strict=True)
+        found = [
+            ranked(query[np.newaxis], self._pool, rows[rows >= 0][np.newaxis])
+            for query, rows in zip(queries, met, strict=True)
         ]
-        return padded([scores for scores, _ in ranked], [rows for _, rows in ranked], k)
+        return padded([scores[0] for scores, _ in found], [rows[0] for _, rows in found], k)
 
 
 def _storage(index: Any) -> Storage | None:  # noqa: ANN401 - a faiss.Index

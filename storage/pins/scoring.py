@@ -32,17 +32,6 @@ def cosines(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArr
     return np.clip(products, -1.0, 1.0).astype(np.float32)
 
 
-def cosines_of_rows(
-    queries: NDArray[np.float16], vectors: NDArray[np.float16], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """float32 [nq, k]: the cosines of each query [nq, d] with its own rows [nq, k] of the vectors [n, d]."""
-    if _scoring is None:
-        scores = [cosines(query, vectors.take(of, axis=0)) for query, of in zip(queries, rows, strict=True)]
-        return np.array(scores, np.float32).reshape(rows.shape)
-    found: NDArray[np.float32] = _scoring.cosines_of_rows(np.ascontiguousarray(queries), vectors, rows)
-    return found
-
-
 def float32_products(queries: NDArray[np.float16], vectors: NDArray[np.float16]) -> NDArray[np.float32]:
     """float32 [nq, n]: inner products of [nq, d] with [n, d], within 1e-6 of `cosines` and far cheaper."""
     return widened(queries) @ widened(vectors).T
@@ -83,6 +72,27 @@ def best_first(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> 
         return scores[:k], rows[:k]
     order = np.lexsort((rows, -scores))[:k]
     return scores[order], rows[order]
+
+
+def ranked(queries: NDArray[np.float16], vectors: NDArray[np.float16], rows: NDArray[np.int64]) -> Ranked:
+    """Each query's own rows of the vectors by their cosines with it: `best_first` of `cosines`.
+
+    Args:
+        queries: float16 [nq, d], unit norm.
+        vectors: float16 [n, d], unit norm.
+        rows: int64 [nq, k], about in order.
+
+    Returns:
+        Cosines float32 [nq, k], descending, and rows int64 [nq, k]; ties by row.
+    """
+    if _scoring is None:
+        k = rows.shape[1]
+        each = zip(queries, rows, strict=True)
+        return _stacked(
+            [best_first(cosines(query, vectors.take(of, axis=0)), of, k) for query, of in each], k
+        )
+    found: Ranked = _scoring.ranked(np.ascontiguousarray(queries), vectors, rows)
+    return found
 
 
 def nearer(ours: Ranked, theirs: Ranked, k: int, *, first_row: int) -> Ranked:

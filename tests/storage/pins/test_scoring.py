@@ -15,10 +15,10 @@ from storage.pins import scoring
 from storage.pins.scoring import (
     best_first,
     cosines,
-    cosines_of_rows,
     exact_search,
     exact_search_among,
     float32_products,
+    ranked,
     widened,
 )
 from tests.storage.pins.worlds import cloud, on_circle
@@ -56,26 +56,30 @@ def test_cosines_do_not_depend_on_batching() -> None:
         np.testing.assert_array_equal(cosines(vectors[at], vectors), together[at])
 
 
-def require_cosines_of_rows(
+def require_ranked(
     queries: NDArray[np.float16],
     vectors: NDArray[np.float16],
     rows: NDArray[np.int64],
     *,
     by: Sequence[ModuleType | None],
 ) -> None:
-    """Each of these ways gives the bits of `cosines`."""
-    each = [cosines(query, vectors[of]) for query, of in zip(queries, rows, strict=True)]
-    expected = np.array(each, np.float32).reshape(rows.shape)
+    """Each way gives the bits of `cosines` in the order of `best_first`; the rows stay as they were."""
+    before = rows.copy()
     for way in by:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(scoring, "_scoring", way)
-            found = cosines_of_rows(queries, vectors, rows)
-        np.testing.assert_array_equal(found, expected, strict=True)
+            scores, found = ranked(queries, vectors, rows)
+        np.testing.assert_array_equal(rows, before)
+        assert scores.shape == found.shape == rows.shape
+        for at, query in enumerate(queries):
+            expected = best_first(cosines(query, vectors[rows[at]]), rows[at], len(rows[at]))
+            np.testing.assert_array_equal(scores[at], expected[0], strict=True)
+            np.testing.assert_array_equal(found[at], expected[1], strict=True)
 
 
 @given(st.integers(1, 30), st.data())
 @settings(deadline=None)
-def test_cosines_of_rows_are_the_cosines_to_the_bit(loop: ModuleType, d: int, data: st.DataObject) -> None:
+def test_ranked_rows_have_their_cosines_to_the_bit(loop: ModuleType, d: int, data: st.DataObject) -> None:
     """Compiled or not: any numbers up to 1, subnormal ones too, of any number of dimensions; rows repeat."""
     n = data.draw(st.integers(1, 9))
     numbers = st.floats(-1, 1, width=16)
@@ -83,21 +87,21 @@ def test_cosines_of_rows_are_the_cosines_to_the_bit(loop: ModuleType, d: int, da
     shape = data.draw(st.tuples(st.integers(0, 3), st.integers(0, 9)))
     queries = data.draw(arrays(np.float16, (shape[0], d), elements=numbers))
     rows = data.draw(arrays(np.int64, shape, elements=st.integers(0, n - 1)))
-    require_cosines_of_rows(queries, vectors, rows, by=(None, loop))
+    require_ranked(queries, vectors, rows, by=(None, loop))
 
 
 @pytest.mark.parametrize(("d", "k"), [(256, 200), (256, 128), (100, 1_000), (4_099, 7), (40_000, 3)])
-def test_cosines_of_many_rows_are_the_cosines_to_the_bit(loop: ModuleType, d: int, k: int) -> None:
+def test_many_ranked_rows_have_their_cosines_to_the_bit(loop: ModuleType, d: int, k: int) -> None:
     """However often the loop has to stop for the processor's cache, and wherever in a list."""
     vectors = cloud(300, d).rows.embeddings
     rows = np.random.default_rng(d).integers(0, 300, (3, k))
-    require_cosines_of_rows(vectors[:3], vectors, rows, by=(None, loop))
+    require_ranked(vectors[:3], vectors, rows, by=(None, loop))
 
 
 def test_queries_may_lie_apart(loop: ModuleType) -> None:
     """Every other line of an array."""
     vectors = cloud(20, 24).rows.embeddings
-    require_cosines_of_rows(vectors[::2], vectors, np.arange(20).reshape(10, 2), by=(None, loop))
+    require_ranked(vectors[::2], vectors, np.arange(20).reshape(10, 2), by=(None, loop))
 
 
 VECTORS = np.zeros((5, 8), np.float16)
@@ -128,13 +132,13 @@ def test_the_loop_reads_nothing_outside_of_its_arrays(
 ) -> None:
     """Whatever it is given, it says what is wrong with it."""
     with pytest.raises(ValueError, match=why):
-        loop.cosines_of_rows(queries, vectors, rows)
+        loop.ranked(queries, vectors, rows)
 
 
 def test_the_loop_wants_arrays(loop: ModuleType) -> None:
     """No lists, and not nothing."""
     with pytest.raises(TypeError, match="vectors are no array but NoneType"):
-        loop.cosines_of_rows(VECTORS, None, ROWS)
+        loop.ranked(VECTORS, None, ROWS)
 
 
 def test_best_first_orders_by_score_then_row() -> None:
