@@ -23,6 +23,11 @@ def first(cnp.ndarray numbers):
 """
 
 
+@pytest.fixture(autouse=True)
+def _as_an_operator_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PINNERSAGE_COMPILED", raising=False)
+
+
 @pytest.fixture
 def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The source of a loop that anybody in this process could import."""
