@@ -62,11 +62,12 @@ def ranked(queries, vectors, rows):
     cdef const uint16_t *each_query = <const uint16_t *> memory(queries, cnp.NPY_FLOAT16, "queries")
     cdef const uint16_t *pool = <const uint16_t *> memory(vectors, cnp.NPY_FLOAT16, "vectors")
     cdef const int64_t *asked = <const int64_t *> memory(rows, cnp.NPY_INT64, "rows")
-    cdef cnp.npy_intp[2] shape = [len(queries), rows.shape[1]]
-    cdef int64_t at, k = shape[1], n = len(vectors), d = vectors.shape[1]
-    if len(rows) != shape[0] or queries.shape[1] != d:
+    cdef int64_t nq = cnp.PyArray_DIM(queries, 0), d = cnp.PyArray_DIM(queries, 1)
+    cdef int64_t n = cnp.PyArray_DIM(vectors, 0), k = cnp.PyArray_DIM(rows, 1), at
+    cdef cnp.npy_intp[2] shape = [nq, k]
+    if cnp.PyArray_DIM(rows, 0) != nq or cnp.PyArray_DIM(vectors, 1) != d:
         raise ValueError(f"rows {rows.shape} of vectors {vectors.shape} for queries {queries.shape}")
-    require_rows(asked, shape[0] * k, n)
+    require_rows(asked, nq * k, n)
     cdef cnp.ndarray scores = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT32)
     cdef cnp.ndarray in_order = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_INT64)
     cdef float *score = <float *> cnp.PyArray_DATA(scores)
@@ -74,12 +75,12 @@ def ranked(queries, vectors, rows):
     cdef float *query = <float *> PyMem_Malloc(d * sizeof(float))
     if query == NULL:
         raise MemoryError
-    memcpy(row, asked, shape[0] * k * sizeof(int64_t))
+    memcpy(row, asked, nq * k * sizeof(int64_t))
     try:
         # The vectors may have to come from a disk.
         with nogil:
-            multiply(each_query, shape[0], pool, row, k, d, query, score)
-            for at in range(shape[0]):
+            multiply(each_query, nq, pool, row, k, d, query, score)
+            for at in range(nq):
                 sort(score + at * k, row + at * k, k)
     finally:
         PyMem_Free(query)

@@ -6,6 +6,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from storage.compiled import compiled
+
+_texts = compiled("storage.pins._texts")
+
 EncodedIds: TypeAlias = "NDArray[np.void] | list[bytes]"
 """Ids as UTF-8: side by side in one array where all are of one length, and not empty."""
 
@@ -37,6 +41,10 @@ class Texts:
         """The same as UTF-8."""
         if self._of_one_length is not None:
             return self._of_one_length.take(rows)
+        if _texts is not None:
+            asked = np.ascontiguousarray(rows, np.int64)
+            found: EncodedIds = _texts.encoded(self._offsets, self._data, asked)
+            return found
         starts, lengths = self._places(rows)
         length = int(lengths[0]) if len(rows) else 0
         if length and (lengths == length).all():

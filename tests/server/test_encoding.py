@@ -1,10 +1,15 @@
 """The fast path's bytes are the slow path's messages."""
 
+from types import ModuleType
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
+from server import encoding
 from server.encoding import (
     CANDIDATES_TAG,
     MEDOID_TAG,
@@ -19,12 +24,23 @@ from server.encoding import (
     varint,
 )
 from server.merging import Selection
+from storage.compiled import compiled
+from storage.pins.texts import EncodedIds
 
 ids = st.text(min_size=1, max_size=32)
 scores = st.floats(-1, 1, width=32)
 lists = st.lists(
     st.tuples(ids, st.lists(st.tuples(ids, scores), min_size=1, max_size=20)), min_size=1, max_size=5
 )
+
+
+@pytest.fixture(scope="module")
+def loop() -> ModuleType:
+    """The compiled module."""
+    built = compiled("server._encoding")
+    if built is None:
+        pytest.skip("nothing was compiled here: see `make setup`")
+    return built
 
 
 def slow_message(chosen: list[tuple[str, float, str]], head: pb.RecommendResponse) -> pb.RecommendResponse:
@@ -67,6 +83,69 @@ def test_a_joined_answer_is_the_slowly_built_message(
 
     expected = [(world[i][1][j][0], world[i][1][j][1], world[i][0]) for i, j in picked]
     assert parsed == slow_message(expected, head)
+
+
+encoded_ids = st.lists(st.binary(min_size=1, max_size=20)) | st.integers(1, 300).flatmap(
+    lambda n: st.lists(st.binary(min_size=n, max_size=n), max_size=9)
+)
+
+
+@given(encoded_ids, st.text(max_size=300), st.booleans(), st.data())
+def test_the_loop_gives_the_elements_that_numpy_gives(
+    loop: ModuleType, pin_ids: list[bytes], medoid: str, in_one_piece: bool, data: st.DataObject
+) -> None:
+    """Of one length or of several, side by side or one by one; lengths of one byte or two."""
+    given = data.draw(st.lists(scores, min_size=len(pin_ids), max_size=len(pin_ids)))
+    as_given: EncodedIds = pin_ids
+    if in_one_piece and len(set(map(len, pin_ids))) == 1:
+        as_given = np.frombuffer(b"".join(pin_ids), f"V{len(pin_ids[0])}")
+    found = []
+    for way in (None, loop):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(encoding, "_encoding", way)
+            found.append(
+                encode_list(
+                    np.arange(len(pin_ids)),
+                    as_given,
+                    np.array(given, np.float32),
+                    medoid_pin_id=medoid,
+                    wanted=len(pin_ids),
+                ).elements
+            )
+    np.testing.assert_array_equal(found[1], found[0], strict=True)
+
+
+SCORES = np.ones(2, np.float32)
+BLOCK = np.frombuffer(b"abcd", "V2")
+
+
+@pytest.mark.parametrize(
+    ("pin_ids", "given", "tags", "why"),
+    [
+        ([b"a"], SCORES, b"123", "1 pin ids for 2 scores"),
+        (BLOCK[:1], SCORES, b"123", "1 pin ids for 2 scores"),
+        ([b"a", "b"], SCORES, b"123", "a pin id is str, not bytes"),
+        ([b"a", b"bc", None][1:], SCORES, b"123", "a pin id is NoneType, not bytes"),
+        ((b"a", b"b"), SCORES, b"123", "pin ids are no array but tuple"),
+        (BLOCK.view("S2"), SCORES, b"123", "pin ids"),
+        (np.frombuffer(b"abcdef", "V2")[::2], SCORES, b"123", "pin ids .* not in one piece"),
+        (BLOCK, SCORES.astype(np.float64), b"123", "scores float64"),
+        (BLOCK, np.ones(4, np.float32)[::2], b"123", "scores .* not in one piece"),
+        (BLOCK, [1.0, 1.0], b"123", "scores are no array but list"),
+        (BLOCK, SCORES, b"12", "three tags, not 2"),
+        (BLOCK, SCORES, None, "tags"),
+    ],
+)
+def test_the_loop_reads_nothing_outside_of_its_arrays(
+    loop: ModuleType,
+    pin_ids: object,
+    given: NDArray[np.float32],
+    tags: bytes,
+    why: str,
+) -> None:
+    """Whatever it is given, it says what is wrong with it."""
+    with pytest.raises((TypeError, ValueError), match=why):
+        loop.elements_of_candidates(pin_ids, given, b"", tags)
 
 
 def test_a_fallback_carries_neither_score_nor_medoid() -> None:
