@@ -93,6 +93,7 @@ def test_every_room_has_a_rule() -> None:
         ("profile_builder", "from index_builder.build import build"),
         ("profile_builder", "import pinnersage.client"),
         ("server", "import importlib\nimportlib.import_module('profile_builder.users')"),
+        ("storage", "from storage.compiled import compiled\ncompiled('server._turns')"),
         ("evaluation", "from index_builder.refining import refine"),
         ("demo", "from server.bootstrap import serve"),
         ("benchmarks", "from evaluation.fusing import fuse"),
