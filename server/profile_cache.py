@@ -172,19 +172,23 @@ class ServedProfiles:
             StoreUnavailableError: The store does not answer, and nothing recent enough is kept.
             DamagedRecordError: What is stored cannot be trusted.
         """
-        key, now, blocked = (user_id, lambda_per_day), self._clock(), self._source.blocked
+        key, now, blocked = (user_id, lambda_per_day), self._clock(), self._source.blocked()
         entry = self._cache.get(key)
         held = None
-        if entry is not None and self._holds(entry, blocked):
+        if entry is not None and entry.parsed_over is self._over and entry.profile.blocked is blocked:
             if now - entry.checked_s < FRESH_S:
                 self._count(ProfileUse.FRESH)
                 return entry.profile
             held = entry.held
         try:
-            stored = self._source.read(user_id, held)
+            stored = self._source.reader.read(user_id, held)
         except StoreUnavailableError as error:
             return self._kept_or_raise(entry, now, blocked, error)
-        return self._as_stored(key, entry, held, stored, now_s=now_s, now=now)
+        if entry is not None and stored is held:
+            entry.checked_s = now
+            self._count(ProfileUse.UNCHANGED)
+            return entry.profile
+        return self._parsed(key, stored, now_s, now)
 
     def get_each(self, keys: Sequence[Key], now_s: int) -> list[ServedProfile | DamagedRecordError | None]:
         """What `get` gives of each of some users; in place of a damaged record what `get` would raise.
@@ -198,9 +202,15 @@ class ServedProfiles:
         Raises:
             StoreUnavailableError: As `get`, of any of them.
         """
-        now, blocked = self._clock(), self._source.blocked
+        now, blocked = self._clock(), self._source.blocked()
         entries = self._cache.get_each(keys)
-        held = [None if entry is None or not self._holds(entry, blocked) else entry.held for entry in entries]
+        over = self._over
+        held = [
+            entry.held
+            if entry is not None and entry.parsed_over is over and entry.profile.blocked is blocked
+            else None
+            for entry in entries
+        ]
         old = [
             at
             for at, (entry, of_entry) in enumerate(zip(entries, held, strict=True))
@@ -210,17 +220,22 @@ class ServedProfiles:
         found: list[ServedProfile | DamagedRecordError | None]
         found = [None if entry is None else entry.profile for entry in entries]
         try:
-            stored = self._source.read_each([(keys[at][0], held[at]) for at in old])
+            stored = self._source.reader.read_each([(keys[at][0], held[at]) for at in old]) if old else []
         except StoreUnavailableError as error:
             for at in old:
                 found[at] = self._kept_or_raise(entries[at], now, blocked, error)
             return found
+        n_unchanged = 0
         for at, of_user in zip(old, stored, strict=True):
-            found[at] = (
-                of_user
-                if isinstance(of_user, DamagedRecordError)
-                else self._as_stored(keys[at], entries[at], held[at], of_user, now_s=now_s, now=now)
-            )
+            entry = entries[at]
+            if entry is not None and of_user is held[at]:
+                entry.checked_s = now
+                n_unchanged += 1
+            elif isinstance(of_user, DamagedRecordError):
+                found[at] = of_user
+            else:
+                found[at] = self._parsed(keys[at], of_user, now_s, now)
+        self._count(ProfileUse.UNCHANGED, n_unchanged)
         return found
 
     def kept(self, user_id: str, lambda_per_day: float | None = None) -> ServedProfile | None:
@@ -236,23 +251,6 @@ class ServedProfiles:
         stood_for = StoodFor.of(*self._source.representatives(profile))
         return ServedProfile.of(profile, stood_for, model if lambda_per_day is None else lambda_per_day)
 
-    def _as_stored(
-        self,
-        key: Key,
-        entry: _Entry | None,
-        held: StoredUser | None,
-        stored: StoredUser,
-        *,
-        now_s: int,
-        now: float,
-    ) -> ServedProfile | None:
-        """What was parsed, if that is what is stored; else what is stored, parsed."""
-        if entry is not None and stored is held:
-            entry.checked_s = now
-            self._count(ProfileUse.UNCHANGED)
-            return entry.profile
-        return self._parsed(key, stored, now_s, now)
-
     def _parsed(self, key: Key, stored: StoredUser, now_s: int, now: float) -> ServedProfile | None:
         if stored.is_unknown:
             self._cache.remove(key)
@@ -263,10 +261,6 @@ class ServedProfiles:
         held = StoredUser(batch=None, online=None, seen=_NOTHING_SEEN, stamp=stored.stamp)
         self._cache.put(key, _Entry(profile, held, self._over, self._source.artefact_version, now))
         return profile
-
-    def _holds(self, entry: _Entry, blocked: BlockedRows) -> bool:
-        """Whether what was parsed is still so as long as what is stored is."""
-        return entry.parsed_over is self._over and entry.profile.blocked is blocked
 
     def _kept_or_raise(
         self, entry: _Entry | None, now: float, blocked: BlockedRows, error: StoreUnavailableError

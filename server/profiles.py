@@ -1,6 +1,6 @@
 """The profile stage: what the store knows of a user, brought to this moment and to this artefact."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from server.metrics import Metrics
 from server.newest import Newest, RowsOf, Shown, newest_of, split, watermark_s_of, without_hidden
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import RecentAction
-from storage.errors import DamagedRecordError
 from storage.pins.joined import JoinedPins
 from storage.pins.port import NO_ROW, PinView
 from storage.profiles.records import OnlineProfile, StoredUser, Tombstone
@@ -70,10 +69,10 @@ class ProfileSource:
         metrics: Metrics,
         blocked: Callable[[], BlockedRows] = no_rows_blocked,
     ) -> None:
-        self._reader = reader
+        self.reader = reader
         self._pins = pins
         self.metrics = metrics
-        self._blocked = blocked
+        self.blocked = blocked
         self._batch: BatchDescription = reader.describe()
 
     def load(self, user_id: str, now_s: int) -> UserProfile | None:
@@ -83,31 +82,13 @@ class ProfileSource:
             StoreUnavailableError: The store does not answer.
             DamagedRecordError: What is stored cannot be trusted.
         """
-        user = self.read(user_id)
+        user = self.reader.read(user_id)
         return None if user.is_unknown else self.profile_of(user, now_s)
-
-    def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
-        """All that is stored of a user; `held` itself when that has not changed since it was read here.
-
-        Raises:
-            StoreUnavailableError, DamagedRecordError: As `load`.
-        """
-        return self._reader.read(user_id, held)
-
-    def read_each(
-        self, asked: Sequence[tuple[str, StoredUser | None]]
-    ) -> list[StoredUser | DamagedRecordError]:
-        """What `read` gives of each, or the damage; see storage.profiles.store.
-
-        Raises:
-            StoreUnavailableError: As `load`.
-        """
-        return self._reader.read_each(asked) if asked else []
 
     def profile_of(self, user: StoredUser, now_s: int) -> UserProfile:
         """The interests now, of a user of whom something is stored."""
         stored, online = no_interests(now_s) if user.batch is None else user.batch.interests, user.online
-        blocked = self._blocked()
+        blocked = self.blocked()
         rows_of = self._rows_to_show(blocked)
         usable, rows, skipped = split(interests_at(stored, now_s, self._batch.parameters), rows_of)
         self.metrics.count_skipped(len(skipped))
@@ -129,7 +110,7 @@ class ProfileSource:
 
     def from_recent(self, actions: list[RecentAction], now_s: int) -> tuple[UserProfile, int]:
         """Interests made by Algorithm 2 from a request's pins, and how many are unknown or blocked."""
-        blocked = self._blocked()
+        blocked = self.blocked()
         rows = self._rows_to_show(blocked)([each.pin_id for each in actions])
         known = [at for at in range(len(actions)) if rows[at] != NO_ROW]
         times_s = [now_s if (time_s := actions[at].time_s) is None else time_s for at in known]
@@ -166,28 +147,23 @@ class ProfileSource:
 
     def popular_rows(self) -> NDArray[np.int64]:
         """int64 [p]: the indexed rows of the window's most acted-on pins, most acted-on first."""
-        rows = self._pins.rows(self._reader.popular())
+        rows = self._pins.rows(self.reader.popular())
         rows = rows[rows != NO_ROW]
         indexed: NDArray[np.int64] = rows[self._pins.representatives[rows] == rows]
         return indexed
 
     def newest_tombstone(self) -> int:
         """The number of the last user's who asked to be forgotten; 0 before the first."""
-        return self._reader.newest_tombstone()
+        return self.reader.newest_tombstone()
 
     def tombstones(self, after: int) -> list[Tombstone]:
         """Who asked to be forgotten since the tombstone of that number."""
-        return self._reader.tombstones(after)
+        return self.reader.tombstones(after)
 
     @property
     def batch(self) -> BatchDescription:
         """The live batch profiles."""
         return self._batch
-
-    @property
-    def blocked(self) -> BlockedRows:
-        """What nobody may be shown, now."""
-        return self._blocked()
 
     @property
     def artefact_version(self) -> str:

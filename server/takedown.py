@@ -85,6 +85,11 @@ def blocked_rows(takedown: TakedownList, pins: PinView) -> BlockedRows:
 class Takedown:
     """What is blocked at this moment, for any number of threads: each call takes `blocked` once.
 
+    Attributes:
+        blocked: The rows of the artefact served.
+        in_force: What the list says.
+        bad_lines: How many of its lines cannot be read.
+
     Args:
         root: The artefact's folder, which the list lies in.
         pins: The artefact served.
@@ -111,19 +116,14 @@ class Takedown:
         self.bad_lines = 0
         self._checked_s = clock()
         self.blocked = NO_ROWS_BLOCKED
-        self._list = NOTHING_BLOCKED
+        self.in_force = NOTHING_BLOCKED
         self._take(read_takedown(root))
 
     def follow(self, pins: PinView) -> None:
         """This artefact is served from now on."""
         if pins is not self._pins:
             self._pins = pins
-            self.blocked = blocked_rows(self._list, pins)
-
-    @property
-    def in_force(self) -> TakedownList:
-        """What the list says."""
-        return self._list
+            self.blocked = blocked_rows(self.in_force, pins)
 
     def poll(self) -> None:
         """Look at the file, and take what it says once it has stood unchanged from one look to the next.
@@ -165,10 +165,10 @@ class Takedown:
         return takedown
 
     def _take(self, takedown: TakedownList) -> None:
-        if takedown == self._list:
+        if takedown == self.in_force:
             return
         rows = blocked_rows(takedown, self._pins)
-        self._list = takedown
+        self.in_force = takedown
         self.bad_lines = len(takedown.bad_lines)
         # Last: the gauges show what is in force.
         self.blocked = rows

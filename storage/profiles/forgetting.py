@@ -14,6 +14,11 @@ from storage.profiles.records import OnlineProfile, Profile, StoredUser
 _TIME = struct.Struct("<q")
 _OF_NO_MODEL = ""
 
+# In the stamp of a user in whose place nothing is.
+_NO_VALUE = b"-" * (1 + CHECKSUM_BYTES)
+_NOT_FORGOTTEN = b"-" * (1 + _TIME.size)
+_NOTHING_BESIDE_BATCH = _NOT_FORGOTTEN + _NO_VALUE
+
 
 def decode_user(  # noqa: PLR0917 - what is stored of one user
     user_id: str,
@@ -58,7 +63,9 @@ def decode_user(  # noqa: PLR0917 - what is stored of one user
 
 def stamp_beside_batch(online: bytes | None, until_s: int | None) -> bytes:
     """The end of a user's stamp: that of all that changes while a batch is sealed."""
-    forgotten = b"-" * (1 + _TIME.size) if until_s is None else b"+" + _TIME.pack(until_s)
+    if online is None and until_s is None:
+        return _NOTHING_BESIDE_BATCH
+    forgotten = _NOT_FORGOTTEN if until_s is None else b"+" + _TIME.pack(until_s)
     return forgotten + _stamp_of(online)
 
 
@@ -93,4 +100,4 @@ def since_forgotten(online: OnlineProfile, until_s: int | None) -> OnlineProfile
 
 def _stamp_of(value: bytes | None) -> bytes:
     """A stored value's part of a user's stamp, 5 bytes: its checksum as it stands there."""
-    return b"-----" if value is None else (b"+" + value[:CHECKSUM_BYTES]).ljust(1 + CHECKSUM_BYTES)
+    return _NO_VALUE if value is None else (b"+" + value[:CHECKSUM_BYTES]).ljust(1 + CHECKSUM_BYTES)

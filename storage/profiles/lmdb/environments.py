@@ -47,6 +47,7 @@ class Environment:
 
     def __init__(self, env: lmdb.Environment, *, unlocked: bool = False) -> None:
         self._env = env
+        self._longest_key = env.max_key_size()
         self._unlocked = unlocked
         self._n_holders = 0
 
@@ -57,8 +58,18 @@ class Environment:
 
     def get_each(self, *keys: bytes) -> list[bytes | None]:
         """The values as they were at one moment; a key that LMDB could not store is not there."""
-        longest = self._env.max_key_size()
+        longest = self._longest_key
         return self._read(lambda txn: [txn.get(key) if 0 < len(key) <= longest else None for key in keys])
+
+    def get_both(self, one: bytes, other: bytes) -> tuple[bytes | None, bytes | None]:
+        """What `get_each` gives of two keys, in half the time: every request asks for two."""
+        longest = self._longest_key
+        while True:
+            with self._env.begin() as txn:
+                first = txn.get(one) if 0 < len(one) <= longest else None
+                second = txn.get(other) if 0 < len(other) <= longest else None
+                if not self._unlocked or self._env.info()["last_txnid"] == txn.id():
+                    return first, second
 
     def range(self, first: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
         """All entries from the key `first` to before `end`, ascending."""
@@ -258,10 +269,10 @@ def _opened(path: Path, *, map_bytes: int, locked: bool) -> lmdb.Environment:
     )
 
 
-def inode_of(path: Path) -> Inode | None:
+def inode_of(path: Path | str) -> Inode | None:
     """Which file has the name now; None while there is none, or it is empty: its writer has just begun."""
     try:
-        # Path.stat takes several times as long, and this is asked at every read.
+        # Path.stat takes several times as long, and this is asked at every read: there of a str, the fastest.
         status = os.stat(path)
     except FileNotFoundError:
         return None

@@ -12,14 +12,16 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeAlias
+
+import lmdb
 
 from storage.errors import OvertakenError, ProfileStoreError, StoreUnavailableError
 from storage.profiles.encoding import decode_newest, decode_online, encode_online
 from storage.profiles.forgetting import since_forgotten
 from storage.profiles.lmdb import meta_page, tombstones
 from storage.profiles.lmdb.environments import Environment, Hold, inode_of
-from storage.profiles.lmdb.online_file import State, hold_of, plainly, state_of
+from storage.profiles.lmdb.online_file import State, as_store_error, hold_of, plainly, state_of
 from storage.profiles.marks import decode_mark, encode_mark, mark_key
 from storage.profiles.newest import Newest, read_newest
 from storage.profiles.records import OnlineProfile, Tombstone
@@ -32,6 +34,9 @@ LOCKS = "profiles.lmdb-lock"
 WRITER_LOCK = "writer.lock"
 
 _NOT_TO_BE_TRUSTED = b""
+
+Stored: TypeAlias = tuple[bytes | None, bytes | None]
+"""What is stored of a user, undecoded: the record and the tombstone."""
 
 # Address space, not disk: the file grows as records come. About 50 million users at 20 actions each.
 MAP_BYTES = 1 << 36
@@ -50,6 +55,7 @@ class OnlineRecords:
 
     def __init__(self, profiles: Path, *, map_bytes: int = MAP_BYTES) -> None:
         self._path = profiles / ONLINE_FOLDER / FILE
+        self._name = str(self._path)
         self._map_bytes = map_bytes
         self._opening = threading.Lock()
         self._hold: Hold | None = None
@@ -62,14 +68,30 @@ class OnlineRecords:
             StoreUnavailableError: The file is there but cannot be read.
             DamagedRecordError: The record is damaged, or its file was removed.
         """
-        ((value, tombstone),) = self.values([user_id])
+        value, tombstone = self.value(user_id)
         until_s = tombstones.until_s_of(tombstone, user_id)
         return None if value is None else since_forgotten(decode_online(value, user_id), until_s)
 
-    def values(self, user_ids: Sequence[str]) -> list[tuple[bytes | None, bytes | None]]:
-        """What is stored of each user at one moment, undecoded: the record and the tombstone.
+    def value(self, user_id: str) -> Stored:
+        """What is stored of the user at one moment.
 
         A record in a file that is there no more comes as one that is damaged.
+
+        Raises:
+            StoreUnavailableError: The file is there but cannot be read.
+        """
+        # Every request comes here: without `plainly`, whose generator takes as long as the read.
+        try:
+            hold, is_there = self._look()
+            if hold is None:
+                return None, None
+            record, tombstone = hold.environment.get_both(user_id.encode(), tombstones.key_of_user(user_id))
+        except (lmdb.Error, OSError) as error:
+            raise as_store_error(self._path, "read", error) from error
+        return record if is_there else record and _NOT_TO_BE_TRUSTED, tombstone
+
+    def values(self, user_ids: Sequence[str]) -> list[Stored]:
+        """What `value` gives of each user, all at one moment.
 
         Raises:
             StoreUnavailableError: The file is there but cannot be read.
@@ -125,7 +147,7 @@ class OnlineRecords:
 
     def _look(self) -> tuple[Hold | None, bool]:
         """What is open, and whether it is the file that is there now: another one is opened first."""
-        hold, there = self._hold, inode_of(self._path)
+        hold, there = self._hold, inode_of(self._name)
         # Where there is none, this is all that a read does: without a lock.
         if there is None or (hold is not None and hold.inode == there):
             return hold, there is not None

@@ -52,10 +52,11 @@ def plainly(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (lmdb.Error, OSError) as error:
-        raise _as_store_error(path, what, error) from error
+        raise as_store_error(path, what, error) from error
 
 
-def _as_store_error(path: Path, what: str, error: Exception) -> ProfileStoreError:
+def as_store_error(path: Path, what: str, error: Exception) -> ProfileStoreError:
+    """What `plainly` makes of an error of LMDB's or the system's."""
     if is_read_only(error):
         return StoreReadOnlyError(
             f"{path} cannot be {what}: its folder or file is read-only for this process"

@@ -45,7 +45,7 @@ class LmdbProfiles:
 
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         """Everything of one user; `held` itself when nothing has changed."""
-        ((online, tombstone),) = self._online.values([user_id])
+        online, tombstone = self._online.value(user_id)
         return self._stored(user_id, held, online, tombstone)
 
     def read_each(
@@ -53,23 +53,18 @@ class LmdbProfiles:
     ) -> list[StoredUser | DamagedRecordError]:
         """What `read` gives of each, or the damage; the newest actions of all in one transaction."""
         values = self._online.values([user_id for user_id, _ in asked])
-        return [
-            self._stored_or_damage(user_id, held, online, tombstone)
-            for (user_id, held), (online, tombstone) in zip(asked, values, strict=True)
-        ]
-
-    def _stored_or_damage(
-        self, user_id: str, held: StoredUser | None, online: bytes | None, tombstone: bytes | None
-    ) -> StoredUser | DamagedRecordError:
-        try:
-            return self._stored(user_id, held, online, tombstone)
-        except DamagedRecordError as error:
-            return error
+        found: list[StoredUser | DamagedRecordError] = []
+        for (user_id, held), (online, tombstone) in zip(asked, values, strict=True):
+            try:
+                found.append(self._stored(user_id, held, online, tombstone))
+            except DamagedRecordError as error:
+                found.append(error)
+        return found
 
     def _stored(
         self, user_id: str, held: StoredUser | None, online: bytes | None, tombstone: bytes | None
     ) -> StoredUser:
-        until_s = until_s_of(tombstone, user_id)
+        until_s = None if tombstone is None else until_s_of(tombstone, user_id)
         # The batch is sealed: what was read of it here is what it holds.
         if held is not None and held.stamp.endswith(stamp_beside_batch(online, until_s)):
             return held

@@ -64,7 +64,7 @@ def newest(environment: Environment) -> int:
 def bury(environment: Environment, user_id: str, until_s: int) -> None:
     """Store the tombstone, or keep a later one; of the online record, leave what is later still."""
     key = key_of_user(user_id)
-    found, online = environment.get_each(key, user_id.encode())
+    found, online = environment.get_both(key, user_id.encode())
     before = _readable(found, user_id)
     changes: dict[bytes, bytes | None] = {}
     if before is None or before.until_s < until_s:

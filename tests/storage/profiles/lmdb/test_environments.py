@@ -58,11 +58,26 @@ def busy_file() -> lmdb.Environment:
 def test_a_read_without_locks_is_repeated_when_a_commit_overtakes_it() -> None:
     """Its pages may have been written over meanwhile; the value that counts is read in one piece."""
     assert Environment(busy_file(), unlocked=True).get(b"key") == b"whole"
+    assert Environment(busy_file(), unlocked=True).get_both(b"key", b"other") == (b"whole", b"whole")
 
 
 def test_a_read_with_locks_is_made_once() -> None:
     """The lock keeps the pages; nothing is read twice."""
     assert Environment(busy_file()).get(b"key") == b"torn"
+    assert Environment(busy_file()).get_both(b"key", b"other") == (b"torn", b"torn")
+
+
+def test_a_key_that_cannot_be_stored_is_not_there(tmp_path: Path) -> None:
+    """LMDB refuses to look for an empty one, and holds none as long as the third."""
+    environment = Environment(lmdb.open(str(tmp_path / "some.lmdb"), subdir=False))
+    environment.put(b"key", b"value")
+    keys = [b"key", b"", b"k" * 10_000]
+
+    assert environment.get_each(*keys) == [b"value", None, None]
+    for one in keys:
+        for other in keys:
+            assert list(environment.get_both(one, other)) == environment.get_each(one, other)
+    environment.close()
 
 
 def test_a_file_is_open_once_however_it_is_named(tmp_path: Path) -> None:

@@ -257,6 +257,8 @@ def test_of_a_file_that_was_removed_only_who_was_forgotten_counts(tmp_path: Path
     with pytest.raises(DamagedRecordError, match="user 'ann'"):
         records.get("ann")
     assert records.get("cid") is None
+    users = ["ann", "ben", "cid"]
+    assert records.values(users) == [records.value(user_id) for user_id in users]
 
     (tmp_path / "aside").rename(file_of(tmp_path))
     assert same(records.get("ann"), online("ann", "pin-of-ann"))
