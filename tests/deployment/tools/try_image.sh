@@ -72,8 +72,8 @@ chown -R 10001:10001 "$folder/data"
 echo "== who, with what, and where it may write"
 inside sh -c 'id; grep -E "CapEff|CapBnd|NoNewPrivs" /proc/self/status; ! touch /x /opt/pinnersage/x; touch /tmp/x'
 inside sh -c '! which pip gcc cc make git' && echo "no build tools"
-loops=$(git ls-files 'server/*.pyx' 'storage/*.pyx' | sed 's/\.pyx$//' | tr / .)
-for loop in $loops; do inside python -c "import $loop"; done && echo "all inner loops are compiled"
+loops=$(git ls-files 'server/*.pyx' 'storage/*.pyx' | sed 's/\.pyx$//' | tr / . | paste --serial --delimiters=,)
+inside python -c "import $loops" && echo "all inner loops are compiled"
 echo "== the nightly jobs"
 inside python -m index_builder build --data /srv/data/data --out /srv/data/pins | tail -3
 inside python -m profile_builder calibrate --data /srv/data/data --pins /srv/data/pins --out /srv/data/model.toml | tail -1
