@@ -71,22 +71,25 @@ def answer_unary(
     behaviour: Unary[RequestT], request_type: type[RequestT], metrics: MethodMetrics
 ) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     """Surround a unary method."""
-    answered = _tell_answered(metrics)
+    tell_answered = _answered_teller(metrics)
 
     def answer(serialised: bytes, context: grpc.ServicerContext) -> bytes:
-        call = _begin(context, metrics)
-        with metrics.call() as outcome:
-            try:
-                call.deadline.check("parse")
-                response = behaviour(_parse(request_type, serialised), call)
-                call.deadline.check("send")
-            except Exception as error:
-                refusal = _refusal(error, call)
-                outcome.code = refusal.code
-            else:
-                outcome.messages = 1
-                answered(call)
-                return response
+        call, began_s = _begin(context, metrics), metrics.begin()
+        code, messages = grpc.StatusCode.OK, 0
+        try:
+            call.deadline.check("parse")
+            response = behaviour(_parse(request_type, serialised), call)
+            call.deadline.check("send")
+        except Exception as error:
+            refusal = _refusal(error, call)
+            code = refusal.code
+        else:
+            messages = 1
+            if tell_answered is not None:
+                tell_answered(call)
+            return response
+        finally:
+            metrics.end(began_s, code, messages)
         _refuse(refusal, context)
 
     return answer
@@ -96,26 +99,29 @@ def answer_streaming(
     behaviour: Streaming[RequestT], request_type: type[RequestT], metrics: MethodMetrics
 ) -> Callable[[bytes, grpc.ServicerContext], Generator[bytes, None, None]]:
     """Surround a method that streams its answer."""
-    answered = _tell_answered(metrics)
+    tell_answered = _answered_teller(metrics)
 
     def answer(serialised: bytes, context: grpc.ServicerContext) -> Generator[bytes, None, None]:
-        call = _begin(context, metrics)
-        with metrics.call() as outcome:
-            try:
-                call.deadline.check("parse")
-                for message in behaviour(_parse(request_type, serialised), call):
-                    yield message
-                    outcome.messages += 1
-            except GeneratorExit:
-                # grpc drops the stream of a caller that is gone.
-                outcome.code = _refusal(_why_it_was_left(call.deadline), call).code
-                raise
-            except Exception as error:
-                refusal = _refusal(error, call)
-                outcome.code = refusal.code
-            else:
-                answered(call)
-                return
+        call, began_s = _begin(context, metrics), metrics.begin()
+        code, messages = grpc.StatusCode.OK, 0
+        try:
+            call.deadline.check("parse")
+            for message in behaviour(_parse(request_type, serialised), call):
+                yield message
+                messages += 1
+        except GeneratorExit:
+            # grpc drops the stream of a caller that is gone.
+            code = _refusal(_why_it_was_left(call.deadline), call).code
+            raise
+        except Exception as error:
+            refusal = _refusal(error, call)
+            code = refusal.code
+        else:
+            if tell_answered is not None:
+                tell_answered(call)
+            return
+        finally:
+            metrics.end(began_s, code, messages)
         _refuse(refusal, context)
 
     return answer
@@ -152,10 +158,12 @@ def _refusal(error: Exception, call: Call) -> Refusal:
     return Refusal(code, message, metadata)
 
 
-def _tell_answered(metrics: MethodMetrics) -> Callable[[Call], None]:
-    """Logs a method's answered calls."""
-    # Bound once: that takes longer than a line that is not written.
+def _answered_teller(metrics: MethodMetrics) -> Callable[[Call], None] | None:
+    """Logs a method's answered calls; None where such lines are not written."""
+    # Bound and asked once: either takes longer than a line that is not written.
     of_method = log.bind(method=metrics.method)
+    if not of_method.is_enabled_for(logging.DEBUG):
+        return None
 
     def tell(call: Call) -> None:
         of_method.debug("call answered", request_id=call.request_id, **_about(call))

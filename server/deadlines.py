@@ -1,8 +1,8 @@
 """How long the caller waits, as a value that every stage asks before it begins."""
 
 import math
-import time
 from collections.abc import Callable
+from time import monotonic
 
 from server.errors import CallCancelledError, DeadlineExpiredError
 
@@ -28,12 +28,12 @@ class Deadline:
         if remaining_s is None or remaining_s > _NONE_S:
             self._at = math.inf
         else:
-            self._at = time.monotonic() + remaining_s
+            self._at = monotonic() + remaining_s
         self._is_awaited = is_awaited
 
     def remaining_s(self) -> float | None:
         """Seconds left, 0 at least; None without a deadline."""
-        return None if self._at == math.inf else max(0.0, self._at - time.monotonic())
+        return None if self._at == math.inf else max(0.0, self._at - monotonic())
 
     def check(self, stage: str) -> None:
         """Refuse to begin a stage that nobody waits for.
@@ -42,7 +42,7 @@ class Deadline:
             DeadlineExpiredError: The deadline has passed.
             CallCancelledError: The caller has given up.
         """
-        if time.monotonic() >= self._at:
+        if monotonic() >= self._at:
             raise DeadlineExpiredError(f"the deadline passed before stage '{stage}' began")
         if not self._is_awaited():
             raise CallCancelledError(f"the caller gave up before stage '{stage}' began")

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from time import perf_counter
-from types import TracebackType
+from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -29,8 +28,11 @@ from server.metrics_catalogue import (
 )
 from server.metrics_exposition import Exposition
 from server.metrics_files import Counting, ProcessState
-from server.metrics_rows import Count, Measure, Rows
+from server.metrics_rows import Count, Measure, Rows, stages_of
 from server.metrics_serving import Serving
+
+# A context that lets every error through.
+Stage: TypeAlias = AbstractContextManager[None, None]
 
 _ALONE = "0"
 # What calls are told that never reach a method.
@@ -41,23 +43,6 @@ _TURNED_AWAY = (
 )
 
 
-class Stage:
-    """The time of one stage of one call: a context."""
-
-    __slots__ = ("_began", "_measure")
-
-    def __init__(self, measure: Measure) -> None:
-        self._measure = measure
-
-    def __enter__(self) -> None:
-        self._began = perf_counter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._measure.observe(perf_counter() - self._began)
-
-
 class Metrics:
     """Everything that one process counts, for any number of threads.
 
@@ -65,6 +50,9 @@ class Metrics:
         registry: Where it is exposed: all of it, when the process is alone.
         variants: The names of the variants, each a label's value.
         counting: Where it counts as one of several; they are exposed together, by `expose_processes`.
+
+    Attributes:
+        stage: Times one stage, by its name: a context.
     """
 
     def __init__(
@@ -84,37 +72,36 @@ class Metrics:
         """Find every series once."""
         calls = {method: (kind, SERVICE, method) for method, kind in METHODS.items()}
         self._begun = {
-            method: Count(self.rows, "grpc_server_started", *labels) for method, labels in calls.items()
+            method: self.rows.count("grpc_server_started", *labels) for method, labels in calls.items()
         }
         self._turned_away = {
-            (method, code): Count(self.rows, "grpc_server_handled", *labels, go_name(code))
+            (method, code): self.rows.count("grpc_server_handled", *labels, go_name(code))
             for method, labels in calls.items()
             for code in _TURNED_AWAY
         }
-        self._waits = Measure(self.rows, "pinnersage_queue_seconds")
-        self.stages = self._measures("pinnersage_stage_seconds", STAGES)
-        self.time_stages(lambda _name, measure: Stage(measure))
+        self._waits = self.rows.measure("pinnersage_queue_seconds")
+        self.stage: Callable[[str], Stage] = stages_of(self._stages()).time
         lookups = self._counts("pinnersage_candidate_cache_lookups", ("hit", "miss"))
         self._hits, self._misses = lookups["hit"], lookups["miss"]
         self._profiles = self._counts("pinnersage_profile_lookups", ProfileUse)
-        self._joins = Count(self.rows, "pinnersage_single_flight_joins")
+        self._joins = self.rows.count("pinnersage_single_flight_joins")
         reasons = self._counts("pinnersage_answers", REASONS.values())
         self._answers = {reason: reasons[name] for reason, name in REASONS.items()}
-        self._fallbacks = Count(self.rows, "pinnersage_fallback_answers")
+        self._fallbacks = self.rows.count("pinnersage_fallback_answers")
         degraded = self._counts("pinnersage_degraded_answers", DEGRADATIONS.values())
         self._degraded = {degradation: degraded[name] for degradation, name in DEGRADATIONS.items()}
         self._variants = self._counts("pinnersage_variant_answers", variants)
-        self._variants[""] = Count(self.rows, "pinnersage_variant_answers", WITHOUT_VARIANT)
-        self._skipped = Count(self.rows, "pinnersage_interests_skipped")
-        self._candidates = Measure(self.rows, "pinnersage_candidates")
-        self._short = Count(self.rows, "pinnersage_short_answers")
-        self._blocked = Count(self.rows, "pinnersage_takedown_candidates")
+        self._variants[""] = self.rows.count("pinnersage_variant_answers", WITHOUT_VARIANT)
+        self._skipped = self.rows.count("pinnersage_interests_skipped")
+        self._candidates = self.rows.measure("pinnersage_candidates")
+        self._short = self.rows.count("pinnersage_short_answers")
+        self._blocked = self.rows.count("pinnersage_takedown_candidates")
         self._filtered = self._counts("pinnersage_filtered_lists", FilterMode)
         filters = self._counts("pinnersage_filter_lookups", ("hit", "miss"))
         self._filter_hits, self._filter_misses = filters["hit"], filters["miss"]
-        self._before = Count(self.rows, "pinnersage_observed_candidates_before")
+        self._before = self.rows.count("pinnersage_observed_candidates_before")
         self._dropped = self._counts("pinnersage_observed_candidates_dropped", Dropped)
-        self._takedown_errors = Count(self.rows, "pinnersage_takedown_errors")
+        self._takedown_errors = self.rows.count("pinnersage_takedown_errors")
         self._refused = self._counts("pinnersage_refused_versions", Artefact)
         self._refused_credentials = self._counts("pinnersage_refused_credentials", Credentials)
         self._measured = self._counts("pinnersage_recall_measurements", Sampled)
@@ -123,11 +110,11 @@ class Metrics:
 
     def _counts(self, name: str, values: Iterable[str]) -> dict[str, Count]:
         """The series of a counter with one label, by its value."""
-        return {value: Count(self.rows, name, value) for value in values}
+        return {value: self.rows.count(name, value) for value in values}
 
-    def _measures(self, name: str, values: Iterable[str]) -> dict[str, Measure]:
-        """The series of a histogram with one label, by its value."""
-        return {value: Measure(self.rows, name, value) for value in values}
+    def _stages(self) -> dict[str, Measure]:
+        """The series of each stage."""
+        return {stage: self.rows.measure("pinnersage_stage_seconds", stage) for stage in STAGES}
 
     def _alone(self) -> list[ProcessState]:
         self.gauges.refresh()
@@ -142,13 +129,10 @@ class Metrics:
         if self._counting is not None:
             self._counting.announce(serving.versions)
 
-    def time_stages(self, timed: Callable[[str, Measure], Stage]) -> None:
-        """Have each stage timed by what this makes of its name and its series."""
-        self._timed = {name: partial(timed, name, measure) for name, measure in self.stages.items()}
-
-    def stage(self, name: str) -> Stage:
-        """Time one stage: a context."""
-        return self._timed[name]()
+    def surround_stages(self, surround: Callable[[str, Stage], Stage]) -> None:
+        """Have each stage surrounded by what this makes of its name and its time."""
+        timed = self.stage
+        self.stage = lambda name: surround(name, timed(name))
 
     def count_shed(self, method: str) -> None:
         """Count a call that was turned away."""

@@ -26,7 +26,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from server.metrics import Metrics, Stage
 from server.metrics_catalogue import SERVICE
-from server.metrics_rows import Measure
 from server.request_ids import REQUEST_ID_KEY, request_id_of
 
 Behaviour = Callable[..., Any]
@@ -109,7 +108,7 @@ class CallTracing(grpc.ServerInterceptor):
 
     def watch(self, metrics: Metrics) -> None:
         """Make spans of the stages that are timed here."""
-        metrics.time_stages(lambda name, measure: _TracedStage(name, measure, self._current))
+        metrics.surround_stages(lambda name, timed: _TracedStage(name, timed, self._current))
 
     def intercept_service(
         self,
@@ -159,24 +158,23 @@ class CallTracing(grpc.ServerInterceptor):
         return _surrounded(handler, answering)
 
 
-class _TracedStage(Stage):
+class _TracedStage:
     """The time of a stage, and its span where the call is traced."""
 
-    __slots__ = ("_call", "_current", "_name", "_span")
+    __slots__ = ("_call", "_current", "_name", "_span", "_timed")
 
-    def __init__(self, name: str, measure: Measure, current: _Current) -> None:
-        super().__init__(measure)
-        self._name, self._current = name, current
+    def __init__(self, name: str, timed: Stage, current: _Current) -> None:
+        self._name, self._timed, self._current = name, timed, current
 
     def __enter__(self) -> None:
         self._call = self._current.call
         self._span = None if self._call is None else self._call.begin(self._name)
-        super().__enter__()
+        self._timed.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        super().__exit__(kind, error, trace)
+        self._timed.__exit__(kind, error, trace)
         if self._call is not None:
             self._call.end(self._span)
 
