@@ -67,13 +67,17 @@ cdef int64_t find(
     const int64_t *offsets, int64_t n, int64_t n_bytes, const int64_t *rows, int64_t n_rows, Place *places
 ) noexcept nogil:
     """Look up the place of each row's text: -1, or which of them has none."""
-    cdef int64_t at, start, end
+    cdef int64_t at, row, start, end
     for at in range(n_rows):
-        if not 0 <= rows[at] < n:
+        row = rows[at]
+        if not 0 <= row < n:
             return at
-        soon_read(offsets + rows[at])
+        soon_read(offsets + row)
+        # What another thread writes into the rows meanwhile is not looked at.
+        places[at].start = row
     for at in range(n_rows):
-        start, end = offsets[rows[at]], offsets[rows[at] + 1]
+        row = places[at].start
+        start, end = offsets[row], offsets[row + 1]
         if not 0 <= start <= end <= n_bytes:
             return at
         places[at].start, places[at].n_bytes = start, end - start
