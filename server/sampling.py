@@ -7,7 +7,7 @@ SplitMix64 (Steele, Lea and Flood, 2014), and interests are found by bisection i
 import itertools
 import secrets
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -47,13 +47,7 @@ class Sampler:
         if k >= len(bounds):
             return list(range(len(bounds)))
         seed = next(self._seeds) if seed is None else seed
-        return _drawn(shares, bounds, _first_uniforms(seed, k), seed)
-
-
-@lru_cache(maxsize=16)
-def _first_uniforms(seed: int, k: int) -> tuple[float, ...]:
-    """Kept for the users of a batch, who share its seed."""
-    return tuple(itertools.islice(uniforms(seed), k))
+        return _drawn(shares, bounds, uniforms(seed, k), seed)
 
 
 def _drawn(
@@ -85,11 +79,13 @@ def _drawn_exactly(shares: Sequence[float], k: int, seed: int) -> list[int]:
     return [int(at) for at in drawn]
 
 
-def uniforms(seed: int) -> Iterator[float]:
-    """Uniform numbers in [0, 1), 53 bits each, by SplitMix64."""
-    state = seed & _MASK
-    while True:
+@lru_cache(maxsize=16)
+def uniforms(seed: int, n: int) -> tuple[float, ...]:
+    """Uniform numbers in [0, 1), 53 bits each, by SplitMix64; kept for a batch, whose users share a seed."""
+    state, numbers = seed & _MASK, []
+    for _ in range(n):
         state = (state + _GOLDEN) & _MASK
         mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-        yield ((mixed ^ (mixed >> 31)) >> 11) * _UNIT
+        numbers.append(((mixed ^ (mixed >> 31)) >> 11) * _UNIT)
+    return tuple(numbers)
