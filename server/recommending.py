@@ -100,7 +100,6 @@ class Recommender:
             StoreUnavailableError: The store does not answer.
             DamagedRecordError: What is stored of the user cannot be trusted.
         """
-        deadline.check("profile")
         with self.metrics.stage("profile"):
             profile = self.users.get(user_id, self.clock(), options.lambda_per_day)
         return self.of_profile(profile, self.excluded(options), options, deadline)
@@ -109,7 +108,6 @@ class Recommender:
         self, actions: list[RecentAction], options: Options, deadline: Deadline
     ) -> tuple[Recommendation, int]:
         """Recommend from recent pins, and how many of them are unknown to the artefact, or blocked."""
-        deadline.check("profile")
         with self.metrics.stage("profile"):
             recent, unknown_pins = self.profiles.from_recent(actions, self.clock())
             profile = self.users.served(recent, options.lambda_per_day)
