@@ -30,7 +30,8 @@ Key = tuple[str, int | str]
 """The artefact's version, and the medoid: its row, or its pin id where rows of pins change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True, kw_only=True, eq=False)
 class CandidateList:
     """The pins nearest to one medoid, nearest first, already serialised; immutable.
 
