@@ -1,7 +1,7 @@
 """The daily batch's interests and those of the newest actions, as one list."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from model.ward import threshold
 _ALONE = -1
 
 
-class Origin(Enum):
+class Origin(StrEnum):
     """Where an interest comes from."""
 
     BATCH = "batch"

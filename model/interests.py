@@ -41,7 +41,7 @@ class Actions:
     def take(self, indices: NDArray[np.int64]) -> "Actions":
         """These only, in the order given."""
         return Actions(
-            pin_ids=tuple(self.pin_ids[i] for i in indices),
+            pin_ids=_taken(self.pin_ids, indices),
             vectors=self.vectors[indices],
             times_s=self.times_s[indices],
             weights=self.weights[indices],
@@ -80,7 +80,7 @@ class Representatives:
     def take(self, indices: NDArray[np.int64]) -> "Representatives":
         """These only, in the order given."""
         return Representatives(
-            pin_ids=tuple(self.pin_ids[i] for i in indices),
+            pin_ids=_taken(self.pin_ids, indices),
             weights=self.weights[indices],
             interests=self.interests[indices],
         )
@@ -125,7 +125,7 @@ class Interests:
                 f"interests do not fit together: {c} medoids, {len(self.importances)} importances, "
                 f"{len(self.sizes)} sizes, {len(self.last_action_times_s)} times"
             )
-        if not len(self.representatives):
+        if c and not len(self.representatives):
             object.__setattr__(self, "representatives", self.medoids_alone())
         of = self.representatives.interests
         if ((of < 0) | (of >= c)).any():
@@ -141,7 +141,7 @@ class Interests:
         at = places[self.representatives.interests]
         kept = self.representatives.take(np.flatnonzero(at != _NOWHERE))
         return Interests(
-            medoid_pin_ids=tuple(self.medoid_pin_ids[i] for i in indices),
+            medoid_pin_ids=_taken(self.medoid_pin_ids, indices),
             importances=self.importances[indices],
             sizes=self.sizes[indices],
             last_action_times_s=self.last_action_times_s[indices],
@@ -173,3 +173,7 @@ def order_of_importance(interests: Interests) -> NDArray[np.int64]:
     ids, values = interests.medoid_pin_ids, interests.importances.tolist()
     order = sorted(range(len(interests)), key=lambda i: (-values[i], ids[i]))
     return np.array(order, np.int64)
+
+
+def _taken(pin_ids: tuple[str, ...], indices: NDArray[np.int64]) -> tuple[str, ...]:
+    return tuple([pin_ids[i] for i in indices.tolist()])

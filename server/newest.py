@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model.combining import Origin
 from model.dislikes import hidden_pins, told_apart
-from model.interests import Actions, Interests
+from model.interests import Actions, Interests, no_interests
 from model.parameters import Parameters
 from model.profile import build_interests
 from storage.pins.port import NO_ROW
@@ -65,6 +65,8 @@ def split(interests: Interests, rows_of: RowsOf) -> tuple[Interests, NDArray[np.
     """The interests that a pin can stand for, the rows of those pins, and the other interests."""
     interests, rows = _stood_in(interests, rows_of)
     held = rows != NO_ROW
+    if held.all():
+        return interests, rows, no_interests(interests.computed_at_s)
     return interests.take(np.flatnonzero(held)), rows[held], interests.take(np.flatnonzero(~held))
 
 

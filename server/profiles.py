@@ -93,17 +93,17 @@ class ProfileSource:
         usable, rows, skipped = split(interests_at(stored, now_s, self._batch.parameters), rows_of)
         self.metrics.count_skipped(len(skipped))
         shown = Shown(interests=usable, rows=rows, origins=(Origin.BATCH,) * len(usable))
+        acted_on = [self._pins.rows_of_hashes(user.seen)]
         if online is not None:
             newest = self._newest(online, watermark_s_of(user, self._batch.actions_until_s), rows_of, now_s)
             shown = self._with_newest(shown, newest, rows_of, now_s)
-        acted_on = () if online is None else online.pin_ids
-        seen = [shown.rows, self._pins.rows_of_hashes(user.seen), self._pins.rows(acted_on)]
+            acted_on.append(self._pins.rows(online.pin_ids))
         return UserProfile(
             interests=shown.interests,
             rows=shown.rows,
-            origins=tuple(_WIRE_ORIGIN[each] for each in shown.origins),
+            origins=tuple(map(_WIRE_ORIGIN.__getitem__, shown.origins)),
             skipped=skipped,
-            seen=representative_rows(np.concatenate(seen), self._pins.representatives),
+            seen=representative_rows(np.concatenate([shown.rows, *acted_on]), self._pins.representatives),
             blocked=blocked,
             degraded=(pb.DEGRADATION_ONLINE_IGNORED,) if user.is_online_damaged else (),
         )

@@ -5,6 +5,7 @@ LMDB and disks flip bits silently, so every value carries its own checksum. Equa
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -79,11 +80,7 @@ def decode_seen(value: bytes, user_id: str, until_s: int | None = None) -> NDArr
     Raises:
         DamagedRecordError: The value is damaged.
     """
-
-    def read(message: profile_pb2.Seen) -> NDArray[np.uint64]:
-        is_void = until_s is not None and message.forgotten_until_s < until_s
-        return np.empty(0, np.uint64) if is_void else _seen_hashes(message)
-
+    read = partial(_seen_hashes, until_s=until_s)
     return _opened(value, profile_pb2.Seen, read, f"seen pins of user {user_id!r}")
 
 
@@ -299,5 +296,7 @@ def _tombstone(message: profile_pb2.Tombstone) -> Tombstone:
     return Tombstone(user_id=message.user_id, until_s=message.until_s, sequence=message.sequence)
 
 
-def _seen_hashes(message: profile_pb2.Seen) -> NDArray[np.uint64]:
+def _seen_hashes(message: profile_pb2.Seen, until_s: int | None) -> NDArray[np.uint64]:
+    if until_s is not None and message.forgotten_until_s < until_s:
+        return np.empty(0, np.uint64)
     return np.frombuffer(message.pin_id_hashes, _HASH).astype(np.uint64, copy=False)

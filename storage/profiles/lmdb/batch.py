@@ -71,7 +71,8 @@ class BatchProfiles:
 
     def values(self, user_id: str) -> tuple[bytes | None, bytes | None]:
         """What is stored: the user's profile and seen pins, undecoded."""
-        return self._get(profile_key(user_id)), self._get(seen_key(user_id))
+        with self._plainly():
+            return self._hold.environment.get_both(profile_key(user_id), seen_key(user_id))
 
     def profile(self, user_id: str) -> Profile | None:
         """The user's profile, or None for an unknown user."""
