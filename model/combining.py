@@ -161,7 +161,8 @@ def _ranked(both: Interests, n_batch: int, joins: NDArray[np.int64], left: NDArr
     origins = [Origin.BATCH_AND_ONLINE if b in joined else Origin.BATCH for b in range(n_batch)]
     origins += [Origin.ONLINE] * (len(both) - n_batch)
     order = order_of_importance(both)
-    order = order[np.isin(order, left)]
+    if len(left) < len(both):
+        order = order[np.isin(order, left)]
     return Combined(interests=both.take(order), origins=tuple(origins[i] for i in order))
 
 
