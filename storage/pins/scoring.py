@@ -45,10 +45,19 @@ def float32_products_with(
     Block by block: one that is gathered and widened is still in the processor's cache when it is multiplied.
     """
     products = np.empty((len(queries), len(rows)), np.float32)
+    wide = widened(queries)
     for start in range(0, len(rows), _CACHED_ROWS):
         some = slice(start, start + _CACHED_ROWS)
-        products[:, some] = float32_products(queries, vectors[rows[some]])
+        products[:, some] = wide @ _gathered(vectors, rows[some]).T
     return products
+
+
+def _gathered(vectors: Vectors, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """float32 [r, d]: some of the vectors, widened."""
+    if _scoring is None or not isinstance(vectors, np.ndarray):
+        return widened(vectors[rows])
+    found: NDArray[np.float32] = _scoring.gathered(vectors, rows)
+    return found
 
 
 def widened(vectors: NDArray[np.float16]) -> NDArray[np.float32]:

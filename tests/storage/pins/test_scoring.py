@@ -18,6 +18,7 @@ from storage.pins.scoring import (
     exact_search,
     exact_search_among,
     float32_products,
+    float32_products_with,
     ranked,
     widened,
 )
@@ -104,6 +105,40 @@ def test_queries_may_lie_apart(loop: ModuleType) -> None:
     require_ranked(vectors[::2], vectors, np.arange(20).reshape(10, 2), by=(None, loop))
 
 
+@given(st.integers(1, 30), st.data())
+@settings(deadline=None)
+def test_gathered_vectors_are_the_same_numbers(loop: ModuleType, d: int, data: st.DataObject) -> None:
+    """Of any rows, in any order: what numpy widens one by one."""
+    n = data.draw(st.integers(1, 9))
+    vectors = data.draw(arrays(np.float16, (n, d), elements=st.floats(-1, 1, width=16)))
+    rows = data.draw(arrays(np.int64, st.integers(0, 40), elements=st.integers(0, n - 1)))
+    expected = vectors[rows].astype(np.float32)
+    np.testing.assert_array_equal(loop.gathered(vectors, rows), expected, strict=True)
+    np.testing.assert_array_equal(widened(vectors[rows]), expected, strict=True)
+
+
+def test_many_gathered_vectors_are_the_same_numbers(loop: ModuleType) -> None:
+    """More than are asked for at a time."""
+    vectors = cloud(300, 256).rows.embeddings
+    rows = np.random.default_rng(1).integers(0, 300, 1_000)
+    np.testing.assert_array_equal(loop.gathered(vectors, rows), vectors[rows].astype(np.float32), strict=True)
+
+
+@pytest.mark.parametrize("way", [None, "compiled"])
+def test_products_with_some_vectors_are_those_of_all(
+    loop: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str | None
+) -> None:
+    """Gathered in one pass or by numpy."""
+    monkeypatch.setattr(scoring, "_scoring", loop if way else None)
+    vectors = cloud(700, 64).rows.embeddings
+    rows = np.random.default_rng(1).permutation(700)
+    np.testing.assert_allclose(
+        float32_products_with(vectors[:3], vectors, rows),
+        float32_products(vectors[:3], vectors)[:, rows],
+        atol=1e-6,
+    )
+
+
 VECTORS = np.zeros((5, 8), np.float16)
 ROWS = np.zeros((2, 3), np.int64)
 
@@ -188,3 +223,22 @@ def test_exact_search_among_some_is_exact_search_of_them(seed: int, k: int, shar
     expected_scores, expected = exact_search(X[:3], X[rows], min(k, len(rows)))
     assert [each.tolist() for each in found] == rows[expected].tolist()
     assert [each.tolist() for each in scores] == expected_scores.tolist()
+
+
+@pytest.mark.parametrize(
+    ("vectors", "rows", "why"),
+    [
+        (VECTORS, ROWS[0] + 5, "row 5 is none of 5 vectors"),
+        (VECTORS, ROWS[0] - 1, "row -1 is none of 5 vectors"),
+        (VECTORS, ROWS, "rows int64"),
+        (VECTORS, ROWS[0].astype(np.int32), "rows int32"),
+        (VECTORS[:, ::2], ROWS[0], "vectors .* not in one piece"),
+        (VECTORS[0], ROWS[0], "vectors float16"),
+    ],
+)
+def test_gathering_reads_nothing_outside_of_its_arrays(
+    loop: ModuleType, vectors: object, rows: object, why: str
+) -> None:
+    """Whatever it is given, it says what is wrong with it."""
+    with pytest.raises(ValueError, match=why):
+        loop.gathered(vectors, rows)
