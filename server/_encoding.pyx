@@ -46,8 +46,7 @@ def elements_of_candidates(pin_ids, scores, bytes medoid not None, bytes tags no
     cdef int64_t n = cnp.PyArray_SIZE(scores)
     if type(pin_ids) is not list:
         return of_block(pin_ids, each_score, n, common)
-    require_as_many(len(<list> pin_ids), n)
-    if n and are_of_one_length(pin_ids):
+    if are_of_one_length(pin_ids):
         return of_block(np.frombuffer(b"".join(pin_ids), f"V{len(pin_ids[0])}"), each_score, n, common)
     return of_pieces(pin_ids, each_score, n, common)
 
@@ -68,6 +67,8 @@ cdef of_pieces(list pin_ids, const float *scores, int64_t n, Common common):
     cdef uint64_t length
     cdef int64_t at
     elements = np.empty(n, object)
+    # Not before: while there is made room, others that hold the list may run.
+    require_as_many(len(pin_ids), n)
     cdef PyObject **to = <PyObject **> cnp.PyArray_DATA(<cnp.ndarray> elements)
     for at in range(n):
         pin_id = pin_ids[at]
@@ -86,7 +87,7 @@ cdef bint are_of_one_length(list pin_ids) except -1:
         require_bytes(pin_id)
         if PyBytes_GET_SIZE(pin_id) != PyBytes_GET_SIZE(pin_ids[0]):
             return False
-    return True
+    return len(pin_ids) > 0
 
 
 cdef int require_as_many(int64_t n_ids, int64_t n) except -1:

@@ -10,10 +10,15 @@ cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
 cnp.import_array()
+
+
+cdef enum:
+    # Candidates and excluded rows together: their table takes 2.5 GiB.
+    MOST_ROWS = 1 << 28
 
 
 cdef struct Ranked:
@@ -73,13 +78,16 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
     cdef char* room
     cdef Ranked* ranked
     cdef Place* places
-    if n < 0 or len(budgets) != n_lists:
+    # Whatever is pointed into stays until the end.
+    cdef list held = []
+    if not 0 <= n <= MOST_ROWS or len(budgets) != n_lists:
         raise ValueError(f"{n} candidates of {n_lists} lists with {len(budgets)} budgets")
     if blocked is not None:
         is_blocked = <const uint8_t*>_data(blocked, cnp.NPY_BOOL)
-        n_pins = len(blocked)
+        n_pins = cnp.PyArray_SIZE(blocked)
     for rows in excluded:
-        n_excluded += len(rows)
+        _data(rows, cnp.NPY_INT32)
+        n_excluded += cnp.PyArray_SIZE(rows)
     table.mask = _slots(n_excluded + n) - 1
     room = <char*>PyMem_Malloc(n_lists * sizeof(Ranked) + n * sizeof(Place) + (table.mask + 1) * 5)
     if room == NULL:
@@ -88,8 +96,6 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
     places = <Place*>(ranked + n_lists)
     table.rows = <int32_t*>(places + n)
     table.states = <uint8_t*>(table.rows + table.mask + 1)
-    # Whatever is pointed into stays until the end.
-    held = []
     try:
         memset(table.states, FREE, table.mask + 1)
         for rows in excluded:
@@ -107,7 +113,7 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
 
 cdef uint32_t _slots(Py_ssize_t n_rows) except 0:
     cdef uint32_t slots = 64
-    if n_rows > 1 << 28:
+    if n_rows > MOST_ROWS:
         raise ValueError(f"{n_rows} rows are too many")
     while slots < 2 * n_rows:
         slots *= 2
@@ -115,7 +121,7 @@ cdef uint32_t _slots(Py_ssize_t n_rows) except 0:
 
 
 cdef const void* _data(array, int kind) except NULL:
-    """Of an array with one dimension, in one piece."""
+    """Of an array with one dimension, in one piece; PyArray_SIZE is its length, whatever a class says of it."""
     if not isinstance(array, cnp.ndarray):
         raise TypeError(f"an array is needed, not {type(array).__name__}")
     if (
@@ -131,7 +137,7 @@ cdef int _exclude(Table* table, rows) except -1:
     cdef const int32_t* each = <const int32_t*>_data(rows, cnp.NPY_INT32)
     cdef Py_ssize_t i
     cdef uint32_t slot
-    for i in range(len(rows)):
+    for i in range(cnp.PyArray_SIZE(rows)):
         slot = _slot(table, each[i])
         table.rows[slot] = each[i]
         table.states[slot] = EXCLUDED
@@ -158,9 +164,10 @@ cdef int _open(Ranked* ranked, candidates, Py_ssize_t budget, list held) except 
     else:
         ranked.block = <const char*>_data(elements, cnp.NPY_VOID)
         ranked.n_bytes = cnp.PyArray_ITEMSIZE(<cnp.ndarray>elements)
-    ranked.length = len(rows)
-    if len(scores) != ranked.length or len(elements) != ranked.length:
-        raise ValueError(f"{ranked.length} rows, {len(scores)} scores and {len(elements)} elements")
+    ranked.length = cnp.PyArray_SIZE(rows)
+    cdef Py_ssize_t n_scores = cnp.PyArray_SIZE(scores), n_elements = cnp.PyArray_SIZE(elements)
+    if n_scores != ranked.length or n_elements != ranked.length or ranked.length > INT32_MAX:
+        raise ValueError(f"{ranked.length} rows, {n_scores} scores and {n_elements} elements")
     ranked.at, ranked.left, ranked.given = 0, budget, 0
     return 0
 

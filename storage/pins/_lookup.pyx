@@ -46,19 +46,20 @@ cdef class Buckets:
         self._hashes = <const uint64_t*>_data(hashes, cnp.NPY_UINT64)
         self._rows = <const uint64_t*>_data(rows, cnp.NPY_UINT64)
         self._representatives = <const int32_t*>_data(representatives, cnp.NPY_INT32)
-        self._n = len(hashes)
-        cdef int64_t n_buckets = len(starts) - 1
+        self._n = cnp.PyArray_SIZE(hashes)
+        cdef int64_t n_buckets = cnp.PyArray_SIZE(starts) - 1
         cdef int bits = n_buckets.bit_length() - 1
         if bits < 1 or n_buckets != <int64_t>1 << bits:
             raise ValueError(f"{n_buckets} buckets are not those of all leading bits")
-        if len(rows) != self._n or len(representatives) != self._n:
-            raise ValueError(f"{self._n} hashes, {len(rows)} rows and {len(representatives)} representatives")
+        cdef int64_t n_rows = cnp.PyArray_SIZE(rows), n_representatives = cnp.PyArray_SIZE(representatives)
+        if n_rows != self._n or n_representatives != self._n:
+            raise ValueError(f"{self._n} hashes, {n_rows} rows and {n_representatives} representatives")
         self._shift = 64 - bits
 
     def rows_of(self, asked):
         """int64 [n]: the first row of each hash asked for, NO_ROW for unknown ones."""
         cdef cnp.ndarray keys = _keys(asked)
-        cdef cnp.npy_intp n = len(keys)
+        cdef cnp.npy_intp n = cnp.PyArray_SIZE(keys)
         cdef cnp.ndarray found = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_INT64)
         cdef const uint64_t* each = <const uint64_t*>cnp.PyArray_DATA(keys)
         cdef int64_t* rows = <int64_t*>cnp.PyArray_DATA(found)
@@ -70,7 +71,7 @@ cdef class Buckets:
     def representatives_of(self, asked):
         """int32 [x]: the representatives of those rows, in order; unknown ones are left out."""
         cdef cnp.ndarray keys = _keys(asked)
-        cdef cnp.npy_intp n = len(keys)
+        cdef cnp.npy_intp n = cnp.PyArray_SIZE(keys)
         cdef cnp.ndarray found = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_INT32)
         cdef const uint64_t* each = <const uint64_t*>cnp.PyArray_DATA(keys)
         cdef int32_t* representatives = <int32_t*>cnp.PyArray_DATA(found)
@@ -115,7 +116,7 @@ cdef class Buckets:
 
 
 cdef const void* _data(array, int kind) except? NULL:
-    """Of an array with one dimension, in one piece."""
+    """Of an array with one dimension, in one piece; PyArray_SIZE is its length, whatever a class says of it."""
     if not isinstance(array, cnp.ndarray):
         raise ValueError(f"an array is needed, not {type(array).__name__}")
     if (

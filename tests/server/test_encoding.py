@@ -123,6 +123,9 @@ BLOCK = np.frombuffer(b"abcd", "V2")
     ("pin_ids", "given", "tags", "why"),
     [
         ([b"a"], SCORES, b"123", "1 pin ids for 2 scores"),
+        ([], SCORES, b"123", "0 pin ids for 2 scores"),
+        ([b"a", b"bc"], SCORES[:1], b"123", "2 pin ids for 1 scores"),
+        ([b"a"], SCORES[:0], b"123", "1 pin ids for 0 scores"),
         (BLOCK[:1], SCORES, b"123", "1 pin ids for 2 scores"),
         ([b"a", "b"], SCORES, b"123", "a pin id is str, not bytes"),
         ([b"a", b"bc", None][1:], SCORES, b"123", "a pin id is NoneType, not bytes"),

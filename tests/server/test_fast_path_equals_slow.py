@@ -15,6 +15,7 @@ from server.encoding import encode_list
 from server.merging import Filters, merge_any
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
 from storage.compiled import compiled
+from tests.compiling import Boasting
 from tests.server.conftest import Serve
 from tests.server.world import People, make_pins
 
@@ -136,6 +137,9 @@ GOOD = listed([3, 4, 5], id_of="{}")
         ((GOOD,), (), (3,), 3, None, np.zeros(4, np.bool_)),
         ((GOOD,), (), (1, 2), 1, None, None),
         ((GOOD,), (), (1,), -1, None, None),
+        ((GOOD,), (), (1,), 2**63 - 1, None, None),
+        ((GOOD,), (as_rows([1, 2]),), (1,), 2**63 - 1, None, None),
+        ((GOOD,), (as_rows([1, 2]),), (1,), 2**28, None, None),
         ((replace(GOOD, rows=as_rows([3, 4])),), (), (1,), 1, None, None),
         ((replace(GOOD, scores=np.ones(3)),), (), (1,), 1, None, None),  # type: ignore[arg-type]
         ((replace(GOOD, elements=np.zeros(3, "S4")),), (), (1,), 1, None, None),
@@ -144,8 +148,27 @@ GOOD = listed([3, 4, 5], id_of="{}")
 )
 def test_what_would_be_read_as_what_it_is_not_is_refused(turns: ModuleType, arguments: tuple[object]) -> None:
     """An array of another type, a gap between its numbers, lengths that differ, a row beyond a mask."""
-    with pytest.raises((TypeError, ValueError), match=r"array|candidates of|rows, |takedown list|not bytes"):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"array|candidates of|rows, |too many|takedown list|not bytes"
+    ):
         turns.take_turns(*arguments)
+
+
+def test_an_array_is_as_long_as_its_memory(turns: ModuleType) -> None:
+    """Whatever its class says: nothing is read behind its end."""
+    boasting = replace(
+        GOOD,
+        rows=GOOD.rows.view(Boasting),
+        scores=GOOD.scores.view(Boasting),
+        elements=GOOD.elements.view(Boasting),
+    )
+    lists, excluded = (boasting,), (as_rows([4]).view(Boasting),)
+
+    _, n_taken, given_by_each = turns.take_turns(lists, excluded, (9,), 9, None, None)
+
+    assert (n_taken, given_by_each) == (2, (2,))
+    with pytest.raises(ValueError, match="takedown list"):
+        turns.take_turns(lists, excluded, (9,), 9, None, np.zeros(4, np.bool_).view(Boasting))
 
 
 def test_a_server_without_compiled_loops_answers_the_same(

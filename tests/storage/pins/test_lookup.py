@@ -14,6 +14,7 @@ from storage.hashes import hash_ids
 from storage.pins import ids
 from storage.pins.ids import Buckets, IdLookup, id_table
 from storage.pins.port import NO_ROW
+from tests.compiling import Boasting
 
 LAST = 2**64 - 1
 
@@ -244,6 +245,15 @@ def test_what_is_no_hash_is_refused(compiled_buckets_alone: type[Buckets], asked
     for ask in (lookup.rows_of, lookup.representatives_of):
         with pytest.raises((TypeError, ValueError)):
             ask(asked)
+
+
+def test_an_array_is_as_long_as_its_memory(compiled_buckets_alone: type[Buckets]) -> None:
+    """Whatever its class says: nothing is read behind its end."""
+    tables = [each.view(Boasting) for each in (STARTS, HASHES, ROWS, STAND_FOR)]
+    lookup = compiled_buckets_alone(*tables)
+    asked = uint64([2**63 + 1, 2**63, 2**64 - 1]).view(Boasting)
+    assert lookup.rows_of(asked).tolist() == [NO_ROW, 1, NO_ROW]
+    assert lookup.representatives_of(asked).tolist() == [1]
 
 
 @pytest.mark.parametrize("n", [3, 2_000])
