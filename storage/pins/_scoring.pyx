@@ -2,7 +2,8 @@
 """What storage.pins.scoring does with rows of vectors, in one pass, which asks for far vectors before it reads them.
 
 A block's vectors are asked for together, one after the other would wait for memory and for where in memory they are.
-Whatever the rows say, nothing is read outside of the vectors.
+Whatever the rows say, nothing is read outside of the vectors: loops go by a copy of them that was checked, and that no
+other thread writes into.
 """
 
 cimport numpy as cnp
@@ -66,21 +67,19 @@ def ranked(queries, vectors, rows):
     """
     cdef const uint16_t *each_query = <const uint16_t *> memory(queries, cnp.NPY_FLOAT16, 2, "queries")
     cdef const uint16_t *pool = <const uint16_t *> memory(vectors, cnp.NPY_FLOAT16, 2, "vectors")
-    cdef const int64_t *asked = <const int64_t *> memory(rows, cnp.NPY_INT64, 2, "rows")
+    memory(rows, cnp.NPY_INT64, 2, "rows")
     cdef int64_t nq = cnp.PyArray_DIM(queries, 0), d = cnp.PyArray_DIM(queries, 1)
     cdef int64_t n = cnp.PyArray_DIM(vectors, 0), k = cnp.PyArray_DIM(rows, 1), at
     cdef cnp.npy_intp[2] shape = [nq, k]
     if cnp.PyArray_DIM(rows, 0) != nq or cnp.PyArray_DIM(vectors, 1) != d:
         raise ValueError(f"rows {rows.shape} of vectors {vectors.shape} for queries {queries.shape}")
-    require_rows(asked, nq * k, n)
     cdef cnp.ndarray scores = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT32)
-    cdef cnp.ndarray in_order = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_INT64)
+    cdef cnp.ndarray in_order = copied(rows, n)
     cdef float *score = <float *> cnp.PyArray_DATA(scores)
     cdef int64_t *row = <int64_t *> cnp.PyArray_DATA(in_order)
     cdef float *query = <float *> PyMem_Malloc(d * sizeof(float))
     if query == NULL:
         raise MemoryError
-    memcpy(row, asked, nq * k * sizeof(int64_t))
     try:
         # The vectors may have to come from a disk.
         with nogil:
@@ -99,11 +98,12 @@ def gathered(vectors, rows):
         ValueError: As `ranked`.
     """
     cdef const uint16_t *pool = <const uint16_t *> memory(vectors, cnp.NPY_FLOAT16, 2, "vectors")
-    cdef const int64_t *asked = <const int64_t *> memory(rows, cnp.NPY_INT64, 1, "rows")
+    memory(rows, cnp.NPY_INT64, 1, "rows")
+    cdef cnp.ndarray own = copied(rows, cnp.PyArray_DIM(vectors, 0))
+    cdef const int64_t *asked = <const int64_t *> cnp.PyArray_DATA(own)
     cdef int64_t n = cnp.PyArray_DIM(rows, 0), d = cnp.PyArray_DIM(vectors, 1), first = 0, after, at
     cdef int64_t block = block_of(d)
     cdef cnp.npy_intp[2] shape = [n, d]
-    require_rows(asked, n, cnp.PyArray_DIM(vectors, 0))
     cdef cnp.ndarray wide = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT32)
     cdef float *out = <float *> cnp.PyArray_DATA(wide)
     with nogil:
@@ -176,12 +176,16 @@ cdef inline double clipped(double cosine) noexcept nogil:
     return 1.0 if cosine > 1.0 else -1.0 if cosine < -1.0 else cosine
 
 
-cdef int require_rows(const int64_t *rows, int64_t n_rows, int64_t n) except -1:
+cdef cnp.ndarray copied(cnp.ndarray rows, int64_t n):
+    """A copy of int64 in one piece, each a row of n vectors."""
+    cdef cnp.ndarray own = cnp.PyArray_SimpleNew(cnp.PyArray_NDIM(rows), cnp.PyArray_DIMS(rows), cnp.NPY_INT64)
+    cdef int64_t *row = <int64_t *> cnp.PyArray_DATA(own)
     cdef int64_t at
-    for at in range(n_rows):
-        if not 0 <= rows[at] < n:
-            raise ValueError(f"row {rows[at]} is none of {n} vectors")
-    return 0
+    memcpy(row, cnp.PyArray_DATA(rows), cnp.PyArray_NBYTES(rows))
+    for at in range(cnp.PyArray_SIZE(own)):
+        if not 0 <= row[at] < n:
+            raise ValueError(f"row {row[at]} is none of {n} vectors")
+    return own
 
 
 cdef const void *memory(array, int kind, int n_dimensions, str name) except? NULL:

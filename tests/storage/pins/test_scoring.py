@@ -1,6 +1,8 @@
 """Exact cosines and exact search."""
 
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 
 import numpy as np
@@ -168,6 +170,27 @@ def test_the_loop_reads_nothing_outside_of_its_arrays(
     """Whatever it is given, it says what is wrong with it."""
     with pytest.raises(ValueError, match=why):
         loop.ranked(queries, vectors, rows)
+
+
+def test_rows_that_change_meanwhile_lead_nowhere_else(loop: ModuleType) -> None:
+    """Another thread may write into them at any moment: they are refused, or were good when a loop began."""
+    vectors, rows = np.ones((50, 64), np.float16), np.zeros(20_000, np.int64)
+    done = threading.Event()
+
+    def scribble() -> None:
+        while not done.is_set():
+            rows[-1] = 2**45
+            rows[-1] = 0
+
+    scribbling = threading.Thread(target=scribble)
+    scribbling.start()
+    try:
+        for _ in range(30):
+            with suppress(ValueError):
+                assert (loop.gathered(vectors, rows) == 1).all()
+    finally:
+        done.set()
+        scribbling.join()
 
 
 def test_the_loop_wants_arrays(loop: ModuleType) -> None:
