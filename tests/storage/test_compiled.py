@@ -98,10 +98,28 @@ def test_a_process_knows_whether_it_does_without_any(loop: Path, monkeypatch: py
 
 
 def test_what_cannot_be_loaded_is_told(loop: Path) -> None:
-    """A loop that was built and is broken is no loop that was never built."""
+    """A loop that was built and is broken is no loop that was never built; the message says what to do."""
     loop.with_suffix(".py").write_text("import nothing_of_that_name")
-    with pytest.raises(ImportError, match="nothing_of_that_name"):
+    with pytest.raises(ImportError, match=r"nothing_of_that_name.*make setup.*PINNERSAGE_COMPILED=0"):
         compiled(loop.stem)
+
+
+def test_what_was_built_for_another_numpy_is_told(loop: Path) -> None:
+    """Cython calls that a ValueError, which would look like one of ours."""
+    loop.with_suffix(".py").write_text("raise ValueError('numpy.dtype size changed')")
+    with pytest.raises(ImportError, match=f"{loop.stem} was compiled.*numpy.dtype size changed"):
+        compiled(loop.stem)
+
+
+def test_what_is_older_than_its_source_is_not_used(loop: Path) -> None:
+    """Whoever takes a newer version and does not compile it has numpy, not yesterday's loop."""
+    library = loop.with_suffix(".py")
+    library.write_text("")
+    now_ns = loop.stat().st_mtime_ns
+    os.utime(library, ns=(now_ns, now_ns - 1))
+    assert compiled(loop.stem) is None
+    os.utime(library, ns=(now_ns, now_ns))
+    assert compiled(loop.stem) is not None
 
 
 @pytest.mark.parametrize(("source", "compiler"), [(LOOP, "nowhere"), (LOOP, "false"), ("def (", "true")])
