@@ -17,7 +17,8 @@ class SingleFlight(Generic[KeyT, ValueT]):
     """
 
     def __init__(self) -> None:
-        self._flights: dict[KeyT, Future[ValueT]] = {}
+        # Nearly nobody is joined: without a future until somebody is.
+        self._flights: dict[KeyT, Future[ValueT] | None] = {}
         self._lock = threading.Lock()
 
     def board(self, keys: Iterable[KeyT]) -> tuple[list[KeyT], dict[KeyT, Future[ValueT]]]:
@@ -26,24 +27,27 @@ class SingleFlight(Generic[KeyT, ValueT]):
         joined: dict[KeyT, Future[ValueT]] = {}
         with self._lock:
             for key in keys:
-                flight = self._flights.get(key)
-                if flight is None:
-                    self._flights[key] = Future()
+                if key not in self._flights:
+                    self._flights[key] = None
                     led.append(key)
-                else:
-                    joined[key] = flight
+                    continue
+                # A future is true, whatever becomes of it.
+                flight = self._flights[key] = self._flights[key] or Future()
+                joined[key] = flight
         return led, joined
 
     def land(self, results: Mapping[KeyT, ValueT]) -> None:
         """Hand the results of the led keys to everyone who joined."""
         for flight, value in zip(self._end(results), results.values(), strict=True):
-            flight.set_result(value)
+            if flight is not None:
+                flight.set_result(value)
 
     def fail(self, keys: Iterable[KeyT], error: BaseException) -> None:
         """Hand the error to everyone who joined one of the led keys."""
         for flight in self._end(keys):
-            flight.set_exception(error)
+            if flight is not None:
+                flight.set_exception(error)
 
-    def _end(self, keys: Iterable[KeyT]) -> "list[Future[ValueT]]":
+    def _end(self, keys: Iterable[KeyT]) -> "list[Future[ValueT] | None]":
         with self._lock:
             return [self._flights.pop(key) for key in keys]

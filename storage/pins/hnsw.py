@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +144,19 @@ class Hnsw:
         """
         # OpenMP keeps the number of threads for each calling thread: it must be set where the search runs.
         faiss.omp_set_num_threads(1)
-        selector = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
-        parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search, k), **selector)
+        ef_search = max(ef_search, k)
+        if bitmap is None:
+            parameters = _parameters(ef_search)
+        else:
+            parameters = faiss.SearchParametersHNSW(efSearch=ef_search, sel=faiss.IDSelectorBitmap(bitmap))
         rows: NDArray[np.int64] = self._index.search(queries.astype(np.float32), k, params=parameters)[1]
         return rows
+
+
+@lru_cache(maxsize=64)
+def _parameters(ef_search: int) -> Any:  # noqa: ANN401 - faiss.SearchParametersHNSW
+    """Those of a search over all rows; searches only read them."""
+    return faiss.SearchParametersHNSW(efSearch=ef_search)
 
 
 class HnswSearch:

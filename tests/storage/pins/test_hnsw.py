@@ -95,17 +95,19 @@ def test_ef_search_is_always_passed_and_never_below_k(
     monkeypatch: pytest.MonkeyPatch, ef_search: int
 ) -> None:
     """FAISS's own default is 16, whatever was set before."""
-    passed: list[int] = []
-
-    def spy(*, efSearch: int) -> Any:
-        passed.append(efSearch)
-        return real(efSearch=efSearch)
-
-    real = hnsw.faiss.SearchParametersHNSW
-    monkeypatch.setattr(hnsw.faiss, "SearchParametersHNSW", spy)
     world = compass()
-    index_of(world).nearest(world.rows.embeddings[:1], 10, ef_search=ef_search)
-    assert passed == [max(ef_search, 10)]
+    index = index_of(world)
+    passed: list[int] = []
+    search = index._index.search
+
+    def spy(queries: object, k: int, *, params: Any) -> Any:
+        passed.append(params.efSearch)
+        return search(queries, k, params=params)
+
+    monkeypatch.setattr(index._index, "search", spy)
+    index.nearest(world.rows.embeddings[:1], 10, ef_search=ef_search)
+    index.nearest(world.rows.embeddings[:1], 10, ef_search=ef_search, bitmap=np.full(100, 255, np.uint8))
+    assert passed == [max(ef_search, 10)] * 2
 
 
 def test_searching_uses_one_thread_in_whatever_thread() -> None:
