@@ -62,16 +62,16 @@ cdef class Measure:
         PyMem_Free(self._bounds)
         PyBuffer_Release(&self._held)
 
-    def observe(self, double value, double times=1):
-        """Count a measurement, or some that are equal."""
-        self._observe(value, times)
+    def observe(self, double value):
+        """Count a measurement."""
+        self._observe(value)
 
-    cdef void _observe(self, double value, double times) noexcept:
+    cdef void _observe(self, double value) noexcept:
         cdef Py_ssize_t at = 0
         while at < self._n_buckets and self._bounds[at] < value:
             at += 1
-        self._numbers[at] += times
-        self._numbers[self._n_buckets + 1] += value * times
+        self._numbers[at] += 1
+        self._numbers[self._n_buckets + 1] += value
 
 
 @cython.final
@@ -86,7 +86,7 @@ cdef class Stage:
         self._began = PyTime_PerfCounterRaw()
 
     def __exit__(self, kind, error, trace):
-        self._measure._observe(PyTime_AsSecondsDouble(PyTime_PerfCounterRaw() - self._began), 1)
+        self._measure._observe(PyTime_AsSecondsDouble(PyTime_PerfCounterRaw() - self._began))
 
 
 @cython.final

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server import elements
-from server.elements import Elements, joined
+from server.elements import Elements
 
 # Measured with tracemalloc: the entry's own objects (key, strings, array headers, links of the LRU).
 OVERHEAD_BYTES = 900
@@ -62,11 +62,6 @@ class CandidateList:
     def medoid_pin_id(self) -> str:
         """The medoid; empty for a fallback."""
         return pin_id_of(self.medoid)
-
-    @property
-    def blob(self) -> bytes:
-        """All elements, one after the other."""
-        return joined(self.elements)
 
     def first(self, k: int) -> "CandidateList":
         """The list as it would be had only k been asked for; it shares the bytes of this one."""

@@ -44,15 +44,11 @@ def side_by_side(lists: Sequence[Elements]) -> Elements:
     together = empty_like(lists, sum(map(len, lists)))
     at = 0
     for elements in lists:
-        put(together, slice(at, at + len(elements)), elements)
+        # An object array takes void scalars as they are, and they are no bytes.
+        is_alike = elements.dtype == together.dtype
+        together[at : at + len(elements)] = elements if is_alike else elements.tolist()
         at += len(elements)
     return together
-
-
-def put(room: Elements, places: slice, elements: Elements) -> None:
-    """Set these places to these elements."""
-    # An object array takes void scalars as they are, and they are no bytes.
-    room[places] = elements.tolist() if room.dtype != elements.dtype else elements
 
 
 def size_bytes(elements: Elements) -> int:

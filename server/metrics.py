@@ -173,10 +173,10 @@ class Metrics:
         """Count lists of a filtered request."""
         self._filtered[mode].add(lists)
 
-    def count_answer(self, reason: "pb.AnswerReason.ValueType", variant: str = "", answers: int = 1) -> None:
-        """Count answers by why they are not ordinary ones, if they are not, and by their variant."""
-        self._answers[reason].add(answers)
-        self._variants[variant].add(answers)
+    def count_answer(self, reason: "pb.AnswerReason.ValueType", variant: str = "") -> None:
+        """Count an answer by why it is not an ordinary one, if it is not, and by its variant."""
+        self._answers[reason].add()
+        self._variants[variant].add()
 
     def count_skipped(self, interests: int) -> None:
         """Count interests that no pin can stand for."""
@@ -226,8 +226,8 @@ class Metrics:
         if candidates:
             self._blocked.add(candidates)
 
-    def count_candidates(self, found: int, wanted: int, answers: int = 1) -> None:
-        """Count the candidates of an answer, or of some that have as many."""
-        self._candidates.observe(found, answers)
+    def count_candidates(self, found: int, wanted: int) -> None:
+        """Count the candidates of an answer."""
+        self._candidates.observe(found)
         if found < wanted:
-            self._short.add(answers)
+            self._short.add()

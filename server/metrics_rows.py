@@ -143,11 +143,11 @@ class Measure:
         self._mine, self._slot, self._buckets = mine, slot, buckets
         self._sum = slot + len(buckets) + 1
 
-    def observe(self, value: float, times: int = 1) -> None:
-        """Count a measurement, or some that are equal."""
+    def observe(self, value: float) -> None:
+        """Count a measurement."""
         row = self._mine.row
-        row[self._slot + bisect_left(self._buckets, value)] += times
-        row[self._sum] += value * times
+        row[self._slot + bisect_left(self._buckets, value)] += 1
+        row[self._sum] += value
 
 
 class Stage:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.elements import elements_of, empty_like, joined, put, side_by_side, size_bytes
+from server.elements import elements_of, joined, side_by_side, size_bytes
 
 pieces = st.lists(st.binary(min_size=1, max_size=6), max_size=8)
 
@@ -19,17 +19,6 @@ def test_lists_side_by_side_are_their_bytes_one_after_the_other(lists: list[list
 
     assert joined(together) == b"".join(b"".join(each) for each in lists)
     assert len(together) == sum(map(len, lists))
-
-
-@pytest.mark.parametrize("others", [[b"xx\0", b"yyy"], [b"x", b"yy\0"]])
-def test_elements_of_two_kinds_share_a_room(others: list[bytes]) -> None:
-    """A block and single objects alternate in one answer."""
-    lists = [elements_of([b"aa\0", b"bbb"]), elements_of(others)]
-    room = empty_like(lists, 4)
-    for at, each in enumerate(lists):
-        put(room, slice(at, None, 2), each)
-
-    assert joined(room) == b"aa\0" + others[0] + b"bbb" + others[1]
 
 
 @pytest.mark.parametrize("lengths", [(40, 40), (38, 41)])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server import encoding
+from server.elements import joined
 from server.encoding import (
     CANDIDATES_TAG,
     MEDOID_TAG,
@@ -155,7 +156,7 @@ def test_a_fallback_carries_neither_score_nor_medoid() -> None:
     """Without scores the candidates are bare pin ids."""
     encoded = encode_list(np.arange(2), [b"a", b"b"], None, medoid_pin_id="", wanted=2)
 
-    parsed = pb.RecommendResponse.FromString(encoded.blob)
+    parsed = pb.RecommendResponse.FromString(joined(encoded.elements))
 
     assert list(parsed.candidates) == [pb.Candidate(pin_id="a"), pb.Candidate(pin_id="b")]
 

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from pinnersage.v1 import recommender_pb2 as pb
 from server.bootstrap import wire_server
 from server.candidate_cache import CandidateList
+from server.elements import joined
 from server.encoding import encode_list
 from server.following import SideFollower
 from server.joining import put_in
@@ -330,6 +331,6 @@ def test_put_in(wanted: int) -> None:
     joint = put_in(main, listed([9, 8, 7], [1.0, 0.7, 0.0], 3), wanted)
     rows, scores = [9, 3, 1, 2, 8, 0, 7], [1.0, 0.9, 0.7, 0.7, 0.7, 0.1, 0.0]
     expected = listed(rows[:wanted], scores[:wanted], wanted)
-    assert joint.blob == expected.blob
+    assert joined(joint.elements) == joined(expected.elements)
     for name in ("rows", "scores"):
         np.testing.assert_array_equal(getattr(joint, name), getattr(expected, name))

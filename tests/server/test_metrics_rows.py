@@ -96,12 +96,12 @@ def test_more_threads_than_rows_count_all_the_same(monkeypatch: pytest.MonkeyPat
     assert rows.table()[1:].sum() == 6
 
 
-def measured(*values: float, times: int = 1) -> list[float]:
+def measured(*values: float) -> list[float]:
     """What a histogram with the bounds 0.1 and 1 holds: its three buckets, and the sum."""
     rows = Rows(LAYOUT)
     seconds = rows.measure("seconds")
     for value in values:
-        seconds.observe(value, times)
+        seconds.observe(value)
     begin = LAYOUT.slot("seconds")
     numbers: list[float] = rows.table()[1:, begin : begin + 4].sum(axis=0).tolist()
     assert rows.table()[1:, :begin].sum() == 0
@@ -138,12 +138,6 @@ def test_a_bound_belongs_to_its_bucket(value: float, bucket: int) -> None:
     *counts, together = measured(value)
     assert counts == [float(at == bucket) for at in range(3)]
     assert together == pytest.approx(value, nan_ok=True)
-
-
-def test_equal_measurements_are_counted_at_once() -> None:
-    """As often as they were made, 0 times among them."""
-    assert measured(0.5, times=3) == [0, 3, 0, 1.5]
-    assert measured(0.5, times=0) == [0, 0, 0, 0]
 
 
 def test_a_stage_is_timed_also_when_it_fails() -> None:
