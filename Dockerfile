@@ -40,6 +40,7 @@ COPY compile.sh ./
 # read-only where this runs, so Python could write no bytecode there; by content, whatever the files' times are.
 RUN find /opt/pinnersage/service -name '*.pyx' -exec \
         env PYTHONPATH=/build/cython ./compile.sh /opt/pinnersage/bin/python {} + -exec rm {} + \
+    && find /opt/pinnersage/service -name '*.pxd' -exec rm {} + \
     && find /opt/pinnersage -depth -type d \( -name tests -o -name include \) -exec rm -r {} + \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/pinnersage
 

@@ -13,6 +13,8 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from storage._loops cimport memory
+
 cnp.import_array()
 
 cdef enum:
@@ -37,7 +39,7 @@ def elements_of_candidates(pin_ids, scores, bytes medoid not None, bytes tags no
     Raises:
         TypeError, ValueError: Something is of another kind, or not as many.
     """
-    cdef const float *each_score = <const float *> memory(scores, cnp.NPY_FLOAT32, "scores")
+    cdef const float *each_score = <const float *> memory(scores, cnp.NPY_FLOAT32, 1, "scores")
     cdef Common common = Common(
         <const uint8_t *> PyBytes_AS_STRING(tags), PyBytes_AS_STRING(medoid), PyBytes_GET_SIZE(medoid)
     )
@@ -52,7 +54,7 @@ def elements_of_candidates(pin_ids, scores, bytes medoid not None, bytes tags no
 
 
 cdef of_block(pin_ids, const float *scores, int64_t n, Common common):
-    cdef const char *ids = <const char *> memory(pin_ids, cnp.NPY_VOID, "pin ids")
+    cdef const char *ids = <const char *> memory(pin_ids, cnp.NPY_VOID, 1, "pin ids")
     require_as_many(cnp.PyArray_SIZE(pin_ids), n)
     cdef uint64_t length = cnp.PyArray_ITEMSIZE(<cnp.ndarray> pin_ids), size = n_bytes_of(length, common)
     cdef int64_t at
@@ -144,16 +146,3 @@ cdef inline void write(uint8_t *to, const char *pin_id, uint64_t length, float s
     for at in range(SCORE_BYTES):
         to[1 + at] = bits >> 8 * at & 0xFF
     memcpy(to + 1 + SCORE_BYTES, common.medoid, common.n_medoid)
-
-
-cdef const void *memory(array, int kind, str name) except? NULL:
-    """Where a flat array of this kind lies."""
-    if not isinstance(array, cnp.ndarray):
-        raise TypeError(f"{name} are no array but {type(array).__name__}")
-    if (
-        cnp.PyArray_NDIM(<cnp.ndarray> array) != 1
-        or cnp.PyArray_TYPE(<cnp.ndarray> array) != kind
-        or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> array)
-    ):
-        raise ValueError(f"{name} {array.dtype} {array.shape} are not of the expected kind, or not in one piece")
-    return cnp.PyArray_DATA(<cnp.ndarray> array)

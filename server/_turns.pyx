@@ -13,6 +13,8 @@ from cpython.object cimport PyObject
 from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
+from storage._loops cimport memory
+
 cnp.import_array()
 
 
@@ -83,10 +85,10 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
     if not 0 <= n <= MOST_ROWS or len(budgets) != n_lists:
         raise ValueError(f"{n} candidates of {n_lists} lists with {len(budgets)} budgets")
     if blocked is not None:
-        is_blocked = <const uint8_t*>_data(blocked, cnp.NPY_BOOL)
+        is_blocked = <const uint8_t*>memory(blocked, cnp.NPY_BOOL, 1, "blocked rows")
         n_pins = cnp.PyArray_SIZE(blocked)
     for rows in excluded:
-        _data(rows, cnp.NPY_INT32)
+        memory(rows, cnp.NPY_INT32, 1, "excluded rows")
         n_excluded += cnp.PyArray_SIZE(rows)
     table.mask = _slots(n_excluded + n) - 1
     room = <char*>PyMem_Malloc(n_lists * sizeof(Ranked) + n * sizeof(Place) + (table.mask + 1) * 5)
@@ -120,21 +122,8 @@ cdef uint32_t _slots(Py_ssize_t n_rows) except 0:
     return slots
 
 
-cdef const void* _data(array, int kind) except NULL:
-    """Of an array with one dimension, in one piece; PyArray_SIZE is its length, whatever a class says of it."""
-    if not isinstance(array, cnp.ndarray):
-        raise TypeError(f"an array is needed, not {type(array).__name__}")
-    if (
-        cnp.PyArray_NDIM(<cnp.ndarray>array) != 1
-        or cnp.PyArray_TYPE(<cnp.ndarray>array) != kind
-        or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
-    ):
-        raise ValueError(f"an array of {array.dtype} {array.shape} is not of the kind needed, or not in one piece")
-    return cnp.PyArray_DATA(<cnp.ndarray>array)
-
-
 cdef int _exclude(Table* table, rows) except -1:
-    cdef const int32_t* each = <const int32_t*>_data(rows, cnp.NPY_INT32)
+    cdef const int32_t* each = <const int32_t*>memory(rows, cnp.NPY_INT32, 1, "excluded rows")
     cdef Py_ssize_t i
     cdef uint32_t slot
     for i in range(cnp.PyArray_SIZE(rows)):
@@ -156,13 +145,13 @@ cdef inline uint32_t _slot(const Table* table, int32_t row) noexcept nogil:
 cdef int _open(Ranked* ranked, candidates, Py_ssize_t budget, list held) except -1:
     rows, scores, elements = candidates.rows, candidates.scores, candidates.elements
     held += (rows, scores, elements)
-    ranked.rows = <const int32_t*>_data(rows, cnp.NPY_INT32)
-    ranked.scores = <const float*>_data(scores, cnp.NPY_FLOAT32)
+    ranked.rows = <const int32_t*>memory(rows, cnp.NPY_INT32, 1, "rows")
+    ranked.scores = <const float*>memory(scores, cnp.NPY_FLOAT32, 1, "scores")
     ranked.block, ranked.pieces, ranked.n_bytes = NULL, NULL, 0
     if elements.dtype.hasobject:
-        ranked.pieces = <PyObject**>_data(elements, cnp.NPY_OBJECT)
+        ranked.pieces = <PyObject**>memory(elements, cnp.NPY_OBJECT, 1, "elements")
     else:
-        ranked.block = <const char*>_data(elements, cnp.NPY_VOID)
+        ranked.block = <const char*>memory(elements, cnp.NPY_VOID, 1, "elements")
         ranked.n_bytes = cnp.PyArray_ITEMSIZE(<cnp.ndarray>elements)
     ranked.length = cnp.PyArray_SIZE(rows)
     cdef Py_ssize_t n_scores = cnp.PyArray_SIZE(scores), n_elements = cnp.PyArray_SIZE(elements)

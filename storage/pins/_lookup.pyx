@@ -8,11 +8,9 @@ cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from storage._loops cimport memory, soon_read
+
 cnp.import_array()
-
-
-cdef extern from *:
-    void __builtin_prefetch(const void* address) noexcept nogil
 
 
 cdef enum:
@@ -28,7 +26,7 @@ cdef class Buckets:
     """See storage.pins.ids.Buckets; of a damaged table ValueError, NO_ROW, or one of its rows.
 
     Raises:
-        ValueError: An array is not as described there, or not in one piece.
+        TypeError, ValueError: An array is not as described there, or not in one piece.
     """
 
     # What the addresses below lie in.
@@ -42,10 +40,10 @@ cdef class Buckets:
 
     def __cinit__(self, starts, hashes, rows, representatives):
         self._arrays = (starts, hashes, rows, representatives)
-        self._starts = <const int32_t*>_data(starts, cnp.NPY_INT32)
-        self._hashes = <const uint64_t*>_data(hashes, cnp.NPY_UINT64)
-        self._rows = <const uint64_t*>_data(rows, cnp.NPY_UINT64)
-        self._representatives = <const int32_t*>_data(representatives, cnp.NPY_INT32)
+        self._starts = <const int32_t*>memory(starts, cnp.NPY_INT32, 1, "starts")
+        self._hashes = <const uint64_t*>memory(hashes, cnp.NPY_UINT64, 1, "hashes")
+        self._rows = <const uint64_t*>memory(rows, cnp.NPY_UINT64, 1, "rows")
+        self._representatives = <const int32_t*>memory(representatives, cnp.NPY_INT32, 1, "representatives")
         self._n = cnp.PyArray_SIZE(hashes)
         cdef int64_t n_buckets = cnp.PyArray_SIZE(starts) - 1
         cdef int bits = n_buckets.bit_length() - 1
@@ -82,7 +80,7 @@ cdef class Buckets:
             self._find(each + first, n_now, rows)
             for at in range(n_now):
                 if rows[at] != NO_ROW:
-                    __builtin_prefetch(self._representatives + rows[at])
+                    soon_read(self._representatives + rows[at])
             for at in range(n_now):
                 if rows[at] != NO_ROW:
                     representatives[n_found] = self._representatives[rows[at]]
@@ -95,12 +93,12 @@ cdef class Buckets:
         cdef int64_t at, place, end
         cdef uint64_t row
         for at in range(n):
-            __builtin_prefetch(starts + (keys[at] >> self._shift))
+            soon_read(starts + (keys[at] >> self._shift))
         for at in range(n):
             place = starts[keys[at] >> self._shift]
             if 0 <= place < self._n:
-                __builtin_prefetch(self._hashes + place)
-                __builtin_prefetch(self._rows + place)
+                soon_read(self._hashes + place)
+                soon_read(self._rows + place)
         for at in range(n):
             place = max(starts[keys[at] >> self._shift], 0)
             end = min(starts[(keys[at] >> self._shift) + 1], self._n)
@@ -113,19 +111,6 @@ cdef class Buckets:
                     raise ValueError(f"the table of ids leads to row {row} of {self._n}. Build again.")
                 rows[at] = <int64_t>row
         return 0
-
-
-cdef const void* _data(array, int kind) except? NULL:
-    """Of an array with one dimension, in one piece; PyArray_SIZE is its length, whatever a class says of it."""
-    if not isinstance(array, cnp.ndarray):
-        raise ValueError(f"an array is needed, not {type(array).__name__}")
-    if (
-        cnp.PyArray_NDIM(<cnp.ndarray>array) != 1
-        or cnp.PyArray_TYPE(<cnp.ndarray>array) != kind
-        or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
-    ):
-        raise ValueError(f"an array of {array.dtype} {array.shape} is not of the kind needed, or not in one piece")
-    return cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
 cdef cnp.ndarray _keys(asked):

@@ -11,6 +11,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint16_t
 from libc.string cimport memcpy
 
+from storage._loops cimport memory, soon_read
+
 cnp.import_array()
 
 cdef extern from *:
@@ -21,12 +23,6 @@ cdef extern from *:
     /* At -O2 gcc goes through vectors number by number, where clang does not. */
     #if defined(__GNUC__) && !defined(__clang__)
     #pragma GCC optimize("O3")
-    #endif
-
-    #if defined(__GNUC__) || defined(__clang__)
-    #define SOON_READ(address) __builtin_prefetch(address)
-    #else
-    #define SOON_READ(address)
     #endif
 
     /* See storage.pins.scoring.widened; conversions of the processor's own are not to be had everywhere. */
@@ -49,7 +45,6 @@ cdef extern from *:
         return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
     }
     """
-    void soon_read "SOON_READ"(const void *address) noexcept nogil
     float widened(uint16_t number) noexcept nogil
     double inner_product(const uint16_t *vector, const float *query, int64_t d) noexcept nogil
 
@@ -186,16 +181,3 @@ cdef cnp.ndarray copied(cnp.ndarray rows, int64_t n):
         if not 0 <= row[at] < n:
             raise ValueError(f"row {row[at]} is none of {n} vectors")
     return own
-
-
-cdef const void *memory(array, int kind, int n_dimensions, str name) except? NULL:
-    """Where an array of this kind lies."""
-    if not isinstance(array, cnp.ndarray):
-        raise TypeError(f"{name} are no array but {type(array).__name__}")
-    if (
-        cnp.PyArray_NDIM(<cnp.ndarray> array) != n_dimensions
-        or cnp.PyArray_TYPE(<cnp.ndarray> array) != kind
-        or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> array)
-    ):
-        raise ValueError(f"{name} {array.dtype} {array.shape} are not of the expected kind, or not in one piece")
-    return cnp.PyArray_DATA(<cnp.ndarray> array)

@@ -12,17 +12,9 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-cnp.import_array()
+from storage._loops cimport memory, soon_read
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define SOON_READ(address) __builtin_prefetch(address)
-    #else
-    #define SOON_READ(address)
-    #endif
-    """
-    void soon_read "SOON_READ"(const void *address) noexcept nogil
+cnp.import_array()
 
 cdef struct Place:
     int64_t start
@@ -40,9 +32,9 @@ def encoded(offsets, data, rows):
     Raises:
         ValueError: An array is of another kind, a row is none of the n, or a text lies outside of the data.
     """
-    cdef const int64_t *of_row = <const int64_t *> memory(offsets, cnp.NPY_INT64, "offsets")
-    cdef const char *texts = <const char *> memory(data, cnp.NPY_UINT8, "data")
-    cdef const int64_t *asked = <const int64_t *> memory(rows, cnp.NPY_INT64, "rows")
+    cdef const int64_t *of_row = <const int64_t *> memory(offsets, cnp.NPY_INT64, 1, "offsets")
+    cdef const char *texts = <const char *> memory(data, cnp.NPY_UINT8, 1, "data")
+    cdef const int64_t *asked = <const int64_t *> memory(rows, cnp.NPY_INT64, 1, "rows")
     cdef int64_t n = cnp.PyArray_SIZE(offsets) - 1, n_bytes = cnp.PyArray_SIZE(data)
     cdef int64_t n_rows = cnp.PyArray_SIZE(rows), wrong
     cdef Place *places = <Place *> PyMem_Malloc(n_rows * sizeof(Place))
@@ -109,16 +101,3 @@ cdef side_by_side(const char *texts, const Place *places, int64_t n):
         for at in range(n):
             memcpy(to + at * length, texts + places[at].start, length)
     return found
-
-
-cdef const void *memory(array, int kind, str name) except? NULL:
-    """Where a flat array of this kind lies."""
-    if not isinstance(array, cnp.ndarray):
-        raise TypeError(f"{name} are no array but {type(array).__name__}")
-    if (
-        cnp.PyArray_NDIM(<cnp.ndarray> array) != 1
-        or cnp.PyArray_TYPE(<cnp.ndarray> array) != kind
-        or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> array)
-    ):
-        raise ValueError(f"{name} {array.dtype} {array.shape} are not of the expected kind, or not in one piece")
-    return cnp.PyArray_DATA(<cnp.ndarray> array)

@@ -149,7 +149,8 @@ GOOD = listed([3, 4, 5], id_of="{}")
 def test_what_would_be_read_as_what_it_is_not_is_refused(turns: ModuleType, arguments: tuple[object]) -> None:
     """An array of another type, a gap between its numbers, lengths that differ, a row beyond a mask."""
     with pytest.raises(
-        (TypeError, ValueError), match=r"array|candidates of|rows, |too many|takedown list|not bytes"
+        (TypeError, ValueError),
+        match=r"array|of the expected kind|candidates of|rows, |too many|takedown list|not bytes",
     ):
         turns.take_turns(*arguments)
 
