@@ -50,6 +50,14 @@ cdef struct Table:
     uint32_t mask
 
 
+cdef struct Rules:
+    # What a candidate has to be, beside not being in the table.
+    bint is_bounded
+    float least_score
+    const uint8_t* is_blocked  # NULL where nobody is.
+    Py_ssize_t n_pins
+
+
 cdef struct Place:
     int32_t number  # Of the list.
     int32_t position
@@ -72,10 +80,8 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
     Raises:
         TypeError, ValueError: An array is not what it should be.
     """
-    cdef Py_ssize_t n_lists = len(lists), n_excluded = 0, taken, number
-    cdef float least = 0 if min_score is None else min_score
-    cdef const uint8_t* is_blocked = NULL
-    cdef Py_ssize_t n_pins = 0
+    cdef Py_ssize_t n_lists = len(lists), taken, number
+    cdef Rules rules
     cdef Table table
     cdef char* room
     cdef Ranked* ranked
@@ -84,13 +90,8 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
     cdef list held = []
     if not 0 <= n <= MOST_ROWS or len(budgets) != n_lists:
         raise ValueError(f"{n} candidates of {n_lists} lists with {len(budgets)} budgets")
-    if blocked is not None:
-        is_blocked = <const uint8_t*>memory(blocked, cnp.NPY_BOOL, 1, "blocked rows")
-        n_pins = cnp.PyArray_SIZE(blocked)
-    for rows in excluded:
-        memory(rows, cnp.NPY_INT32, 1, "excluded rows")
-        n_excluded += cnp.PyArray_SIZE(rows)
-    table.mask = _slots(n_excluded + n) - 1
+    _read_rules(&rules, min_score, blocked)
+    table.mask = _slots(n + _n_rows(excluded)) - 1
     room = <char*>PyMem_Malloc(n_lists * sizeof(Ranked) + n * sizeof(Place) + (table.mask + 1) * 5)
     if room == NULL:
         raise MemoryError
@@ -104,13 +105,32 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
             _exclude(&table, rows)
         for number in range(n_lists):
             _open(&ranked[number], lists[number], budgets[number], held)
-        taken = _take(ranked, n_lists, &table, places, n, min_score is not None, least, is_blocked, n_pins)
+        taken = _take(ranked, n_lists, &table, rules, places, n)
         if taken < 0:
             raise ValueError("a candidate's row is beyond the pins of the takedown list")
         given = tuple([ranked[number].given for number in range(n_lists)])
         return _joined(ranked, places, taken), taken, given
     finally:
         PyMem_Free(room)
+
+
+cdef int _read_rules(Rules* rules, min_score, blocked) except -1:
+    rules.is_bounded = min_score is not None
+    rules.least_score = 0 if min_score is None else min_score
+    rules.is_blocked, rules.n_pins = NULL, 0
+    if blocked is not None:
+        rules.is_blocked = <const uint8_t*>memory(blocked, cnp.NPY_BOOL, 1, "blocked rows")
+        rules.n_pins = cnp.PyArray_SIZE(blocked)
+    return 0
+
+
+cdef Py_ssize_t _n_rows(tuple excluded) except -1:
+    """How many they are in all arrays together."""
+    cdef Py_ssize_t n = 0
+    for rows in excluded:
+        memory(rows, cnp.NPY_INT32, 1, "excluded rows")
+        n += cnp.PyArray_SIZE(rows)
+    return n
 
 
 cdef uint32_t _slots(Py_ssize_t n_rows) except 0:
@@ -163,15 +183,7 @@ cdef int _open(Ranked* ranked, candidates, Py_ssize_t budget, list held) except 
 
 @cython.cdivision(True)
 cdef Py_ssize_t _take(
-    Ranked* ranked,
-    Py_ssize_t n_lists,
-    Table* table,
-    Place* places,
-    Py_ssize_t n,
-    bint is_bounded,
-    float least,
-    const uint8_t* is_blocked,
-    Py_ssize_t n_pins,
+    Ranked* ranked, Py_ssize_t n_lists, Table* table, Rules rules, Place* places, Py_ssize_t n
 ) noexcept nogil:
     """Rank by rank, list by list: how many places were taken; -1 for a row beyond the takedown list.
 
@@ -190,14 +202,14 @@ cdef Py_ssize_t _take(
                 continue
             while each.at < each.length:
                 row = each.rows[each.at]
-                if is_blocked != NULL and row >= n_pins:
+                if rules.is_blocked != NULL and row >= rules.n_pins:
                     return -1
                 slot = _slot(table, row)
                 if (
                     row >= 0
                     and table.states[slot] != EXCLUDED
-                    and (is_blocked == NULL or not is_blocked[row])
-                    and (not is_bounded or each.scores[each.at] >= least)
+                    and (rules.is_blocked == NULL or not rules.is_blocked[row])
+                    and (not rules.is_bounded or each.scores[each.at] >= rules.least_score)
                 ):
                     break
                 each.at += 1
