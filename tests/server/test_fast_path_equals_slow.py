@@ -1,6 +1,7 @@
 """The compiled merge is the merge that is written in numpy, for any lists, exclusions and budgets."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -170,6 +171,20 @@ def test_an_array_is_as_long_as_its_memory(turns: ModuleType) -> None:
     assert (n_taken, given_by_each) == (2, (2,))
     with pytest.raises(ValueError, match="takedown list"):
         turns.take_turns(lists, excluded, (9,), 9, None, np.zeros(4, np.bool_).view(Boasting))
+
+
+def test_a_list_with_more_places_than_there_are_numbers_for_is_refused(
+    turns: ModuleType, tmp_path: Path
+) -> None:
+    """Before any of its 8 GiB is read: of a hole in a file, which takes no room."""
+    with (tmp_path / "rows").open("wb") as file:
+        file.truncate(4 * 2**31)
+    rows = np.memmap(tmp_path / "rows", np.int32, "r")
+    endless = replace(
+        GOOD, rows=rows, scores=rows.view(np.float32), elements=rows.view(np.uint8)[: 2**31].view("V1")
+    )
+    with pytest.raises(ValueError, match="2147483648 rows, 2147483648 scores and 2147483648 elements"):
+        turns.take_turns((endless,), (), (1,), 1, None, None)
 
 
 def test_a_server_without_compiled_loops_answers_the_same(
