@@ -5,18 +5,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.serving.flood import OK, Callers, flood
 from benchmarks.serving.processes import Target
 from server.metrics_catalogue import SERVICE
 
 Ask: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
 Stream: TypeAlias = "grpc.UnaryStreamMultiCallable[bytes, bytes]"
+
+
+_LATEST_S = 30.0  # after the last is due
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,25 +99,22 @@ class Generator:
         return channel.unary_unary(self._target.method)
 
     def open_loop(self, requests: Sequence[bytes], per_second: float, seed: int) -> NDArray[np.float64]:
-        """float64 [n]: microseconds from the moment a request was due, at random moments, to its answer."""
-        due = np.cumsum(np.random.default_rng(seed).exponential(1 / per_second, len(requests)))
-        latencies = np.full(len(requests), np.nan)
-        answered = threading.Semaphore(0)
-        began = time.perf_counter()
+        """float64 [n]: microseconds from the moment a request was due, at random moments, to its answer; in the order of the answers.
 
-        def note(at: int, _answer: object) -> None:
-            latencies[at] = time.perf_counter() - began - due[at]
-            answered.release()
+        Sent as frames: at some thousand calls a second a client of gRPC in Python waits for itself.
 
-        for at, request in enumerate(requests):
-            wait_s = began + due[at] - time.perf_counter()
-            if wait_s > 0:
-                time.sleep(wait_s)
-            asked = self._asks[at % len(self._asks)].future(request)
-            asked.add_done_callback(partial(note, at))
-        for _ in requests:
-            answered.acquire()
-        return latencies * 1e6
+        Raises:
+            RuntimeError: A call was not answered.
+        """
+        due_s = np.cumsum(np.random.default_rng(seed).exponential(1 / per_second, len(requests)))
+        callers = Callers(connections=len(self._asks))
+        lasts_s = float(due_s[-1]) + _LATEST_S
+        came = flood(
+            self._target.port, self._target.method, requests, due_s, callers=callers, lasts_s=lasts_s
+        )
+        if came.count(OK) < len(requests):
+            raise RuntimeError(f"{len(requests) - came.count(OK)} of {len(requests)} calls were not answered")
+        return came.latencies_s * 1e6
 
 
 def _shared(requests: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:

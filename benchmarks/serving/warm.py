@@ -33,7 +33,7 @@ def warm(world: World, _: Mapping[str, Figure]) -> dict[str, Figure]:
         with _all_cached(target):
             blocks = list(_in_turns((generator, least, empty), requests, world))
             rate = LOAD * float(np.median([block.per_second for block, _, _ in blocks]))
-            latencies = [generator.open_loop(requests[: 2 * n], rate, seed) for seed in range(_N_RUNS)]
+            latencies = [generator.open_loop(requests, rate, seed) for seed in range(_N_RUNS)]
         of_newcomers = _newcomers(world, target, generator, requests)
         of_fused = _fused(world, target, generator)
         of_batches = _batches(world, target, generator)
