@@ -99,9 +99,10 @@ class Generator:
         return channel.unary_unary(self._target.method)
 
     def open_loop(self, requests: Sequence[bytes], per_second: float, seed: int) -> NDArray[np.float64]:
-        """float64 [n]: microseconds from the moment a request was due, at random moments, to its answer; in the order of the answers.
+        """float64 [n]: microseconds from the moment a request was due, at random moments, to its answer.
 
-        Sent as frames: at some thousand calls a second a client of gRPC in Python waits for itself.
+        In the order of the answers. Sent as frames: a client of gRPC in Python waits for itself at some
+        thousand calls a second.
 
         Raises:
             RuntimeError: A call was not answered.
