@@ -8,10 +8,10 @@ from tests.architecture.sources import ROOT
 DOCUMENT = ROOT / "docs" / "operations.md"
 
 # What is measured, in microseconds of a core: rows of docs/performance.md (`python -m benchmarks.serving`).
-WARM_US = 300  # "CPU of a warm call", a few calls at a time.
-PEAK_US = 260  # The same where calls wait for the processor: less is woken up for each.
-USER_US = 420  # A warm call that meets a user who was never parsed, less a warm call.
-LIST_US = 2_400  # Of "CPU of a call of the mix", each list that was not cached.
+WARM_US = 180  # "CPU of a warm call", a few calls at a time.
+PEAK_US = 140  # The same where calls wait for the processor: less is woken up for each.
+USER_US = 390  # A warm call that meets a user who was never parsed, less a warm call.
+LIST_US = 1_800  # Of "CPU of a call of the mix", each list that was not cached.
 
 N_LISTS = 3  # Of a call.
 BUSY = 0.6  # Of a core; the rest is for what comes in bursts.
