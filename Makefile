@@ -34,7 +34,7 @@ $(VENV)/.installed-%: requirements-%.lock client/pyproject.toml | $(BIN)/python
 
 # The inner loops. Whoever cannot compile them goes on without: numpy does the same.
 LOOPS := $(wildcard server/*.pyx storage/*.pyx storage/*/*.pyx)
-$(VENV)/.compiled: compile.sh storage/_loops.pxd $(LOOPS) $(VENV)/.installed-dev
+$(VENV)/.compiled: compile.sh $(wildcard server/*.pxd storage/*.pxd) $(LOOPS) $(VENV)/.installed-dev
 	@echo "Compiling the inner loops ..."
 	@if ./compile.sh $(BIN)/python $(LOOPS) >$(VENV)/compiled.log 2>&1; then touch $@; \
 	else echo "The inner loops were not compiled, so numpy runs in their place and serving is slower. Install a C compiler and Python's headers, then: make setup. What failed is in $(VENV)/compiled.log"; fi

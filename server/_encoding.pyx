@@ -13,6 +13,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from server._wire cimport n_varint, write_varint
 from storage._loops cimport memory
 
 cnp.import_array()
@@ -112,23 +113,6 @@ cdef inline uint64_t n_inside(uint64_t length, Common common) noexcept:
 cdef inline uint64_t n_bytes_of(uint64_t length, Common common) noexcept:
     cdef uint64_t inside = n_inside(length, common)
     return 1 + n_varint(inside) + inside
-
-
-cdef inline uint64_t n_varint(uint64_t value) noexcept:
-    cdef uint64_t n = 1
-    while value > 0x7F:
-        value >>= 7
-        n += 1
-    return n
-
-
-cdef inline uint8_t *write_varint(uint8_t *to, uint64_t value) noexcept:
-    while value > 0x7F:
-        to[0] = value & 0x7F | 0x80
-        value >>= 7
-        to += 1
-    to[0] = <uint8_t> value
-    return to + 1
 
 
 cdef inline void write(uint8_t *to, const char *pin_id, uint64_t length, float score, Common common) noexcept:

@@ -59,9 +59,9 @@ def encode_similar(
     return recommendation.selection.elements(recommendation.lists) + head.SerializeToString()
 
 
-def _candidates_and_interests(recommendation: Recommendation) -> tuple[bytes, ...]:
+def _candidates_and_interests(recommendation: Recommendation) -> tuple[bytes, bytes]:
     """Both are serialised already; their fields have one number in every answer that has them."""
-    return recommendation.selection.elements(recommendation.lists), *recommendation.interests
+    return recommendation.selection.elements(recommendation.lists), recommendation.interests
 
 
 @lru_cache(maxsize=1_024)

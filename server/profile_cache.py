@@ -25,7 +25,7 @@ ON_THE_WAY_S = 60.0
 NEVER_S = -math.inf
 
 # Measured with tracemalloc: an entry's own objects (key, records, array headers, links of the LRU).
-_OVERHEAD_BYTES = 1_500
+_OVERHEAD_BYTES = 1_050
 _NOTHING_SEEN = np.empty(0, np.uint64)
 
 Key = tuple[str, float | None]

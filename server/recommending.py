@@ -50,7 +50,7 @@ class Recommendation:
         degraded: What was given up to answer at all.
     """
 
-    interests: tuple[bytes, ...] = ()
+    interests: bytes = b""
     lists: tuple[CandidateList, ...] = ()
     selection: Selected = field(default=_NOTHING)
     reason: "pb.AnswerReason.ValueType" = pb.ANSWER_REASON_UNSPECIFIED
@@ -130,7 +130,7 @@ class Recommender:
         filters = self.filters((itself, self.excluded(options)), options, blocked)
         n = options.max_candidates
         filled = self.filling.by_turns([row], filters, (n,), n, deadline)
-        return _answer((), filled), filled.retrieved[0].cache_hit
+        return _answer(b"", filled), filled.retrieved[0].cache_hit
 
     def of_profile(
         self,
@@ -182,13 +182,11 @@ class Recommender:
     ) -> Recommendation:
         """From a few interests, sampled, each by its medoid."""
         with self.metrics.stage("sample"):
-            sampled = self.sampler.sample(profile.shares, profile.bounds, options.max_interests, options.seed)
-        rows = [profile.rows[at] for at in sampled]
-        shares = [profile.shares[at] for at in sampled]
-        budgets = budgets_of(options.budget, options.max_candidates, shares)
+            sampled, rows = self.sampler.sample(profile.records, options.max_interests, options.seed)
+        budgets = budgets_of(options.budget, options.max_candidates, sampled)
         filters = self.filters(excluded, options, profile.blocked)
         filled = self.filling.by_turns(rows, filters, budgets, options.max_candidates, deadline)
-        described = describe_sampled(profile, sampled, filled.retrieved, self.clock())
+        described = describe_sampled(sampled, filled.retrieved, profile.decay(self.clock()))
         return _answer(described, filled, profile.degraded)
 
     def _fused(
@@ -243,7 +241,7 @@ class Recommender:
         selection = merge((self.popular,), filters, budgets=(n,), max_candidates=n)
         self.metrics.count_blocked(filters.n_blocked([self.popular]))
         return Recommendation(
-            interests=(FALLBACK,),
+            interests=FALLBACK,
             lists=(self.popular,),
             selection=selection,
             reason=reason,
@@ -256,7 +254,7 @@ def popular_list(pins: PinView, rows: NDArray[np.int64]) -> CandidateList:
     return encode_list(rows, pins.encoded_ids(rows), None, medoid_pin_id="", wanted=len(rows))
 
 
-def _answer(interests: tuple[bytes, ...], filled: Filled, degraded: Degraded = ()) -> Recommendation:
+def _answer(interests: bytes, filled: Filled, degraded: Degraded = ()) -> Recommendation:
     for each in filled.lists:
         if each.lowered:
             degraded = (*degraded, pb.DEGRADATION_LOWER_EF_SEARCH)

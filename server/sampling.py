@@ -11,8 +11,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.sampling import sample_interests
+from server.interest_records import interests_in
+from storage.compiled import compiled
+
+_interests = compiled("server._interests")
+
+Drawn = tuple[bytes, list[int]]
+"""The records of those drawn, most important first, and the rows of their medoids."""
 
 _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -32,33 +40,43 @@ class Sampler:
         # Of two threads, `next` never gives both the same.
         self._seeds = itertools.count(secrets.randbits(63) if seed is None else seed)
 
-    def sample(self, shares: Sequence[float], bounds: Sequence[float], k: int, seed: int | None) -> list[int]:
+    def sample(self, records: bytes, k: int, seed: int | None) -> Drawn:
         """Draw up to k interests without replacement, each in proportion to importance among those left.
 
         Args:
-            shares: float [c], of importance.
-            bounds: float [c], the shares cumulated, ascending to 1.
+            records: Of all the user's interests, see server.interest_records.
             k: How many; all of them when there are not more.
             seed: For a repeatable draw; None for the process's next.
-
-        Returns:
-            int [min(k, c)], ascending: most important first.
         """
-        if k >= len(bounds):
-            return list(range(len(bounds)))
         seed = next(self._seeds) if seed is None else seed
-        return _drawn(shares, bounds, uniforms(seed, k), seed)
+        if _interests is None:
+            return draw(records, k, seed)
+        drawn: Drawn | None = _interests.draw(records, k, seed, _LEAST_LEFT)
+        return _at(_exactly(records, k, seed), records) if drawn is None else drawn
 
 
-def _drawn(
-    shares: Sequence[float], bounds: Sequence[float], numbers: Sequence[float], seed: int
-) -> list[int]:
-    """Successive sampling: what was taken is cut out of the unit interval, and the rest moves together."""
+def draw(records: bytes, k: int, seed: int) -> Drawn:
+    """By bisection, or exactly where roundings could matter."""
+    interests = interests_in(records)
+    if k >= len(interests):
+        return records, interests["row"].tolist()
+    found = _by_bisection(interests["share"].tolist(), interests["bound"].tolist(), uniforms(seed, k))
+    return _at(_exactly(records, k, seed) if found is None else found, records)
+
+
+def _by_bisection(
+    shares: Sequence[float], bounds: Sequence[float], numbers: Sequence[float]
+) -> list[int] | None:
+    """Successive sampling: what was taken is cut out of the unit interval, and the rest moves together.
+
+    Returns:
+        int [k], ascending; None where numbers were rounded so that it is not sure who is meant.
+    """
     taken: list[int] = []
-    left, k = bounds[-1], len(numbers)
+    left = bounds[-1]
     for u in numbers:
         if left < _LEAST_LEFT:
-            return _drawn_exactly(shares, k, seed)
+            return None
         x = u * left
         for each in taken:
             if x < bounds[each] - shares[each]:
@@ -66,17 +84,21 @@ def _drawn(
             x += shares[each]
         at = bisect_right(bounds, x)
         if at == len(bounds) or at in taken:
-            # Roundings at the edges of what was taken.
-            return _drawn_exactly(shares, k, seed)
+            # At the edges of what was taken.
+            return None
         insort(taken, at)
         left -= shares[at]
     return taken
 
 
-def _drawn_exactly(shares: Sequence[float], k: int, seed: int) -> list[int]:
+def _exactly(records: bytes, k: int, seed: int) -> NDArray[np.int64]:
     """From the same distribution, for any shares."""
-    drawn = sample_interests(np.array(shares, np.float64), k, np.random.default_rng(seed))
-    return [int(at) for at in drawn]
+    return sample_interests(interests_in(records)["share"], k, np.random.default_rng(seed))
+
+
+def _at(places: Sequence[int] | NDArray[np.int64], records: bytes) -> Drawn:
+    drawn = interests_in(records)[np.array(places, np.int64)]
+    return drawn.tobytes(), drawn["row"].tolist()
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,6 @@
 Rows stand for ids, and importances are those of the moment the profile was parsed: all decay by one factor.
 """
 
-from array import array
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from model.importance import decay_factor
 from model.interests import Representatives
-from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
+from server.interest_records import INTEREST_BYTES, interests_in, records_of
 from server.profiles import UserProfile
 from server.takedown import BlockedRows
 
@@ -54,11 +53,8 @@ class ServedProfile:
     """One user with their interests, most important first.
 
     Attributes:
-        rows: int [c], the rows of the medoids; each is held and may be shown.
-        importances: float [c], at `computed_at_s`.
-        shares: float [c], of each in all importance.
-        bounds: float [c], the shares cumulated.
-        origins: c values of pb.InterestOrigin.
+        records: c interests, see server.interest_records: importances are those at `computed_at_s`, and each
+            medoid is held and may be shown.
         stood_for: Who answers with the fused merge.
         seen: int32 [s], ascending, representative rows of the pins the user acted on, the medoids among them.
         computed_at_s: Unix seconds UTC.
@@ -67,11 +63,7 @@ class ServedProfile:
         degraded: What was given up to have the profile at all.
     """
 
-    rows: "array[int]"
-    importances: "array[float]"
-    shares: "array[float]"
-    bounds: "array[float]"
-    origins: bytes
+    records: bytes
     stood_for: StoodFor
     seen: NDArray[np.int32]
     computed_at_s: int
@@ -89,13 +81,8 @@ class ServedProfile:
             lambda_per_day: How the importances decay from now on.
         """
         interests = profile.interests
-        shares = probabilities(interests.importances)
         return cls(
-            rows=array("i", profile.rows.tolist()),
-            importances=array("d", interests.importances.tobytes()),
-            shares=array("d", shares.tobytes()),
-            bounds=array("d", np.cumsum(shares).tobytes()),
-            origins=bytes(profile.origins),
+            records=records_of(profile.rows, interests.importances, profile.origins),
             stood_for=stood_for,
             seen=profile.seen.astype(np.int32),
             computed_at_s=interests.computed_at_s,
@@ -105,12 +92,10 @@ class ServedProfile:
         )
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.records) // INTEREST_BYTES
 
     def decay(self, now_s: int) -> float:
         """What every importance is to be multiplied with now; 1 where a clock is off."""
-        if now_s <= self.computed_at_s:
-            return 1.0
         return decay_factor(self.computed_at_s, now_s, self.lambda_per_day)
 
     def flagged(self, degradation: "pb.Degradation.ValueType") -> "ServedProfile":
@@ -119,19 +104,15 @@ class ServedProfile:
 
     def without_blocked(self, blocked: BlockedRows) -> "ServedProfile":
         """The same under another takedown list: interests whose pin is on it go."""
-        rows = np.array(self.rows, np.int64)
-        kept = np.flatnonzero(~blocked.among(rows))
-        shares = probabilities(np.array(self.importances)[kept])
+        interests = interests_in(self.records)
+        kept = np.flatnonzero(~blocked.among(interests["row"].astype(np.int64)))
+        shown = interests[kept]
         of_stood_for = np.flatnonzero(
             ~blocked.among(self.stood_for.rows.astype(np.int64)) & np.isin(self.stood_for.interests, kept)
         )
         return replace(
             self,
-            rows=array("i", rows[kept].tolist()),
-            importances=array("d", np.array(self.importances)[kept].tolist()),
-            shares=array("d", shares.tolist()),
-            bounds=array("d", np.cumsum(shares).tolist()),
-            origins=bytes(self.origins[at] for at in kept),
+            records=records_of(shown["row"], shown["importance"], shown["origin"]),
             stood_for=StoodFor(
                 rows=self.stood_for.rows[of_stood_for],
                 weights=self.stood_for.weights[of_stood_for],
@@ -143,4 +124,4 @@ class ServedProfile:
     @property
     def n_bytes(self) -> int:
         """What it costs in memory, beside the entry's overhead."""
-        return (5 * 8 - 4) * len(self) + len(self) + self.seen.nbytes + self.stood_for.n_bytes
+        return len(self.records) + self.seen.nbytes + self.stood_for.n_bytes

@@ -49,10 +49,8 @@ def _drawn(world: World, requests: Sequence[bytes]) -> Iterator[Asked]:
             profile = users.get(asked.user_id, CUT_S)
             if profile is None:
                 raise LookupError(f"the benchmark's own user {asked.user_id!r} is missing")
-            drawn = sampler.sample(profile.shares, profile.bounds, LIMITS.default_interests, asked.seed)
-            yield Asked(
-                request=request, user_id=asked.user_id, rows=tuple([profile.rows[at] for at in drawn])
-            )
+            _, rows = sampler.sample(profile.records, LIMITS.default_interests, asked.seed)
+            yield Asked(request=request, user_id=asked.user_id, rows=tuple(rows))
 
 
 def again(requests: Sequence[bytes], seed: int) -> list[bytes]:

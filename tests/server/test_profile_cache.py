@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pinnersage.v1 import recommender_pb2 as pb
+from server.interest_records import interests_in
 from server.metrics import Metrics
 from server.profile_cache import FRESH_S, STALE_S, ProfileCache, ServedProfiles
 from server.profiles import ProfileSource
@@ -129,11 +130,10 @@ def test_importances_decay_while_a_profile_is_kept() -> None:
     kept = world.ann(now_s=CUT_S)
     later = World().ann(now_s=CUT_S + DAY_S)
 
-    assert [each * kept.decay(CUT_S + DAY_S) for each in kept.importances] == pytest.approx(
-        list(later.importances)
-    )
+    before, after = interests_in(kept.records), interests_in(later.records)
+    assert before["importance"] * kept.decay(CUT_S + DAY_S) == pytest.approx(after["importance"])
     assert kept.decay(CUT_S - DAY_S) == 1.0
-    assert list(kept.shares) == pytest.approx(list(later.shares)) == [0.75, 0.25]
+    assert before["share"].tolist() == pytest.approx(after["share"].tolist()) == [0.75, 0.25]
 
 
 def test_a_silent_store_is_bridged_for_an_hour_and_that_is_said() -> None:
@@ -144,7 +144,7 @@ def test_a_silent_store_is_bridged_for_an_hour_and_that_is_said() -> None:
 
     late = world.ann(after_s=STALE_S - 1)
     assert late.degraded == (pb.DEGRADATION_STALE_PROFILE,)
-    assert (late.rows, late.shares) == (first.rows, first.shares)
+    assert late.records == first.records
     for user_id, seconds in (("ben", 0), ("ann", 1)):
         world.now_s += seconds
         with pytest.raises(StoreUnavailableError):
@@ -173,12 +173,12 @@ def test_a_block_is_in_force_at_once(is_silent: bool) -> None:
     world = World()
     world.ann()
     mask = np.zeros(make_pins().n_pins, np.bool_)
-    mask[world.ann().rows[0]] = True
+    mask[interests_in(world.ann().records)["row"][0]] = True
     world.blocked, world.store.is_silent = BlockedRows(mask=mask, listed=1), is_silent
 
     profile = world.ann()
-    assert list(profile.rows) == [60]
-    assert (list(profile.shares), list(profile.bounds), len(profile.origins)) == ([1.0], [1.0], 1)
+    (interest,) = interests_in(profile.records)
+    assert (interest["row"], interest["share"], interest["bound"], interest["importance"]) == (60, 1, 1, 1)
     assert profile.stood_for.interests.tolist() == [0]
 
 
@@ -187,7 +187,7 @@ def test_rows_of_another_artefact_are_never_used() -> None:
     world = World()
     first = world.ann()
     world.users = world.over(make_pins(topics=("car", "cat", "cake"), version="000002-test"))
-    assert list(world.ann().rows) != list(first.rows)
+    assert world.ann().records != first.records
 
     world.users = world.over(make_pins(version="000003-test"))
     world.store.is_silent = True
@@ -247,10 +247,8 @@ def test_the_size_is_what_the_memory_really_costs(n_interests: int, n_seen: int)
             model.stood_for,
             **{name: getattr(model.stood_for, name).copy() for name in ("rows", "weights", "interests")},
         )
-        arrays = {name: getattr(model, name)[:] for name in ("rows", "importances", "shares", "bounds")}
-        return replace(
-            model, **arrays, origins=bytes(bytearray(model.origins)), stood_for=stood_for, seen=seen.copy()
-        )
+        records = bytes(bytearray(model.records))
+        return replace(model, records=records, stood_for=stood_for, seen=seen.copy())
 
     made: Callable[[], ServedProfile] = another
     world.ann()

@@ -3,22 +3,38 @@
 import itertools
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model.sampling import probabilities
-from server.sampling import Sampler, uniforms
+from server.interest_records import INTEREST_BYTES, interests_in, records_of
+from server.sampling import Sampler, draw, uniforms
+from storage.compiled import compiled
 
 seeds = st.integers(0, 2**64 - 1)
 importances = st.lists(st.floats(0, 1e6) | st.just(0.0), min_size=1, max_size=40)
 
 
+@pytest.fixture(scope="module")
+def loop() -> ModuleType:
+    """The compiled module."""
+    built = compiled("server._interests")
+    if built is None:
+        pytest.skip("nothing was compiled here: see `make setup`")
+    return built
+
+
+def recorded(weights: list[float]) -> bytes:
+    """Interests of these importances, whose rows are their places."""
+    return records_of(np.arange(len(weights)), np.array(weights), [1] * len(weights))
+
+
 def drawn(weights: list[float], k: int, seed: int | None, sampler: Sampler | None = None) -> list[int]:
-    shares = probabilities(np.array(weights))
-    return (sampler or Sampler(0)).sample(shares.tolist(), np.cumsum(shares).tolist(), k, seed)
+    _, rows = (sampler or Sampler(0)).sample(recorded(weights), k, seed)
+    return rows
 
 
 @given(importances, st.integers(1, 20), seeds)
@@ -63,3 +79,57 @@ def test_uniform_numbers_are_splitmix64() -> None:
     reference = [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
     assert uniforms(1234567, 3) == tuple([(each >> 11) / 2**53 for each in reference])
+
+
+@given(importances, st.integers(1, 45), seeds)
+@example([1.0, 1e-9, 1e-9], 2, 3)
+@example([1.0], 1, 0)
+def test_the_loop_draws_what_python_draws(loop: ModuleType, weights: list[float], k: int, seed: int) -> None:
+    """The same records to the byte and the same rows, whatever the seed; None where roundings matter."""
+    records = recorded(weights)
+    found = loop.draw(records, k, seed, 1e-6)
+
+    expected = draw(records, k, seed)
+    assert found in (expected, None)
+    assert interests_in(expected[0])["row"].tolist() == expected[1]
+
+
+def test_the_loop_leaves_to_python_what_was_rounded_and_nothing_else(loop: ModuleType) -> None:
+    """As soon as the first of three has taken all but a billionth; of equal ones every draw is its own."""
+    assert loop.draw(recorded([1.0, 1e-9, 1e-9]), 2, 3, 1e-6) is None
+    assert all(loop.draw(recorded([1.0] * 30), 20, seed, 1e-6) for seed in range(1_000))
+    assert drawn([1.0, 1e-9, 1e-9], 2, 3) in ([0, 1], [0, 2])
+
+
+@given(st.binary(max_size=10 * INTEREST_BYTES), st.integers(0, 12), seeds)
+def test_the_loop_reads_nothing_outside_of_its_records(
+    loop: ModuleType, garbage: bytes, k: int, seed: int
+) -> None:
+    """Whatever the records hold, each place drawn is one of theirs, and no place twice."""
+    if len(garbage) % INTEREST_BYTES:
+        with pytest.raises(ValueError, match="no whole records of 32"):
+            loop.draw(garbage, k, seed, 1e-6)
+    whole = garbage[: len(garbage) // INTEREST_BYTES * INTEREST_BYTES]
+    found = loop.draw(whole, k, seed, 1e-6)
+    if found is not None:
+        assert len(found[0]) == INTEREST_BYTES * len(found[1]) == min(k * INTEREST_BYTES, len(whole))
+        assert found[1] == interests_in(found[0])["row"].tolist()
+
+
+@pytest.mark.parametrize(
+    "records", [None, "text", bytearray(INTEREST_BYTES), np.zeros(INTEREST_BYTES, np.uint8)]
+)
+def test_the_loop_takes_nothing_but_bytes(loop: ModuleType, records: object) -> None:
+    """What could change while it is read is no record."""
+    with pytest.raises(TypeError):
+        loop.draw(records, 1, 0, 1e-6)
+    with pytest.raises(ValueError, match="-1 interests"):
+        loop.draw(recorded([1.0]), -1, 0, 1e-6)
+
+
+def test_the_draw_is_the_same_without_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server where nothing was compiled answers a seed as any other does."""
+    weights = [float(each) for each in range(50, 0, -1)]
+    there = [Sampler().sample(recorded(weights), 20, seed) for seed in range(200)]
+    monkeypatch.setattr("server.sampling._interests", None)
+    assert [Sampler().sample(recorded(weights), 20, seed) for seed in range(200)] == there

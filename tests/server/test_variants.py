@@ -14,6 +14,7 @@ from model.interests import no_interests
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.budgets import budgets_of
+from server.interest_records import records_of
 from server.profiles import UserProfile
 from server.recency import under_decay
 from server.takedown import NO_ROWS_BLOCKED
@@ -90,7 +91,9 @@ def test_without_variants_everybody_has_none() -> None:
 )
 def test_budgets_by_importance(importances: list[float], n: int, budgets: tuple[int, ...]) -> None:
     """In proportion, rounded up, and one at least."""
-    assert budgets_of(Budget.BY_IMPORTANCE, n, importances) == budgets
+    some = [pb.INTEREST_ORIGIN_BATCH] * len(importances)
+    records = records_of(np.arange(len(importances)), np.array(importances), some)
+    assert budgets_of(Budget.BY_IMPORTANCE, n, records) == budgets
 
 
 def profile(shares: dict[str, float], ages_days: dict[str, float]) -> UserProfile:
