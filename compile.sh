@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Compile the inner loops given (*.pyx), each beside its source: compile.sh PYTHON LOOP...
-# PYTHON has Cython and the numpy that the loops will run with, and lies beside its headers; $CC is the C compiler.
+# PYTHON has Cython, pyarrow, and the numpy that the loops will run with, and lies beside its headers; $CC is the C compiler.
 set -euo pipefail
 python=$1
 shift
-{ read -r suffix; read -r python_headers; read -r numpy_headers; } < <("$python" -c '
-import numpy, sysconfig
-print(sysconfig.get_config_var("EXT_SUFFIX"), sysconfig.get_path("include"), numpy.get_include(), sep="\n")')
-headers=(-I"$python_headers" -I"$numpy_headers")
+{ read -r suffix; read -r python_headers; read -r numpy_headers; read -r arrow_headers; } < <("$python" -c '
+import numpy, pyarrow, sysconfig
+print(sysconfig.get_config_var("EXT_SUFFIX"), sysconfig.get_path("include"), numpy.get_include(), pyarrow.get_include(), sep="\n")')
+headers=(-I"$python_headers" -I"$numpy_headers" -I"$arrow_headers")
 # Nothing of this one machine's processor, and no fused multiply-add: another machine must come to the same numbers.
 flags=(-O2 -fwrapv -ffp-contract=off -fPIC -DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION)
 shared=(-shared)

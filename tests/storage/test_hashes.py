@@ -48,6 +48,13 @@ def test_compiled_or_not_hashes_are_the_same(pin_ids: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("either")
+def test_ids_of_any_length_are_hashed() -> None:
+    """The hash treats texts of different lengths differently: each of them, and beyond the longest id."""
+    pin_ids = ["".join(chr(33 + (at * n) % 90) for at in range(n)) for n in range(600)]
+    assert hash_ids(pin_ids).tolist() == [hash_id(each) for each in pin_ids]
+
+
+@pytest.mark.usefixtures("either")
 @pytest.mark.parametrize(
     ("pin_ids", "error"),
     [
