@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from model.exclusion import not_excluded, representative_rows
+from model.exclusion import not_excluded
 from server.metrics import Metrics
 from server.metrics_catalogue import Dropped
 from server.observing import Observed
@@ -69,8 +69,8 @@ def _verdicts(
     recommender, options = item.recommender, item.options
     pins = recommender.pins
     yield Dropped.SEEN, not_excluded(rows, pins.representatives, profile.seen.astype(np.int64))
-    excluded = representative_rows(pins.rows(options.exclude_pin_ids), pins.representatives)
-    yield Dropped.EXCLUDED, not_excluded(rows, pins.representatives, excluded)
+    excluded = recommender.excluded(options)
+    yield Dropped.EXCLUDED, not_excluded(rows, pins.representatives, excluded.astype(np.int64))
     yield Dropped.BLOCKED, ~recommender.blocked().among(rows)
     if options.min_score is not None:
         yield Dropped.MIN_SCORE, scores >= options.min_score

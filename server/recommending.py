@@ -28,7 +28,6 @@ from server.sampling import Sampler
 from server.served_profiles import ServedProfile
 from server.takedown import BlockedRows, no_rows_blocked
 from server.validation import Options, RecentAction
-from storage.hashes import hash_ids
 from storage.pins.port import NO_ROW, PinView
 
 _NOTHING = Selection(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -210,9 +209,9 @@ class Recommender:
         Pins are known by their hashes, as seen pins are: of two pins with one hash (one artefact in ten
         million has any, at a million pins) the first is excluded.
         """
-        if not options.exclude_pin_ids:
+        if not len(options.excluded):
             return _NOBODY
-        return self.pins.representatives_of_hashes(hash_ids(options.exclude_pin_ids))
+        return self.pins.representatives_of_hashes(options.excluded)
 
     def filters(self, excluded: Excluded, options: Options, blocked: BlockedRows) -> Filters:
         """What may not come back: excluded rows, and what the options leave out."""

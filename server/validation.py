@@ -1,10 +1,12 @@
 """From wire requests to valid values: every broken rule is found before any work begins."""
 
 import reprlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.filter_validation import Kinds, read_filter
@@ -13,18 +15,21 @@ from server.limits import LIMITS
 from server.settings import MergePolicy
 from server.variants import NO_VARIANT, NO_VARIANTS, Budget, Variant, Variants
 from storage.events.records import Event
+from storage.hashes import hash_ids
 from storage.pins.filters import Filter
+
+_NOBODY = np.empty(0, np.uint64)
 
 
 # Not frozen, as all that each call makes anew: that would take four times as long.
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Options:
     """What an answer should look like, defaults filled in.
 
     Attributes:
         max_candidates: At most so many candidates.
         max_interests: How many interests are sampled.
-        exclude_pin_ids: Pins that must not come back, nor their near-duplicates.
+        excluded: uint64 [x]: the hashes of pins that must not come back, nor their near-duplicates.
         seed: For a repeatable sample; None for a fresh one.
         min_score: Least cosine of a candidate; None for no bound.
         merge_policy: How lists become one answer: never UNSPECIFIED.
@@ -36,7 +41,7 @@ class Options:
 
     max_candidates: int = LIMITS.default_candidates
     max_interests: int = LIMITS.default_interests
-    exclude_pin_ids: Sequence[str] = ()
+    excluded: NDArray[np.uint64] = field(default_factory=lambda: _NOBODY)
     seed: int | None = None
     min_score: float | None = None
     merge_policy: "pb.MergePolicy.ValueType" = pb.MERGE_POLICY_INTERLEAVED
@@ -140,7 +145,7 @@ def validate_similar_pins(request: pb.SimilarPinsRequest, kinds: Kinds) -> tuple
     return request.pin_id, Options(
         max_candidates=max_candidates,
         max_interests=1,
-        exclude_pin_ids=request.exclude_pin_ids,
+        excluded=hash_ids(request.exclude_pin_ids),
         min_score=min_score,
         where=where,
     )
@@ -162,8 +167,8 @@ def validate_record_action(request: pb.RecordActionRequest, now_s: int) -> Event
         now_s: Unix seconds UTC.
     """
     findings = Findings()
-    for field in ("user_id", "pin_id", "action"):
-        findings.check_id(field, getattr(request, field))
+    for name in ("user_id", "pin_id", "action"):
+        findings.check_id(name, getattr(request, name))
     if request.HasField("event_id"):
         findings.check_id("event_id", request.event_id)
     time_s = request.action_time.seconds if request.HasField("action_time") else now_s
@@ -190,14 +195,14 @@ def _options(
 ) -> tuple[Options, Variant | None]:
     """What the request says, and the variant that it names; None where it names none."""
     # Once: each look into the message makes every text anew.
-    excluded = tuple(request.exclude_pin_ids)
-    findings.check_ids("exclude_pin_ids", excluded, at_least=0, at_most=LIMITS.exclude_pin_ids)
+    pin_ids = tuple(request.exclude_pin_ids)
+    findings.check_ids("exclude_pin_ids", pin_ids, at_least=0, at_most=LIMITS.exclude_pin_ids)
     merge_policy = _merge_policy(request, defaults.merge_policy, findings)
     max_interests = _max_interests(request, merge_policy, findings)
     options = Options(
         max_candidates=_max_candidates(request, findings),
         max_interests=max_interests,
-        exclude_pin_ids=excluded,
+        excluded=hash_ids(pin_ids),
         seed=request.seed if request.HasField("seed") else None,
         min_score=_min_score(request, findings),
         merge_policy=merge_policy,

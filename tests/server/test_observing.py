@@ -30,6 +30,7 @@ from server.sampling import Sampler
 from server.servicer import Servicer
 from server.validation import Defaults, Options
 from storage.embedding_space import EmbeddingSpace
+from storage.hashes import hash_ids
 from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.memory import InMemoryPins
 from storage.pins.port import PinView
@@ -296,7 +297,7 @@ def test_what_each_filter_took_is_told_apart() -> None:
     assert (took["seen"], took["excluded"]) == (8, 2)
     assert took["before"] - took["seen"] - took["excluded"] - took["min_score"] == len(
         recommender_of(make_pins(), default_people())
-        .for_user("ann", Options(exclude_pin_ids=["cat-0", "cake-7"], min_score=0.5), Deadline())
+        .for_user("ann", Options(excluded=hash_ids(["cat-0", "cake-7"]), min_score=0.5), Deadline())
         .selection
     )
 
