@@ -34,8 +34,10 @@ from storage.pins.scoring import widened
 StepT = TypeVar("StepT")
 
 REQUESTS = {
-    "interleaved": pb.RecommendRequest(user_id=USER, merge_policy=pb.MERGE_POLICY_INTERLEAVED),
-    "fused": pb.RecommendRequest(user_id=USER, merge_policy=pb.MERGE_POLICY_FUSED),
+    "interleaved": pb.RecommendRequest(
+        user_id=USER, merge_policy=pb.MERGE_POLICY_INTERLEAVED
+    ).SerializeToString(),
+    "fused": pb.RecommendRequest(user_id=USER, merge_policy=pb.MERGE_POLICY_FUSED).SerializeToString(),
 }
 N_CANDIDATES = 400
 CALL = Call("benchmark", "Recommend", Deadline())
@@ -89,7 +91,8 @@ def policy_costs(
     servicer = Servicer(recommender, Defaults(pb.MERGE_POLICY_INTERLEAVED))
     searches = {name: _searches(servicer, pins, request) for name, request in REQUESTS.items()}
     # What is sampled differs from call to call: all lists are fetched before anything is timed.
-    servicer.recommend(pb.RecommendRequest(user_id=USER, max_interests=N_INTERESTS), CALL)
+    every_interest = pb.RecommendRequest(user_id=USER, max_interests=N_INTERESTS)
+    servicer.recommend(every_interest.SerializeToString(), CALL)
     taken = {name: np.empty(settings.rounds) for name in REQUESTS}
     for at in range(settings.rounds):
         for name, request in REQUESTS.items():
@@ -159,7 +162,7 @@ def cpu_us(call: Callable[[], object], n: int) -> float:
     return (time.process_time_ns() - began) / n / 1_000
 
 
-def _searches(servicer: Servicer, pins: CountedPins, request: pb.RecommendRequest) -> int:
+def _searches(servicer: Servicer, pins: CountedPins, request: bytes) -> int:
     before = pins.n_searches
     servicer.recommend(request, CALL)
     return pins.n_searches - before

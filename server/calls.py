@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from process.user_hashes import User
@@ -18,16 +18,14 @@ from server.errors import (
     DeadlineExpiredError,
     InvalidRequestError,
     ServerError,
-    Violation,
     status_of,
     told_instead,
 )
 from server.metrics_calls import MethodMetrics
 from server.request_ids import REQUEST_ID_KEY, request_id_of
 
-RequestT = TypeVar("RequestT", bound=Message)
-Unary = Callable[[RequestT, "Call"], bytes]
-Streaming = Callable[[RequestT, "Call"], Iterator[bytes]]
+Unary = Callable[[bytes, "Call"], bytes]
+Streaming = Callable[[bytes, "Call"], Iterator[bytes]]
 
 DETAILS_KEY = "grpc-status-details-bin"
 
@@ -67,9 +65,7 @@ class Refusal(grpc.Status):
     trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
-def answer_unary(
-    behaviour: Unary[RequestT], request_type: type[RequestT], metrics: MethodMetrics
-) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+def answer_unary(behaviour: Unary, metrics: MethodMetrics) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     """Surround a unary method."""
     tell_answered = _answered_teller(metrics)
 
@@ -78,7 +74,7 @@ def answer_unary(
         code, messages = grpc.StatusCode.OK, 0
         try:
             call.deadline.check("parse")
-            response = behaviour(_parse(request_type, serialised), call)
+            response = behaviour(serialised, call)
             call.deadline.check("send")
         except Exception as error:
             refusal = _refusal(error, call)
@@ -96,7 +92,7 @@ def answer_unary(
 
 
 def answer_streaming(
-    behaviour: Streaming[RequestT], request_type: type[RequestT], metrics: MethodMetrics
+    behaviour: Streaming, metrics: MethodMetrics
 ) -> Callable[[bytes, grpc.ServicerContext], Generator[bytes, None, None]]:
     """Surround a method that streams its answer."""
     tell_answered = _answered_teller(metrics)
@@ -106,7 +102,7 @@ def answer_streaming(
         code, messages = grpc.StatusCode.OK, 0
         try:
             call.deadline.check("parse")
-            for message in behaviour(_parse(request_type, serialised), call):
+            for message in behaviour(serialised, call):
                 yield message
                 messages += 1
         except GeneratorExit:
@@ -130,14 +126,6 @@ def answer_streaming(
 def _begin(context: grpc.ServicerContext, metrics: MethodMetrics) -> Call:
     deadline = Deadline(context.time_remaining(), context.is_active)
     return Call(request_id_of(context.invocation_metadata()), metrics.method, deadline)
-
-
-def _parse(request_type: type[RequestT], serialised: bytes) -> RequestT:
-    try:
-        return request_type.FromString(serialised)
-    except DecodeError as error:
-        name = request_type.DESCRIPTOR.full_name
-        raise InvalidRequestError([Violation("", f"the request is not a valid {name}")]) from error
 
 
 def _why_it_was_left(deadline: Deadline) -> ServerError:

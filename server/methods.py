@@ -2,7 +2,6 @@
 
 import grpc
 
-from pinnersage.v1 import recommender_pb2 as pb
 from server.calls import answer_streaming, answer_unary
 from server.metrics import Metrics
 from server.metrics_calls import MethodMetrics
@@ -14,7 +13,7 @@ from server.side_threads import Threads, in_threads
 def method_handlers(
     servicer: Servicer, metrics: Metrics, batches: Threads, records: Threads
 ) -> grpc.GenericRpcHandler:
-    """The methods. Answers are bytes already, requests are parsed where errors are handled.
+    """The methods. Requests are bytes still, and answers are already: both are made where errors are handled.
 
     Args:
         servicer: Answers.
@@ -26,27 +25,25 @@ def method_handlers(
     def of(name: str) -> MethodMetrics:
         return MethodMetrics(metrics, name)
 
-    record = answer_unary(servicer.record_action, pb.RecordActionRequest, of("RecordAction"))
-    batch = answer_streaming(servicer.recommend_batch, pb.RecommendBatchRequest, of("RecommendBatch"))
+    record = answer_unary(servicer.record_action, of("RecordAction"))
+    batch = answer_streaming(servicer.recommend_batch, of("RecommendBatch"))
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
             "Recommend": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.recommend, pb.RecommendRequest, of("Recommend"))
+                answer_unary(servicer.recommend, of("Recommend"))
             ),
             "RecommendForPins": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.recommend_for_pins, pb.RecommendForPinsRequest, of("RecommendForPins"))
+                answer_unary(servicer.recommend_for_pins, of("RecommendForPins"))
             ),
             "RecommendBatch": grpc.unary_stream_rpc_method_handler(in_threads(batch, batches)),
             "SimilarPins": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.similar_pins, pb.SimilarPinsRequest, of("SimilarPins"))
+                answer_unary(servicer.similar_pins, of("SimilarPins"))
             ),
             "GetProfile": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.get_profile, pb.GetProfileRequest, of("GetProfile"))
+                answer_unary(servicer.get_profile, of("GetProfile"))
             ),
-            "GetPins": grpc.unary_unary_rpc_method_handler(
-                answer_unary(servicer.get_pins, pb.GetPinsRequest, of("GetPins"))
-            ),
+            "GetPins": grpc.unary_unary_rpc_method_handler(answer_unary(servicer.get_pins, of("GetPins"))),
             "RecordAction": grpc.unary_unary_rpc_method_handler(in_threads(record, records)),
         },
     )

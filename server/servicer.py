@@ -1,4 +1,4 @@
-"""The methods of pinnersage.v1.Recommender: validate, recommend, encode. No try/except here."""
+"""The methods of pinnersage.v1.Recommender: read, recommend, encode. No try/except here."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -19,6 +19,7 @@ from server.errors import NotEnabledError, NotFoundError
 from server.filter_validation import Kinds
 from server.limits import LIMITS
 from server.observing import NOBODY_LOOKS, Observer
+from server.reading import parse
 from server.recommending import Recommendation, Recommender
 from server.recommending_each import recommend_each
 from server.recording import Recorder
@@ -36,7 +37,7 @@ from server.validation import (
 
 
 class Servicer:
-    """Answers every method as serialised bytes.
+    """Answers every method: from serialised bytes to serialised bytes.
 
     Args:
         recommender: The stages. Replaced by others, it is the one that each later call is answered by.
@@ -57,9 +58,10 @@ class Servicer:
         self._observer = observer
         self._recorder = recorder
 
-    def recommend(self, request: pb.RecommendRequest, call: Call) -> bytes:
+    def recommend(self, serialised: bytes, call: Call) -> bytes:
         """Recommend for one user."""
         recommender = self.recommender
+        request = parse(pb.RecommendRequest, serialised)
         user_id, options = validate_recommend(request, self._defaults, _kinds(recommender))
         call.user_id = user_id
         answer = recommender.for_user(user_id, options, call.deadline)
@@ -68,9 +70,10 @@ class Servicer:
         self._observer.saw(recommender, call.method, user_id, options, sent)
         return sent
 
-    def recommend_for_pins(self, request: pb.RecommendForPinsRequest, call: Call) -> bytes:
+    def recommend_for_pins(self, serialised: bytes, call: Call) -> bytes:
         """Recommend from recent pins."""
         recommender = self.recommender
+        request = parse(pb.RecommendForPinsRequest, serialised)
         actions, options = validate_recommend_for_pins(request, self._defaults, _kinds(recommender))
         recommendation, unknown_pins = recommender.for_pins(actions, options, call.deadline)
         with recommender.metrics.stage("encode"):
@@ -84,9 +87,10 @@ class Servicer:
         self._observer.saw(recommender, call.method, "", options, sent)
         return sent
 
-    def recommend_batch(self, request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
+    def recommend_batch(self, serialised: bytes, call: Call) -> Iterator[bytes]:
         """Recommend for many users, streamed back in order."""
         recommender = self.recommender
+        request = parse(pb.RecommendBatchRequest, serialised)
         asked = validate_recommend_batch(request, self._defaults, _kinds(recommender))
         yield from batch_messages(self._results(recommender, asked, call), LIMITS.stream_message_bytes)
 
@@ -104,9 +108,10 @@ class Servicer:
                 self._observer.saw(recommender, call.method, user_id, options, *pieces)
                 yield user_result_pieces(user_id, pieces)
 
-    def similar_pins(self, request: pb.SimilarPinsRequest, call: Call) -> bytes:
+    def similar_pins(self, serialised: bytes, call: Call) -> bytes:
         """The neighbours of one pin."""
         recommender = self.recommender
+        request = parse(pb.SimilarPinsRequest, serialised)
         pin_id, options = validate_similar_pins(request, _kinds(recommender))
         recommendation, cache_hit = recommender.similar(pin_id, options, call.deadline)
         with recommender.metrics.stage("encode"):
@@ -114,9 +119,9 @@ class Servicer:
                 recommendation, cache_hit, version=recommender.pins.version, request_id=call.request_id
             )
 
-    def get_profile(self, request: pb.GetProfileRequest, call: Call) -> bytes:
+    def get_profile(self, serialised: bytes, call: Call) -> bytes:
         """All of a user's interests."""
-        user_id = call.user_id = validate_get_profile(request)
+        user_id = call.user_id = validate_get_profile(parse(pb.GetProfileRequest, serialised))
         recommender = self.recommender
         profile = recommender.profiles.load(user_id, recommender.clock())
         if profile is None:
@@ -131,16 +136,17 @@ class Servicer:
             request_id=call.request_id,
         ).SerializeToString()
 
-    def get_pins(self, request: pb.GetPinsRequest, call: Call) -> bytes:
+    def get_pins(self, serialised: bytes, call: Call) -> bytes:
         """Titles and representatives."""
-        pin_ids = validate_get_pins(request)
+        pin_ids = validate_get_pins(parse(pb.GetPinsRequest, serialised))
         recommender = self.recommender
         return pins_message(
             pin_ids, pins=recommender.pins, blocked=recommender.blocked(), request_id=call.request_id
         ).SerializeToString()
 
-    def record_action(self, request: pb.RecordActionRequest, call: Call) -> bytes:
+    def record_action(self, serialised: bytes, call: Call) -> bytes:
         """Append what a user did to the event stream."""
+        request = parse(pb.RecordActionRequest, serialised)
         recommender, recorder = self.recommender, self._recorder
         if recorder is None:
             raise NotEnabledError(

@@ -36,7 +36,7 @@ def clicked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     servicer = Servicer(recommender, Defaults(), Observer([Observation(1.0, AtOnce(kept))]))
     for name, user_id in (("page-1", "ben"), ("page-2", "ann"), ("page-3", "nobody"), ("page-4", "85123A")):
         request = pb.RecommendRequest(user_id=user_id, max_candidates=4)
-        servicer.recommend(request, Call(name, "Recommend", Deadline()))
+        servicer.recommend(request.SerializeToString(), Call(name, "Recommend", Deadline()))
     for item in kept.items:
         written.do(item, threading.Event())
     written.end()

@@ -186,11 +186,11 @@ def test_nothing_begins_for_a_caller_who_is_gone(
 ) -> None:
     """A call that nobody waits for any more when its turn comes is not even read, and counted as that."""
 
-    def never(_request: pb.RecommendRequest, _call: Call) -> NoReturn:
+    def never(_serialised: bytes, _call: Call) -> NoReturn:
         pytest.fail("it began")
 
-    answer_one = answer_unary(never, pb.RecommendRequest, method)
-    answer_many = answer_streaming(never, pb.RecommendRequest, method)
+    answer_one = answer_unary(never, method)
+    answer_many = answer_streaming(never, method)
     with pytest.raises(ConnectionAbortedError):
         answer_one(b"", GONE[code].as_grpcs())
     with pytest.raises(ConnectionAbortedError):
@@ -205,12 +205,12 @@ def test_an_answer_that_comes_too_late_is_no_success(
     """Who cancelled while the call was answered never saw an OK: none is counted."""
     context = FakeContext()
 
-    def late(_request: pb.RecommendRequest, _call: Call) -> bytes:
+    def late(_serialised: bytes, _call: Call) -> bytes:
         context.caller_leaves()
         return b""
 
     with pytest.raises(ConnectionAbortedError):
-        answer_unary(late, pb.RecommendRequest, method)(b"", context.as_grpcs())
+        answer_unary(late, method)(b"", context.as_grpcs())
 
     assert ended(registry) == {"Canceled": 1}
     assert registry.get_sample_value("grpc_server_msg_sent_total", LABELS) == 0
@@ -222,13 +222,13 @@ def test_a_stream_nobody_reads_on_is_counted_as_that(
 ) -> None:
     """A stream that grpc drops because its caller left between two messages did not end well."""
 
-    def numbers(_request: pb.RecommendBatchRequest, call: Call) -> Iterator[bytes]:
+    def numbers(_serialised: bytes, call: Call) -> Iterator[bytes]:
         yield b"1"
         # Its time passes in between.
         call.deadline = Deadline(remaining_s)
         yield b"2"
 
-    answer = answer_streaming(numbers, pb.RecommendBatchRequest, method)
+    answer = answer_streaming(numbers, method)
     stream = answer(b"", FakeContext().as_grpcs())
     assert [next(stream), next(stream)] == [b"1", b"2"]
     stream.close()

@@ -83,7 +83,7 @@ def observed(recommender: Recommender, request: pb.RecommendRequest) -> Observed
     kept = Kept()
     observer = Observer([Observation(1.0, AtOnce(kept))], clock=lambda: 5.0)
     servicer = Servicer(recommender, Defaults(), observer)
-    sent = servicer.recommend(request, Call("page-7", "Recommend", Deadline()))
+    sent = servicer.recommend(request.SerializeToString(), Call("page-7", "Recommend", Deadline()))
     item = kept.items.pop()
     assert (item.sent, kept.items) == (sent, [])
     return item
