@@ -23,11 +23,19 @@ from storage.profiles.store import BatchDescription
 def recommendation_pieces(
     recommendation: Recommendation, *, options: Options, version: str, request_id: str
 ) -> tuple[bytes, ...]:
-    """The bytes of a RecommendResponse, to be joined."""
+    """The bytes of a RecommendResponse, to be joined.
+
+    Candidates and interests come serialised: their fields have one number in every answer that has them.
+    """
     constant = _constant_fields(
         version, recommendation.reason, recommendation.degraded, options.merge_policy, options.variant
     )
-    return (*_candidates_and_interests(recommendation), constant, encode_request_id(request_id))
+    return (
+        recommendation.selection.elements(recommendation.lists),
+        recommendation.interests,
+        constant,
+        encode_request_id(request_id),
+    )
 
 
 def encode_recommendation_for_pins(
@@ -43,7 +51,8 @@ def encode_recommendation_for_pins(
         merge_policy=options.merge_policy,
         variant=options.variant,
     )
-    return b"".join((*_candidates_and_interests(recommendation), head.SerializeToString()))
+    candidates = recommendation.selection.elements(recommendation.lists)
+    return b"".join((candidates, recommendation.interests, head.SerializeToString()))
 
 
 def encode_similar(
@@ -57,11 +66,6 @@ def encode_similar(
         degraded=recommendation.degraded,
     )
     return recommendation.selection.elements(recommendation.lists) + head.SerializeToString()
-
-
-def _candidates_and_interests(recommendation: Recommendation) -> tuple[bytes, bytes]:
-    """Both are serialised already; their fields have one number in every answer that has them."""
-    return recommendation.selection.elements(recommendation.lists), recommendation.interests
 
 
 @lru_cache(maxsize=1_024)

@@ -110,9 +110,7 @@ class Recommender:
         with self.metrics.stage("profile"):
             recent, unknown_pins = self.profiles.from_recent(actions, self.clock())
             profile = self.users.served(recent, options.lambda_per_day)
-        answer = self._recommend(profile, self.excluded(options), options, deadline)
-        self._count(answer, options)
-        return answer, unknown_pins
+        return self._recommend(profile, self.excluded(options), options, deadline), unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
         """The pins nearest to one, and whether the list came from the cache.
@@ -148,9 +146,7 @@ class Recommender:
         """
         if profile is None:
             return self.without_profile(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
-        answer = self._recommend(profile, excluded, options, deadline)
-        self._count(answer, options)
-        return answer
+        return self._recommend(profile, excluded, options, deadline)
 
     def without_profile(
         self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int32], options: Options
@@ -159,22 +155,21 @@ class Recommender:
         self.metrics.count_answer(reason, options.variant)
         return self._fall_back(reason, (excluded,), options)
 
-    def _count(self, answer: Recommendation, options: Options) -> None:
-        self.metrics.count_answer(answer.reason, options.variant)
-        for degradation in answer.degraded:
-            self.metrics.count_degraded(degradation)
-
     def _recommend(
         self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
     ) -> Recommendation:
         all_excluded = (profile.seen, excluded)
-        if not len(profile):
-            return self._fall_back(
-                pb.ANSWER_REASON_NO_USABLE_INTERESTS, all_excluded, options, degraded=profile.degraded
-            )
-        if options.merge_policy == pb.MERGE_POLICY_FUSED:
-            return self._fused(profile, all_excluded, options, deadline)
-        return self._interleaved(profile, all_excluded, options, deadline)
+        if not profile.records:
+            reason = pb.ANSWER_REASON_NO_USABLE_INTERESTS
+            answer = self._fall_back(reason, all_excluded, options, degraded=profile.degraded)
+        elif options.merge_policy == pb.MERGE_POLICY_FUSED:
+            answer = self._fused(profile, all_excluded, options, deadline)
+        else:
+            answer = self._interleaved(profile, all_excluded, options, deadline)
+        self.metrics.count_answer(answer.reason, options.variant)
+        for degradation in answer.degraded:
+            self.metrics.count_degraded(degradation)
+        return answer
 
     def _interleaved(
         self, profile: ServedProfile, excluded: Excluded, options: Options, deadline: Deadline
