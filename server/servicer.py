@@ -19,7 +19,7 @@ from server.errors import NotEnabledError, NotFoundError
 from server.filter_validation import Kinds
 from server.limits import LIMITS
 from server.observing import NOBODY_LOOKS, Observer
-from server.reading import parse
+from server.reading import Reader, parse
 from server.recommending import Recommendation, Recommender
 from server.recommending_each import recommend_each
 from server.recording import Recorder
@@ -28,7 +28,6 @@ from server.validation import (
     Options,
     validate_get_pins,
     validate_get_profile,
-    validate_recommend,
     validate_recommend_batch,
     validate_recommend_for_pins,
     validate_record_action,
@@ -55,14 +54,14 @@ class Servicer:
     ) -> None:
         self.recommender = recommender
         self._defaults = defaults
+        self._reader = Reader(defaults)
         self._observer = observer
         self._recorder = recorder
 
     def recommend(self, serialised: bytes, call: Call) -> bytes:
         """Recommend for one user."""
         recommender = self.recommender
-        request = parse(pb.RecommendRequest, serialised)
-        user_id, options = validate_recommend(request, self._defaults, _kinds(recommender))
+        user_id, options = self._reader.recommend(serialised, _kinds(recommender))
         call.user_id = user_id
         answer = recommender.for_user(user_id, options, call.deadline)
         with recommender.metrics.stage("encode"):

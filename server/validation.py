@@ -22,15 +22,15 @@ _NOBODY = np.empty(0, np.uint64)
 
 
 # Not frozen, as all that each call makes anew: that would take four times as long.
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Options:
     """What an answer should look like, defaults filled in.
 
     Attributes:
-        max_candidates: At most so many candidates.
-        max_interests: How many interests are sampled.
         excluded: uint64 [x]: the hashes of pins that must not come back, nor their near-duplicates.
         seed: For a repeatable sample; None for a fresh one.
+        max_candidates: At most so many candidates.
+        max_interests: How many interests are sampled.
         min_score: Least cosine of a candidate; None for no bound.
         merge_policy: How lists become one answer: never UNSPECIFIED.
         where: Which pins may be candidates; None for all.
@@ -39,10 +39,10 @@ class Options:
         lambda_per_day: Decay of importance, in place of the model's; None for the model's.
     """
 
-    max_candidates: int = LIMITS.default_candidates
-    max_interests: int = LIMITS.default_interests
     excluded: NDArray[np.uint64] = field(default_factory=lambda: _NOBODY)
     seed: int | None = None
+    max_candidates: int = LIMITS.default_candidates
+    max_interests: int = LIMITS.default_interests
     min_score: float | None = None
     merge_policy: "pb.MergePolicy.ValueType" = pb.MERGE_POLICY_INTERLEAVED
     where: Filter | None = None
