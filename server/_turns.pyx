@@ -10,44 +10,81 @@ cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint32_t
+from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from storage._loops cimport memory
+from storage._loops cimport memory, soon_read_all
 
 cnp.import_array()
 
 
 cdef enum:
-    # Candidates and excluded rows together: their table takes 2.5 GiB.
+    # Candidates and excluded rows together: their table takes 4 GiB.
     MOST_ROWS = 1 << 28
+    BITS_PER_BUCKET = 16
 
 
-cdef struct Ranked:
+@cython.final
+@cython.no_gc
+cdef class Ranked:
+    """Where the candidates of one list lie: found and checked once, for all the merges that the list will see.
+
+    A merge that finds none of it in the processor's cache waits for this and for the numbers, where three arrays
+    would have it wait for their dimensions and types as well.
+
+    Args:
+        rows: int32 [k]. Nobody ever changes or resizes one of the arrays.
+        scores: float32 [k].
+        elements: k serialised candidates, of V or bytes; none in a list that is not merged here.
+    """
+
+    cdef const int32_t* rows
+    cdef const char* block  # Elements of one length, side by side ...
+    cdef PyObject** pieces  # ... or objects of their own. One is NULL, both are where there are none.
+    cdef Py_ssize_t n_bytes  # Of an element of the block.
+    cdef Py_ssize_t length
+    cdef const float* scores
+    cdef object arrays
+
+    def __cinit__(self, rows, scores, elements):
+        self.arrays = rows, scores, elements
+        self.rows = <const int32_t*>memory(rows, cnp.NPY_INT32, 1, "rows")
+        self.scores = <const float*>memory(scores, cnp.NPY_FLOAT32, 1, "scores")
+        cdef bint are_objects = elements.dtype.hasobject
+        cdef const void* each = memory(elements, cnp.NPY_OBJECT if are_objects else cnp.NPY_VOID, 1, "elements")
+        cdef Py_ssize_t n_scores = cnp.PyArray_SIZE(scores), n_elements = cnp.PyArray_SIZE(elements)
+        self.length = cnp.PyArray_SIZE(rows)
+        if n_scores != self.length or n_elements not in (0, self.length) or self.length > INT32_MAX:
+            raise ValueError(f"{self.length} rows, {n_scores} scores and {n_elements} elements")
+        if n_elements and are_objects:
+            self.pieces = <PyObject**>each
+        elif n_elements:
+            self.block, self.n_bytes = <const char*>each, cnp.PyArray_ITEMSIZE(<cnp.ndarray>elements)
+
+
+cdef struct Turn:
     # One list: `at` is the next place, `left` what remains of its budget.
     const int32_t* rows
     const float* scores
-    const char* block  # Elements of one length, side by side ...
-    PyObject** pieces  # ... or objects of their own; the other is NULL.
-    Py_ssize_t n_bytes  # Of an element of the block.
+    const char* block
+    PyObject** pieces
+    Py_ssize_t n_bytes
     Py_ssize_t length
     Py_ssize_t at
     Py_ssize_t left
     Py_ssize_t given
 
 
-cdef enum State:
-    # Of a slot of the table.
-    FREE = 0
-    EXCLUDED = 1
-    TAKEN = 2
-
-
 cdef struct Table:
-    # Rows that stand for nothing any more, by hash and open addressing; never more than half full.
+    # Rows that stand for nothing any more, numbered from 1: first those excluded, then those taken. Of most other
+    # rows one bit says that they are not among them, so that the processor nearly always guesses right.
+    uint32_t* buckets  # The number of the latest row of each, by hash; 0 for none.
+    uint8_t* bits
     int32_t* rows
-    uint8_t* states
-    uint32_t mask
+    uint32_t* befores  # The number of the row that was the latest of its bucket before.
+    uint32_t n
+    uint32_t bucket_mask
+    uint32_t bit_mask
 
 
 cdef struct Rules:
@@ -73,43 +110,43 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
         n: The most altogether.
         min_score: Least cosine, None for no bound.
         blocked: bool [n_pins], None where nobody is.
-
-    Returns:
-        The bytes, their number, and a tuple of one number for each list.
-
-    Raises:
-        TypeError, ValueError: An array is not what it should be.
     """
-    cdef Py_ssize_t n_lists = len(lists), taken, number
+    cdef Py_ssize_t n_lists = len(lists), n_rows, n_buckets, taken, number
     cdef Rules rules
     cdef Table table
     cdef char* room
-    cdef Ranked* ranked
+    cdef Turn* turns
     cdef Place* places
-    # Whatever is pointed into stays until the end.
-    cdef list held = []
+    # What is pointed into stays until the end.
+    cdef list ranked = [candidates.ranked for candidates in lists]
     if not 0 <= n <= MOST_ROWS or len(budgets) != n_lists:
         raise ValueError(f"{n} candidates of {n_lists} lists with {len(budgets)} budgets")
     _read_rules(&rules, min_score, blocked)
-    table.mask = _slots(n + _n_rows(excluded)) - 1
-    room = <char*>PyMem_Malloc(n_lists * sizeof(Ranked) + n * sizeof(Place) + (table.mask + 1) * 5)
+    n_rows = 1 + n + _n_rows(excluded)
+    n_buckets = _n_buckets(n_rows)
+    room = <char*>PyMem_Malloc(
+        n_lists * sizeof(Turn) + n * sizeof(Place) + n_buckets * (4 + BITS_PER_BUCKET // 8) + n_rows * 8
+    )
     if room == NULL:
         raise MemoryError
-    ranked = <Ranked*>room
-    places = <Place*>(ranked + n_lists)
+    turns = <Turn*>room
+    places = <Place*>(turns + n_lists)
     table.rows = <int32_t*>(places + n)
-    table.states = <uint8_t*>(table.rows + table.mask + 1)
+    table.befores = <uint32_t*>(table.rows + n_rows)
+    table.buckets = table.befores + n_rows
+    table.bits = <uint8_t*>(table.buckets + n_buckets)
+    table.n, table.bucket_mask, table.bit_mask = 0, n_buckets - 1, n_buckets * BITS_PER_BUCKET - 1
     try:
-        memset(table.states, FREE, table.mask + 1)
+        for number in range(n_lists):
+            _open(&turns[number], ranked[number], budgets[number])
+        memset(table.buckets, 0, n_buckets * (4 + BITS_PER_BUCKET // 8))
         for rows in excluded:
             _exclude(&table, rows)
-        for number in range(n_lists):
-            _open(&ranked[number], lists[number], budgets[number], held)
-        taken = _take(ranked, n_lists, &table, rules, places, n)
+        taken = _take(turns, n_lists, &table, rules, places, n)
         if taken < 0:
             raise ValueError("a candidate's row is beyond the pins of the takedown list")
-        given = tuple([ranked[number].given for number in range(n_lists)])
-        return _joined(ranked, places, taken), taken, given
+        given = tuple([turns[number].given for number in range(n_lists)])
+        return _joined(turns, places, taken), taken, given
     finally:
         PyMem_Free(room)
 
@@ -128,86 +165,94 @@ cdef Py_ssize_t _n_rows(tuple excluded) except -1:
     """How many they are in all arrays together."""
     cdef Py_ssize_t n = 0
     for rows in excluded:
-        memory(rows, cnp.NPY_INT32, 1, "excluded rows")
+        soon_read_all(memory(rows, cnp.NPY_INT32, 1, "excluded rows"), cnp.PyArray_SIZE(rows) * sizeof(int32_t))
         n += cnp.PyArray_SIZE(rows)
     return n
 
 
-cdef uint32_t _slots(Py_ssize_t n_rows) except 0:
-    cdef uint32_t slots = 64
+cdef Py_ssize_t _n_buckets(Py_ssize_t n_rows) except -1:
+    cdef Py_ssize_t n = 64
     if n_rows > MOST_ROWS:
         raise ValueError(f"{n_rows} rows are too many")
-    while slots < 2 * n_rows:
-        slots *= 2
-    return slots
+    while n < n_rows:
+        n *= 2
+    return n
+
+
+cdef int _open(Turn* turn, Ranked ranked, Py_ssize_t budget) except -1:
+    if ranked is None or (ranked.length and ranked.block == NULL and ranked.pieces == NULL):
+        raise ValueError("the candidates of a list are not serialised")
+    turn.rows, turn.scores, turn.block, turn.pieces = ranked.rows, ranked.scores, ranked.block, ranked.pieces
+    turn.n_bytes, turn.length = ranked.n_bytes, ranked.length
+    turn.at, turn.left, turn.given = 0, budget, 0
+    # Lists that are read side by side are slower to come than one after the other.
+    cdef Py_ssize_t n = min(budget + budget // 8, ranked.length)
+    soon_read_all(ranked.rows, n * sizeof(int32_t))
+    soon_read_all(ranked.block, n * ranked.n_bytes)
+    return 0
 
 
 cdef int _exclude(Table* table, rows) except -1:
     cdef const int32_t* each = <const int32_t*>memory(rows, cnp.NPY_INT32, 1, "excluded rows")
     cdef Py_ssize_t i
-    cdef uint32_t slot
     for i in range(cnp.PyArray_SIZE(rows)):
-        slot = _slot(table, each[i])
-        table.rows[slot] = each[i]
-        table.states[slot] = EXCLUDED
+        _add(table, each[i], _hash(each[i]))
     return 0
 
 
-cdef inline uint32_t _slot(const Table* table, int32_t row) noexcept nogil:
-    """Where the row stands, or would."""
+cdef inline uint32_t _hash(int32_t row) noexcept nogil:
     cdef uint32_t mixed = <uint32_t>row * 2654435769u
-    cdef uint32_t slot = (mixed ^ (mixed >> 15)) & table.mask
-    while table.states[slot] != FREE and table.rows[slot] != row:
-        slot = (slot + 1) & table.mask
-    return slot
+    return mixed ^ (mixed >> 15)
 
 
-cdef int _open(Ranked* ranked, candidates, Py_ssize_t budget, list held) except -1:
-    rows, scores, elements = candidates.rows, candidates.scores, candidates.elements
-    held += (rows, scores, elements)
-    ranked.rows = <const int32_t*>memory(rows, cnp.NPY_INT32, 1, "rows")
-    ranked.scores = <const float*>memory(scores, cnp.NPY_FLOAT32, 1, "scores")
-    ranked.block, ranked.pieces, ranked.n_bytes = NULL, NULL, 0
-    if elements.dtype.hasobject:
-        ranked.pieces = <PyObject**>memory(elements, cnp.NPY_OBJECT, 1, "elements")
-    else:
-        ranked.block = <const char*>memory(elements, cnp.NPY_VOID, 1, "elements")
-        ranked.n_bytes = cnp.PyArray_ITEMSIZE(<cnp.ndarray>elements)
-    ranked.length = cnp.PyArray_SIZE(rows)
-    cdef Py_ssize_t n_scores = cnp.PyArray_SIZE(scores), n_elements = cnp.PyArray_SIZE(elements)
-    if n_scores != ranked.length or n_elements != ranked.length or ranked.length > INT32_MAX:
-        raise ValueError(f"{ranked.length} rows, {n_scores} scores and {n_elements} elements")
-    ranked.at, ranked.left, ranked.given = 0, budget, 0
-    return 0
+cdef inline void _add(Table* table, int32_t row, uint32_t hash) noexcept nogil:
+    cdef uint32_t bit = hash & table.bit_mask
+    cdef uint32_t* bucket = &table.buckets[hash & table.bucket_mask]
+    table.n += 1
+    table.rows[table.n], table.befores[table.n] = row, bucket[0]
+    table.bits[bit >> 3] |= 1 << (bit & 7)
+    bucket[0] = table.n
+
+
+cdef inline uint32_t _number(const Table* table, int32_t row, uint32_t hash) noexcept nogil:
+    """Of the row; 0 for one that is not there."""
+    cdef uint32_t bit = hash & table.bit_mask, number
+    if not table.bits[bit >> 3] >> (bit & 7) & 1:
+        return 0
+    number = table.buckets[hash & table.bucket_mask]
+    while number and table.rows[number] != row:
+        number = table.befores[number]
+    return number
 
 
 @cython.cdivision(True)
 cdef Py_ssize_t _take(
-    Ranked* ranked, Py_ssize_t n_lists, Table* table, Rules rules, Place* places, Py_ssize_t n
+    Turn* turns, Py_ssize_t n_lists, Table* table, Rules rules, Place* places, Py_ssize_t n
 ) noexcept nogil:
     """Rank by rank, list by list: how many places were taken; -1 for a row beyond the takedown list.
 
     A rank counts what may come back. A row that an earlier place took costs its list the turn, not the budget.
     """
     cdef Py_ssize_t taken = 0, number
+    cdef uint32_t n_excluded = table.n, known = 0, hash = 0
     cdef bint has_more = True
-    cdef Ranked* each
-    cdef int32_t row
-    cdef uint32_t slot = 0
+    cdef Turn* each
+    cdef int32_t row = 0
     while taken < n and has_more:
         has_more = False
         for number in range(n_lists):
-            each = &ranked[number]
+            each = &turns[number]
             if each.left <= 0:
                 continue
             while each.at < each.length:
                 row = each.rows[each.at]
                 if rules.is_blocked != NULL and row >= rules.n_pins:
                     return -1
-                slot = _slot(table, row)
+                hash = _hash(row)
+                known = _number(table, row, hash)
                 if (
                     row >= 0
-                    and table.states[slot] != EXCLUDED
+                    and (known == 0 or known > n_excluded)
                     and (rules.is_blocked == NULL or not rules.is_blocked[row])
                     and (not rules.is_bounded or each.scores[each.at] >= rules.least_score)
                 ):
@@ -217,9 +262,8 @@ cdef Py_ssize_t _take(
                 each.left = 0
                 continue
             has_more = True
-            if table.states[slot] == FREE:
-                table.rows[slot] = row
-                table.states[slot] = TAKEN
+            if not known:
+                _add(table, row, hash)
                 places[taken].number = <int32_t>number
                 places[taken].position = <int32_t>each.at
                 taken += 1
@@ -231,14 +275,14 @@ cdef Py_ssize_t _take(
     return taken
 
 
-cdef bytes _joined(const Ranked* ranked, const Place* places, Py_ssize_t taken):
+cdef bytes _joined(const Turn* turns, const Place* places, Py_ssize_t taken):
     cdef Py_ssize_t i, n_bytes = 0
-    cdef const Ranked* each
+    cdef const Turn* each
     cdef PyObject* piece
     cdef bytes joined
     cdef char* end
     for i in range(taken):
-        each = &ranked[places[i].number]
+        each = &turns[places[i].number]
         if each.pieces == NULL:
             n_bytes += each.n_bytes
             continue
@@ -249,12 +293,23 @@ cdef bytes _joined(const Ranked* ranked, const Place* places, Py_ssize_t taken):
     joined = PyBytes_FromStringAndSize(NULL, n_bytes)
     end = PyBytes_AS_STRING(joined)
     for i in range(taken):
-        each = &ranked[places[i].number]
+        each = &turns[places[i].number]
         if each.pieces == NULL:
-            memcpy(end, each.block + places[i].position * each.n_bytes, each.n_bytes)
-            end += each.n_bytes
+            end = _copy(end, each.block + places[i].position * each.n_bytes, each.n_bytes)
         else:
             piece = each.pieces[places[i].position]
-            memcpy(end, PyBytes_AS_STRING(<bytes>piece), len(<bytes>piece))
-            end += len(<bytes>piece)
+            end = _copy(end, PyBytes_AS_STRING(<bytes>piece), len(<bytes>piece))
     return joined
+
+
+cdef inline char* _copy(char* to, const char* source, Py_ssize_t n) noexcept nogil:
+    """As memcpy does, without a call for the few dozen bytes of a candidate; where to go on."""
+    cdef Py_ssize_t at
+    if n < 16:
+        memcpy(to, source, n)
+        return to + n
+    for at in range(0, n - 16, 16):
+        memcpy(to + at, source + at, 16)
+    # The last chunk laps over the one before.
+    memcpy(to + n - 16, source + n - 16, 16)
+    return to + n

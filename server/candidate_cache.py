@@ -8,13 +8,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server import elements
 from server.elements import Elements
+from storage.compiled import compiled
+
+_turns = compiled("server._turns")
 
 # Measured with tracemalloc: the entry's own objects (key, strings, array headers, links of the LRU).
 OVERHEAD_BYTES = 900
@@ -45,6 +48,7 @@ class CandidateList:
         spread: The medoid's T and log Z of the fused merge (model.fusing); None for a list that was not asked
             for as many pins as they depend on.
         lowered: It was searched for under pressure, with a lower efSearch.
+        ranked: Where the arrays lie, for the compiled merge; None where it was not compiled.
     """
 
     rows: NDArray[np.int32]
@@ -54,6 +58,11 @@ class CandidateList:
     medoid: bytes = b""
     spread: tuple[float, float] | None = None
     lowered: bool = False
+    ranked: object = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if _turns is not None:
+            self.ranked = _turns.Ranked(self.rows, self.scores, self.elements)
 
     def __len__(self) -> int:
         return len(self.rows)

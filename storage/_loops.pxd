@@ -28,3 +28,10 @@ cdef inline const void *memory(array, int kind, int n_dimensions, str name) exce
     ):
         raise ValueError(f"{name} {array.dtype} {array.shape} are not of the expected kind, or not in one piece")
     return cnp.PyArray_DATA(<cnp.ndarray> array)
+
+
+cdef inline void soon_read_all(const void *begin, Py_ssize_t n_bytes) noexcept nogil:
+    """A hint for each line of the processor's cache."""
+    cdef Py_ssize_t at
+    for at in range(0, n_bytes, 64):
+        soon_read(<const char *> begin + at)

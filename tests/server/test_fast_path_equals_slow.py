@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.candidate_cache import CandidateList
+from server.elements import NO_ELEMENTS
 from server.encoding import encode_list
 from server.merging import Filters, merge_any
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
@@ -123,6 +124,25 @@ def test_the_largest_request_is_merged_too(turns: ModuleType) -> None:
     assert list(given_by_each) == slow.taken_from(20) == [50] * 20
 
 
+class Unranked:
+    """No list, or one that holds something else in place of where its arrays lie."""
+
+    def __init__(self, ranked: object = None) -> None:
+        self.ranked = ranked
+
+
+def test_candidates_of_a_few_bytes_are_merged_too(turns: ModuleType) -> None:
+    """As those of a fallback are, of every length around that of what is copied at once."""
+    ids = [b"x" * n for n in range(1, 40)]
+    rows = np.arange(len(ids), dtype=np.int32)
+    lists = (encode_list(rows, ids, None, medoid_pin_id="", wanted=len(ids)),)
+
+    elements, n_taken, _ = turns.take_turns(lists, (), (len(ids),), len(ids), None, None)
+
+    assert [each.pin_id.encode() for each in candidates(elements)] == ids
+    assert n_taken == len(ids)
+
+
 SHARES = {"cat-1": 2.0, "car-7": 1.0, "cake-3": 1.0}
 GOOD = listed([3, 4, 5], id_of="{}")
 
@@ -141,19 +161,42 @@ GOOD = listed([3, 4, 5], id_of="{}")
         ((GOOD,), (), (1,), 2**63 - 1, None, None),
         ((GOOD,), (as_rows([1, 2]),), (1,), 2**63 - 1, None, None),
         ((GOOD,), (as_rows([1, 2]),), (1,), 2**28, None, None),
-        ((replace(GOOD, rows=as_rows([3, 4])),), (), (1,), 1, None, None),
-        ((replace(GOOD, scores=np.ones(3)),), (), (1,), 1, None, None),  # type: ignore[arg-type]
-        ((replace(GOOD, elements=np.zeros(3, "S4")),), (), (1,), 1, None, None),
+        ((replace(GOOD, elements=NO_ELEMENTS),), (), (1,), 1, None, None),
         ((replace(GOOD, elements=np.array(["a"] * 3, object)),), (), (3,), 3, None, None),
+        ((Unranked(),), (), (1,), 1, None, None),
+        ((Unranked(b"rows"),), (), (1,), 1, None, None),
     ],
 )
 def test_what_would_be_read_as_what_it_is_not_is_refused(turns: ModuleType, arguments: tuple[object]) -> None:
-    """An array of another type, a gap between its numbers, lengths that differ, a row beyond a mask."""
+    """An array of another type, a gap between its numbers, no candidates, a row beyond a mask."""
     with pytest.raises(
         (TypeError, ValueError),
-        match=r"array|of the expected kind|candidates of|rows, |too many|takedown list|not bytes",
+        match=r"array|of the expected kind|candidates of|too many|takedown list|not bytes|serialised|Ranked",
     ):
         turns.take_turns(*arguments)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rows": as_rows([3, 4])},
+        {"rows": np.array([3, 4, 5])},
+        {"rows": as_rows([3, 0, 4, 0, 5])[::2]},
+        {"rows": [3, 4, 5]},
+        {"scores": np.ones(3)},
+        {"scores": np.ones(2, np.float32)},
+        {"elements": np.zeros(3, "S4")},
+        {"elements": np.zeros(2, "V4")},
+        {"elements": np.array([b"a"] * 6, object)[::2]},
+    ],
+)
+def test_a_list_whose_arrays_are_not_what_they_should_be_is_refused(
+    turns: ModuleType, wrong: dict[str, object]
+) -> None:
+    """Once, when it is made: merges do not look again."""
+    arrays = {"rows": GOOD.rows, "scores": GOOD.scores, "elements": GOOD.elements} | wrong
+    with pytest.raises((TypeError, ValueError), match=r"no array|of the expected kind|rows, "):
+        turns.Ranked(**arrays)
 
 
 def test_an_array_is_as_long_as_its_memory(turns: ModuleType) -> None:
@@ -180,11 +223,9 @@ def test_a_list_with_more_places_than_there_are_numbers_for_is_refused(
     with (tmp_path / "rows").open("wb") as file:
         file.truncate(4 * 2**31)
     rows = np.memmap(tmp_path / "rows", np.int32, "r")
-    endless = replace(
-        GOOD, rows=rows, scores=rows.view(np.float32), elements=rows.view(np.uint8)[: 2**31].view("V1")
-    )
+    elements = rows.view(np.uint8)[: 2**31].view("V1")
     with pytest.raises(ValueError, match="2147483648 rows, 2147483648 scores and 2147483648 elements"):
-        turns.take_turns((endless,), (), (1,), 1, None, None)
+        turns.Ranked(rows, rows.view(np.float32), elements)
 
 
 def test_a_server_without_compiled_loops_answers_the_same(
