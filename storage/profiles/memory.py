@@ -1,6 +1,6 @@
 """Profiles in memory: the fakes that ship, and the ports read at their plainest."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,6 +51,7 @@ class InMemoryProfiles:
         self._online = {profile.user_id: profile for profile in online}
         self._marks: dict[str, str] = {}
         self._tombstones: dict[str, Tombstone] = {}
+        self._n_writes = 0
 
     def describe(self) -> BatchDescription:
         """The description given."""
@@ -80,6 +81,10 @@ class InMemoryProfiles:
         except DamagedRecordError as error:
             return error
 
+    def revision(self) -> Hashable | None:
+        """How often something was written."""
+        return self._n_writes
+
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""
         return self.read(user_id).batch
@@ -108,6 +113,7 @@ class InMemoryProfiles:
     def put(self, profile: OnlineProfile) -> None:
         """Store the record in place of an earlier one."""
         self._online[profile.user_id] = profile
+        self._n_writes += 1
 
     def get(self, user_id: str) -> OnlineProfile | None:
         """The stored record, or None."""
@@ -121,6 +127,7 @@ class InMemoryProfiles:
             self._tombstones[user_id] = Tombstone(user_id=user_id, until_s=until_s, sequence=number)
         if online is not None and (left := since_forgotten(online, until_s)) is not None:
             self._online[user_id] = left
+        self._n_writes += 1
 
     def forgotten(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Until when each of these users is forgotten; without those who are not."""
@@ -144,6 +151,7 @@ class InMemoryProfiles:
             )
         self._online |= {profile.user_id: profile for profile in profiles}
         self._marks |= {name: mark.after for name, mark in marks.items()}
+        self._n_writes += 1
 
     def close(self) -> None:
         """Nothing is held."""

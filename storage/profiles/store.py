@@ -1,6 +1,6 @@
 """The ports of the profile store: to read users, to publish batches, to write online records."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -194,6 +194,13 @@ class ProfileReader(Protocol):
 
         Returns:
             In the order asked; in place of one whose record is damaged what `read` would raise.
+        """
+        ...
+
+    def revision(self) -> Hashable | None:
+        """What is another as soon as a `read` of anybody may give something else; None: nobody can say.
+
+        It looks at no user: where it is as before, what was read since it was asked for is as it is stored.
         """
         ...
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -98,6 +98,17 @@ class Environment:
             if not self._unlocked or self._env.info()["last_txnid"] == snapshot:
                 return found
 
+    def last_commit(self) -> int | None:
+        """The number of the last commit; who begins to read afterwards sees that one or a later one.
+
+        LMDB's `info` would tell of it before readers see it. None without locks: a commit that was cut off
+        may be seen there, and its number be given to another.
+        """
+        if self._unlocked:
+            return None
+        with self._env.begin() as txn:
+            return txn.id()
+
     def problem_of(self, path: Path, is_misplaced: IsMisplaced) -> str | None:
         """Why LMDB must not be asked for any record of the file that is open here; see trees.problem_of."""
         while True:
@@ -148,13 +159,19 @@ class Environment:
 # LMDB's rule is one open a process, so this is the process's, too.
 _open_files: dict[Inode, Environment] = {}
 _guard = threading.Lock()
+_numbers = count(1)
 
 
 class Hold:
-    """A share in an open file, given back by `close` or `leave`."""
+    """A share in an open file, given back by `close` or `leave`.
+
+    Attributes:
+        number: No other share of this process has it; an inode may be given to another file.
+    """
 
     def __init__(self, path: Path, open_file: Callable[[Path], Environment]) -> None:
         with _guard:
+            self.number = next(_numbers)
             self.inode, self.environment = _found(path, open_file)
             _open_files[self.inode] = self.environment
             self.environment.hold()

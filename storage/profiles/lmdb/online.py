@@ -38,6 +38,9 @@ _NOT_TO_BE_TRUSTED = b""
 Stored: TypeAlias = tuple[bytes | None, bytes | None]
 """What is stored of a user, undecoded: the record and the tombstone."""
 
+Revision: TypeAlias = tuple[int, int, bool]
+"""Which file was opened, its last commit, and whether it is the one that is there; 0 and 0 without any."""
+
 # Address space, not disk: the file grows as records come. About 50 million users at 20 actions each.
 MAP_BYTES = 1 << 36
 
@@ -104,6 +107,19 @@ class OnlineRecords:
             values = hold.environment.get_each(*keys)
         records = values[::2] if is_there else [value and _NOT_TO_BE_TRUSTED for value in values[::2]]
         return list(zip(records, values[1::2], strict=True))
+
+    def revision(self) -> Revision | None:
+        """What is another after every write; see ProfileReader.
+
+        Raises:
+            StoreUnavailableError: The file is there but cannot be read.
+        """
+        with plainly(self._path, "read"):
+            hold, is_there = self._look()
+            if hold is None:
+                return 0, 0, is_there
+            commit = hold.environment.last_commit()
+        return None if commit is None else (hold.number, commit, is_there)
 
     def tombstones(self, after: int = 0) -> list[Tombstone]:
         """Those later than the one numbered `after`, in order.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from storage.errors import DamagedRecordError
 from storage.profiles.forgetting import decode_user, stamp_beside_batch
 from storage.profiles.lmdb.batch import BatchProfiles
-from storage.profiles.lmdb.online import OnlineRecords
+from storage.profiles.lmdb.online import OnlineRecords, Revision
 from storage.profiles.lmdb.tombstones import until_s_of
 from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
 from storage.profiles.store import BatchDescription
@@ -70,6 +70,10 @@ class LmdbProfiles:
             return held
         batch, seen = self._batch.values(user_id)
         return decode_user(user_id, batch, online, seen, until_s)
+
+    def revision(self) -> Revision | None:
+        """That of the newest actions: the batch is sealed."""
+        return self._online.revision()
 
     def batch(self, user_id: str) -> Profile | None:
         """The user's batch profile, or None for an unknown user."""

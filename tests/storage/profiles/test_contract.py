@@ -15,7 +15,7 @@ from storage.profiles.encoding import EncodedUser, encode_profile, encode_seen
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader
 from storage.profiles.records import Profile, StoredUser
-from storage.profiles.store import OnlineWriter, ProfileReader
+from storage.profiles.store import Mark, OnlineWriter, ProfileReader
 from tests.storage.profiles.people import DESCRIPTION, manifest, online, profile, same
 
 
@@ -225,6 +225,25 @@ def test_what_is_held_is_given_back_until_it_changes(store: Store) -> None:
     assert same(second.online, online("85123A", "cat-7"))
     assert same(second.batch, first.batch)
     assert second.stamp != first.stamp
+
+
+def test_a_revision_is_another_after_every_write(store: Store) -> None:
+    """Never one of before, whoever it is about; a read makes none. Or the store says that it has none."""
+    reader, writer = store.reader, store.writer
+    before = [reader.revision()]
+    writes: Sequence[Callable[[], None]] = (
+        lambda: writer.put(online("85123A", "cat-7")),
+        lambda: writer.put(online("nobody", "cat-7")),
+        lambda: writer.forget("nobody", 5),
+        lambda: writer.commit([online("85123A", "cat-8")], {"place": Mark(None, "1")}),
+    )
+    for write in writes:
+        write()
+        reader.read("85123A")
+        now = reader.revision()
+        assert now is None or now not in before
+        assert reader.revision() == now
+        before.append(now)
 
 
 def test_any_number_of_threads_may_read(make_store: MakeStore) -> None:

@@ -265,6 +265,50 @@ def test_of_a_file_that_was_removed_only_who_was_forgotten_counts(tmp_path: Path
     records.close()
 
 
+def test_a_file_that_comes_goes_or_is_another_makes_another_revision(tmp_path: Path) -> None:
+    """As many writes in another file are not the same ones."""
+    records = OnlineRecords(tmp_path)
+    met = [records.revision()]
+    put(tmp_path, "ann")
+    met.append(records.revision())
+    file_of(tmp_path).rename(tmp_path / "aside")
+    met.append(records.revision())
+    put(tmp_path, "ben")
+    met.append(records.revision())
+
+    assert len(set(met)) == len(met)
+    assert None not in met
+    records.close()
+
+
+def test_who_sees_a_new_record_of_another_process_sees_another_revision(tmp_path: Path) -> None:
+    """Other than any that was asked for while the record could not be read yet."""
+    records, number = OnlineRecords(tmp_path), 0
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS_WRITER, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        for _ in range(50):
+            writer.stdout.readline()
+            before = records.revision()
+            while records.get(f"user-{number}") is not None:
+                number += 1
+            while records.get(f"user-{number}") is None:
+                writer.stdout.readline()
+            assert records.revision() != before
+        writer.send_signal(signal.SIGKILL)
+    records.close()
+
+
+def test_without_locks_there_is_no_revision(open_folder: Path, read_only: ReadOnly) -> None:
+    """A number that a killed writer left may be given to another commit then."""
+    put(open_folder, "ann")
+    with read_only():
+        records = OnlineRecords(open_folder)
+        assert records.revision() is None
+        records.close()
+
+
 def test_nothing_is_written_to_a_file_that_was_removed(tmp_path: Path) -> None:
     """It would be acknowledged and lost; whoever opens the store again goes on in a new file."""
     writer = LmdbOnlineWriter(tmp_path)
