@@ -1,4 +1,4 @@
-"""Parsed profiles, kept: an LRU with a budget in bytes, and the store asked again every half second."""
+"""Parsed profiles, kept within a budget in bytes, and the store asked whether they still hold."""
 
 import math
 import threading
@@ -14,6 +14,7 @@ from server.metrics_catalogue import ProfileUse
 from server.profiles import ProfileSource, UserProfile
 from server.recency import under_decay
 from server.served_profiles import ServedProfile, StoodFor
+from server.sight import Lookout, Sight
 from server.takedown import BlockedRows
 from storage.errors import DamagedRecordError, StoreUnavailableError
 from storage.profiles.records import StoredUser
@@ -24,12 +25,15 @@ STALE_S = 3_600.0
 ON_THE_WAY_S = 60.0
 NEVER_S = -math.inf
 
-# Measured with tracemalloc: an entry's own objects (key, records, array headers, links of the LRU).
+# Measured with tracemalloc: an entry's own objects (key, records, array headers, links of their order).
 _OVERHEAD_BYTES = 1_050
 _NOTHING_SEEN = np.empty(0, np.uint64)
 
-Key = tuple[str, float | None]
-"""A user, and the decay in place of the model's, if there is one."""
+# However many are used over and over, room is made in this many steps a profile: their number is no wait.
+_SPARED_IN_A_ROW = 16
+
+Key = str | tuple[str, float]
+"""A user, or a user and the decay in place of the model's."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,20 +43,23 @@ class _Entry:
     Attributes:
         profile: Parsed.
         held: Stands for what it was parsed from.
-        parsed_over: Which pins and which batch: not themselves, so that they can be given back.
-        artefact_version: Of those pins.
-        checked_s: When the store last said that it is still so.
+        sight: While this is what there is to see, the profile holds.
+        checked_s: When the store last said of this user that it is still so.
+        is_used: Somebody asked for it since its turn to go came.
     """
 
     profile: ServedProfile
     held: StoredUser
-    parsed_over: object
-    artefact_version: str
+    sight: Sight
     checked_s: float
+    is_used: bool = False
 
 
 class ProfileCache:
-    """Parsed profiles, the least recently used go first; safe for any number of threads.
+    """Parsed profiles, safe for any number of threads; about the least recently used go first.
+
+    They go in the order they came, but who was asked for meanwhile is spared once and comes again: to get one
+    costs a mark, in place of a lock and a move in a list through all of memory (the CLOCK of page caches).
 
     Args:
         budget_bytes: The sum of all entries stays below this; 0 keeps nothing.
@@ -64,37 +71,36 @@ class ProfileCache:
         self._size_bytes = 0
         # Who was forgotten lately, and when.
         self._forgotten: dict[str, float] = {}
-        # It covers get and put, never a read of the store.
+        # It covers every change, never a read of the store.
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> _Entry | None:
         """The entry, or None."""
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is not None:
-                self._entries.move_to_end(key)
+        entry = self._entries.get(key)
+        if entry is not None:
+            entry.is_used = True
         return entry
-
-    def get_each(self, keys: Sequence[Key]) -> list[_Entry | None]:
-        """The entry of each key, or None."""
-        entries = self._entries
-        with self._lock:
-            found = [entries.get(key) for key in keys]
-            for key, entry in zip(keys, found, strict=True):
-                if entry is not None:
-                    entries.move_to_end(key)
-        return found
 
     def put(self, key: Key, entry: _Entry) -> None:
         """Keep the entry in place of an earlier one; not if it was read before the user was forgotten."""
         with self._lock:
             self._remove(key)
-            if self._forgotten and self._forgotten.get(key[0], NEVER_S) >= entry.checked_s:
+            if self._forgotten and self._forgotten.get(_user_of(key), NEVER_S) >= entry.checked_s:
                 return
             self._entries[key] = entry
             self._size_bytes += _size_bytes(entry)
-            while self._size_bytes > self.budget_bytes:
-                self._remove(next(iter(self._entries)))
+            self._make_room()
+
+    def _make_room(self) -> None:
+        to_spare = _SPARED_IN_A_ROW
+        while self._size_bytes > self.budget_bytes:
+            key, entry = next(iter(self._entries.items()))
+            if entry.is_used and to_spare:
+                entry.is_used = False
+                self._entries.move_to_end(key)
+                to_spare -= 1
+            else:
+                self._remove(key)
 
     def remove(self, key: Key) -> None:
         """Drop the entry."""
@@ -111,7 +117,7 @@ class ProfileCache:
         with self._lock:
             recent = {each: at_s for each, at_s in self._forgotten.items() if now_s - at_s < ON_THE_WAY_S}
             self._forgotten = recent | dict.fromkeys(user_ids, now_s)
-            for key in [key for key in self._entries if key[0] in user_ids]:
+            for key in [key for key in self._entries if _user_of(key) in user_ids]:
                 self._remove(key)
 
     def clear(self) -> None:
@@ -134,6 +140,15 @@ class ProfileCache:
         return len(self._entries)
 
 
+def _key_of(user_id: str, lambda_per_day: float | None) -> Key:
+    # Of the most by far there is no other object to be made, and later to be met in memory.
+    return user_id if lambda_per_day is None else (user_id, lambda_per_day)
+
+
+def _user_of(key: Key) -> str:
+    return key if isinstance(key, str) else key[0]
+
+
 def _size_bytes(entry: _Entry) -> int:
     return entry.profile.n_bytes + _OVERHEAD_BYTES
 
@@ -141,9 +156,11 @@ def _size_bytes(entry: _Entry) -> int:
 class ServedProfiles:
     """Users for requests, from the cache while that is true.
 
-    What was parsed less than half a second ago is taken as it is. Later the store is asked, and the parsed
-    profile stays when nothing has changed. When the store does not answer, it is used for up to an hour, and
-    flagged; a user that the store no longer knows is forgotten at once.
+    What was parsed less than half a second ago is taken as it is, and later as long as the store, looked at
+    once for all users, says that nothing of anybody has changed. Where something has, or the store cannot
+    tell, it is asked about the user, and the parsed profile stays when nothing of theirs has changed. When
+    the store does not answer, it is used for up to an hour, and flagged; a user that the store no longer
+    knows is forgotten at once.
 
     Args:
         source: Parses them for one view of pins and one batch.
@@ -156,9 +173,9 @@ class ServedProfiles:
     ) -> None:
         self._source = source
         self._count = source.metrics.count_profile
-        self._over = object()
         self._cache = cache
         self._clock = clock
+        self._lookout = Lookout(source)
 
     def get(self, user_id: str, now_s: int, lambda_per_day: float | None = None) -> ServedProfile | None:
         """The user, or None when the store knows nothing of them.
@@ -172,76 +189,76 @@ class ServedProfiles:
             StoreUnavailableError: The store does not answer, and nothing recent enough is kept.
             DamagedRecordError: What is stored cannot be trusted.
         """
-        key, now, blocked = (user_id, lambda_per_day), self._clock(), self._source.blocked()
+        now = self._clock()
+        sight = self._lookout.at(now)
+        key = user_id if lambda_per_day is None else (user_id, lambda_per_day)
         entry = self._cache.get(key)
-        held = None
-        if entry is not None and entry.parsed_over is self._over and entry.profile.blocked is blocked:
-            if now - entry.checked_s < FRESH_S:
-                self._count(ProfileUse.FRESH)
-                return entry.profile
-            held = entry.held
+        if entry is not None and (entry.sight is sight or _is_fresh(entry, sight, now)):
+            self._count(ProfileUse.FRESH)
+            return entry.profile
+        held = _held(entry, sight)
         try:
             stored = self._source.reader.read(user_id, held)
         except StoreUnavailableError as error:
-            return self._kept_or_raise(entry, now, blocked, error)
+            return self._kept_or_raise(entry, sight, now, error)
         if entry is not None and stored is held:
-            entry.checked_s = now
+            entry.sight, entry.checked_s = sight, now
             self._count(ProfileUse.UNCHANGED)
             return entry.profile
-        return self._parsed(key, stored, now_s, now)
+        return self._parsed(key, stored, sight, now_s, now)
 
-    def get_each(self, keys: Sequence[Key], now_s: int) -> list[ServedProfile | DamagedRecordError | None]:
+    def get_each(
+        self, asked: Sequence[tuple[str, float | None]], now_s: int
+    ) -> list[ServedProfile | DamagedRecordError | None]:
         """What `get` gives of each of some users; in place of a damaged record what `get` would raise.
 
         The clock is read once for all of them, and the store is asked once.
 
         Args:
-            keys: The users, each with the decay in place of the model's, if there is one.
+            asked: The users, each with the decay in place of the model's, if there is one.
             now_s: Unix seconds UTC.
 
         Raises:
             StoreUnavailableError: As `get`, of any of them.
         """
-        now, blocked = self._clock(), self._source.blocked()
-        entries = self._cache.get_each(keys)
-        over = self._over
-        held = [
-            entry.held
-            if entry is not None and entry.parsed_over is over and entry.profile.blocked is blocked
-            else None
-            for entry in entries
-        ]
+        now = self._clock()
+        sight = self._lookout.at(now)
+        keys = [_key_of(*each) for each in asked]
+        entries = [self._cache.get(key) for key in keys]
         old = [
             at
-            for at, (entry, of_entry) in enumerate(zip(entries, held, strict=True))
-            if entry is None or of_entry is None or now - entry.checked_s >= FRESH_S
+            for at, entry in enumerate(entries)
+            if entry is None or not (entry.sight is sight or _is_fresh(entry, sight, now))
         ]
         self._count(ProfileUse.FRESH, len(keys) - len(old))
         found: list[ServedProfile | DamagedRecordError | None]
         found = [None if entry is None else entry.profile for entry in entries]
+        if not old:
+            return found
+        held = {at: _held(entries[at], sight) for at in old}
         try:
-            stored = self._source.reader.read_each([(keys[at][0], held[at]) for at in old]) if old else []
+            stored = self._source.reader.read_each([(asked[at][0], held[at]) for at in old])
         except StoreUnavailableError as error:
             for at in old:
-                found[at] = self._kept_or_raise(entries[at], now, blocked, error)
+                found[at] = self._kept_or_raise(entries[at], sight, now, error)
             return found
         n_unchanged = 0
         for at, of_user in zip(old, stored, strict=True):
             entry = entries[at]
             if entry is not None and of_user is held[at]:
-                entry.checked_s = now
+                entry.sight, entry.checked_s = sight, now
                 n_unchanged += 1
             elif isinstance(of_user, DamagedRecordError):
                 found[at] = of_user
             else:
-                found[at] = self._parsed(keys[at], of_user, now_s, now)
+                found[at] = self._parsed(keys[at], of_user, sight, now_s, now)
         self._count(ProfileUse.UNCHANGED, n_unchanged)
         return found
 
     def kept(self, user_id: str, lambda_per_day: float | None = None) -> ServedProfile | None:
         """The user as the last answer had them, if that is kept; asks no store, and counts nothing."""
-        entry = self._cache.get((user_id, lambda_per_day))
-        return None if entry is None or entry.parsed_over is not self._over else entry.profile
+        entry = self._cache.get(_key_of(user_id, lambda_per_day))
+        return None if entry is None or entry.sight.over is not self._lookout.over else entry.profile
 
     def served(self, profile: UserProfile, lambda_per_day: float | None = None) -> ServedProfile:
         """The small form of a profile, with another decay of importance where one is given."""
@@ -251,29 +268,43 @@ class ServedProfiles:
         stood_for = StoodFor.of(*self._source.representatives(profile))
         return ServedProfile.of(profile, stood_for, model if lambda_per_day is None else lambda_per_day)
 
-    def _parsed(self, key: Key, stored: StoredUser, now_s: int, now: float) -> ServedProfile | None:
+    def _parsed(
+        self, key: Key, stored: StoredUser, sight: Sight, now_s: int, now: float
+    ) -> ServedProfile | None:
         if stored.is_unknown:
             self._cache.remove(key)
             self._count(ProfileUse.UNKNOWN)
             return None
         self._count(ProfileUse.PARSED)
-        profile = self.served(self._source.profile_of(stored, now_s), key[1])
+        lambda_per_day = None if isinstance(key, str) else key[1]
+        profile = self.served(self._source.profile_of(stored, now_s), lambda_per_day)
         held = StoredUser(batch=None, online=None, seen=_NOTHING_SEEN, stamp=stored.stamp)
-        self._cache.put(key, _Entry(profile, held, self._over, self._source.artefact_version, now))
+        self._cache.put(key, _Entry(profile, held, sight, now))
         return profile
 
     def _kept_or_raise(
-        self, entry: _Entry | None, now: float, blocked: BlockedRows, error: StoreUnavailableError
+        self, entry: _Entry | None, sight: Sight, now: float, error: StoreUnavailableError
     ) -> ServedProfile:
         """What is kept of a user while the store does not answer."""
-        if entry is None or not self._may_be_used_late(entry, now):
+        if entry is None or not _may_be_used_late(entry, sight, now):
             raise error
         self._count(ProfileUse.STALE)
-        return _late(entry.profile, blocked)
+        return _late(entry.profile, sight.blocked)
 
-    def _may_be_used_late(self, entry: _Entry, now: float) -> bool:
-        is_of_this_artefact = entry.artefact_version == self._source.artefact_version
-        return is_of_this_artefact and now - entry.checked_s < STALE_S
+
+def _is_fresh(entry: _Entry, sight: Sight, now: float) -> bool:
+    return entry.sight.is_like(sight) and now - entry.checked_s < FRESH_S
+
+
+def _held(entry: _Entry | None, sight: Sight) -> StoredUser | None:
+    """What need not be parsed again unless the store has changed it."""
+    return entry.held if entry is not None and entry.sight.is_like(sight) else None
+
+
+def _may_be_used_late(entry: _Entry, sight: Sight, now: float) -> bool:
+    is_of_this_artefact = entry.sight.artefact_version == sight.artefact_version
+    # When its sight was last seen again, that said so of all users.
+    return is_of_this_artefact and now - max(entry.checked_s, entry.sight.looked_s) < STALE_S
 
 
 def _late(profile: ServedProfile, blocked: BlockedRows) -> ServedProfile:

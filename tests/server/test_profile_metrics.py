@@ -17,7 +17,7 @@ from tests.server.world import CUT_S, default_people, make_pins
 
 
 class Outage:
-    """A store that can be taken away; of a store only what profiles need."""
+    """A store that can be taken away and knows no revision; of a store only what profiles need."""
 
     def __init__(self, store: InMemoryProfiles) -> None:
         self._store = store
@@ -25,6 +25,9 @@ class Outage:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+    def revision(self) -> None:
+        """So users are asked about."""
 
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         if self.is_away:
