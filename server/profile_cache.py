@@ -26,7 +26,7 @@ ON_THE_WAY_S = 60.0
 NEVER_S = -math.inf
 
 # Measured with tracemalloc: an entry's own objects (key, records, array headers, links of their order).
-_OVERHEAD_BYTES = 1_050
+_OVERHEAD_BYTES = 610
 _NOTHING_SEEN = np.empty(0, np.uint64)
 
 # However many are used over and over, room is made in this many steps a profile: their number is no wait.

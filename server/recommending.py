@@ -187,12 +187,13 @@ class Recommender:
         self, profile: ServedProfile, excluded: Excluded, options: Options, deadline: Deadline
     ) -> Recommendation:
         """From all interests of some importance, by all of their representatives together."""
+        stood_for = profile.stood_for
         fusion = Fusion(
-            stood_for=profile.stood_for,
+            stood_for=stood_for,
             embeddings=self.pins.embeddings,
             policy=self.profiles.batch.parameters.fusing,
         )
-        themselves = self.pins.representatives[profile.stood_for.rows]
+        themselves = self.pins.representatives[stood_for.rows]
         filters = self.filters((*excluded, themselves), options, profile.blocked)
         filled = self.filling.fused(fusion, filters, options.max_candidates, deadline)
         described = describe_fused(profile, filled.retrieved, self.clock(), self.pins)

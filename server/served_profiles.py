@@ -15,6 +15,8 @@ from server.interest_records import INTEREST_BYTES, interests_in, records_of
 from server.profiles import UserProfile
 from server.takedown import BlockedRows
 
+_REPRESENTATIVE = np.dtype([("weight", "f8"), ("row", "i4"), ("interest", "u4")])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoodFor:
@@ -23,12 +25,12 @@ class StoodFor:
     Attributes:
         rows: int32 [r].
         weights: float64 [r]; only their ratios matter.
-        interests: uint16 [r], the interest that each stands for.
+        interests: uint32 [r], the place of the interest that each stands for.
     """
 
     rows: NDArray[np.int32]
     weights: NDArray[np.float64]
-    interests: NDArray[np.uint16]
+    interests: NDArray[np.uint32]
 
     @classmethod
     def of(cls, representatives: Representatives, rows: NDArray[np.int64]) -> "StoodFor":
@@ -36,16 +38,23 @@ class StoodFor:
         return cls(
             rows=rows.astype(np.int32),
             weights=representatives.weights,
-            interests=representatives.interests.astype(np.uint16),
+            interests=representatives.interests.astype(np.uint32),
         )
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def n_bytes(self) -> int:
-        """Of the arrays."""
-        return self.rows.nbytes + self.weights.nbytes + self.interests.nbytes
+    @classmethod
+    def unpacked(cls, packed: bytes) -> "StoodFor":
+        """The one that was packed: views."""
+        each = np.frombuffer(packed, _REPRESENTATIVE)
+        return cls(rows=each["row"], weights=each["weight"], interests=each["interest"])
+
+    def packed(self) -> bytes:
+        """In one piece, which is how users are kept: arrays would take as much again."""
+        each = np.empty(len(self), _REPRESENTATIVE)
+        each["row"], each["weight"], each["interest"] = self.rows, self.weights, self.interests
+        return each.tobytes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +64,7 @@ class ServedProfile:
     Attributes:
         records: c interests, see server.interest_records: importances are those at `computed_at_s`, and each
             medoid is held and may be shown.
-        stood_for: Who answers with the fused merge.
+        representatives: Who answers with the fused merge, packed.
         seen: int32 [s], ascending, representative rows of the pins the user acted on, the medoids among them.
         computed_at_s: Unix seconds UTC.
         lambda_per_day: How importances decay from then on.
@@ -64,7 +73,7 @@ class ServedProfile:
     """
 
     records: bytes
-    stood_for: StoodFor
+    representatives: bytes
     seen: NDArray[np.int32]
     computed_at_s: int
     lambda_per_day: float
@@ -83,7 +92,7 @@ class ServedProfile:
         interests = profile.interests
         return cls(
             records=records_of(profile.rows, interests.importances, profile.origins),
-            stood_for=stood_for,
+            representatives=stood_for.packed(),
             seen=profile.seen.astype(np.int32),
             computed_at_s=interests.computed_at_s,
             lambda_per_day=lambda_per_day,
@@ -93,6 +102,11 @@ class ServedProfile:
 
     def __len__(self) -> int:
         return len(self.records) // INTEREST_BYTES
+
+    @property
+    def stood_for(self) -> StoodFor:
+        """Who answers with the fused merge."""
+        return StoodFor.unpacked(self.representatives)
 
     def decay(self, now_s: int) -> float:
         """What every importance is to be multiplied with now; 1 where a clock is off."""
@@ -107,21 +121,19 @@ class ServedProfile:
         interests = interests_in(self.records)
         kept = np.flatnonzero(~blocked.among(interests["row"].astype(np.int64)))
         shown = interests[kept]
-        of_stood_for = np.flatnonzero(
-            ~blocked.among(self.stood_for.rows.astype(np.int64)) & np.isin(self.stood_for.interests, kept)
+        stood_for = self.stood_for
+        held = np.flatnonzero(
+            ~blocked.among(stood_for.rows.astype(np.int64)) & np.isin(stood_for.interests, kept)
         )
-        return replace(
-            self,
-            records=records_of(shown["row"], shown["importance"], shown["origin"]),
-            stood_for=StoodFor(
-                rows=self.stood_for.rows[of_stood_for],
-                weights=self.stood_for.weights[of_stood_for],
-                interests=np.searchsorted(kept, self.stood_for.interests[of_stood_for]).astype(np.uint16),
-            ),
-            blocked=blocked,
+        left = StoodFor(
+            rows=stood_for.rows[held],
+            weights=stood_for.weights[held],
+            interests=np.searchsorted(kept, stood_for.interests[held]).astype(np.uint32),
         )
+        records = records_of(shown["row"], shown["importance"], shown["origin"])
+        return replace(self, records=records, representatives=left.packed(), blocked=blocked)
 
     @property
     def n_bytes(self) -> int:
         """What it costs in memory, beside the entry's overhead."""
-        return len(self.records) + self.seen.nbytes + self.stood_for.n_bytes
+        return len(self.records) + len(self.representatives) + self.seen.nbytes

@@ -431,12 +431,8 @@ def test_the_size_is_what_the_memory_really_costs(n_interests: int, n_seen: int)
     world, seen = World(), model.seen
 
     def another() -> ServedProfile:
-        stood_for = replace(
-            model.stood_for,
-            **{name: getattr(model.stood_for, name).copy() for name in ("rows", "weights", "interests")},
-        )
-        records = bytes(bytearray(model.records))
-        return replace(model, records=records, stood_for=stood_for, seen=seen.copy())
+        records, representatives = (bytes(bytearray(each)) for each in (model.records, model.representatives))
+        return replace(model, records=records, representatives=representatives, seen=seen.copy())
 
     made: Callable[[], ServedProfile] = another
     world.ann()
