@@ -17,17 +17,20 @@ from server.errors import StartError
 from server.health_port import HealthPort
 from server.methods import method_handlers
 from server.metrics import Metrics
-from server.metrics_catalogue import SERVICE
+from server.metrics_catalogue import METHODS, SERVICE
 from server.ports import HeldPort, Ports, address_of, cannot_listen
 from server.reflection import enable_reflection
 from server.servicer import Servicer
 from server.side_threads import Beside, in_threads
+from server.unary import UnaryCalls
 from storage.compiled import all_compiled
 
 # Who asks whether the server lives must not queue behind the calls that keep it busy.
 _HEALTH = Bounds(threads=1, queued=1_000)
 # Who waits for the event stream holds nobody else, however slow it is.
 _RECORDS = Bounds(threads=16, queued=64)
+
+_UNARY = tuple(f"/{SERVICE}/{name}" for name, kind in METHODS.items() if kind == "unary")
 
 log = structlog.get_logger("server.serving")
 
@@ -63,11 +66,12 @@ class RunningServer:
         self._watching: list[Beside] = []
         self.calls, self.batches, self.records = calls, batches, Admission(_RECORDS)
         metrics.gauges.watch_admission((calls, batches, self.records))
-        self._server = grpc.server(
-            self._threads(calls, "call"), interceptors=list(interceptors), options=connections.options()
-        )
+        pool = self._threads(calls, "call")
+        self._server = grpc.server(pool, interceptors=list(interceptors), options=connections.options())
         apart, records = self._threads(batches, "batch"), self._threads(self.records, "record")
-        self._server.add_generic_rpc_handlers((method_handlers(servicer, metrics, apart, records),))
+        handlers = method_handlers(servicer, metrics, apart, records)
+        self._server.add_generic_rpc_handlers((handlers,))
+        self._unary = UnaryCalls(self._server, _UNARY, handlers, pool=pool, interceptors=interceptors)
         self._health = _enable_health(self._server)
         if with_reflection:
             enable_reflection(self._server, SERVICE)
@@ -89,6 +93,7 @@ class RunningServer:
         for beside in self._watching:
             beside.start()
         self._server.start()
+        self._unary.start()
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
         log.info(
             "serving",
@@ -121,8 +126,11 @@ class RunningServer:
         self._health.enter_graceful_shutdown()
         ended, give_up_s = self._server.stop(grace_s), time.monotonic() + grace_s
         are_idle = [
-            admission.wait_until_idle(max(0.0, give_up_s - time.monotonic()))
-            for admission in (self.calls, self.batches, self.records)
+            are_over(max(0.0, give_up_s - time.monotonic()))
+            for are_over in (
+                self._unary.wait_until_over,
+                *(each.wait_until_idle for each in (self.calls, self.batches, self.records)),
+            )
         ]
         # What is left now waits for nothing of ours: who watches health, a tool with reflection open.
         self._server.stop(None)

@@ -1,9 +1,15 @@
-"""Calls take a thread with their request in hand, as many as there is room for: in a real gRPC server."""
+"""Calls take a thread with their request in hand, as many as there is room for: in a real gRPC server.
+
+Unary calls come straight from gRPC's core, or through grpc's own server as all others do: what is promised
+here holds for both ways.
+"""
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import grpc
 import pytest
@@ -12,6 +18,7 @@ from grpc_status import rpc_status
 
 from server.admission import Admission, Bounds
 from server.arrivals import PUSHBACK_KEY, PUSHBACK_MS, RequestFirstPool
+from server.unary import UnaryCalls
 from tests.waiting import HANG_S, wait_until
 
 METHOD = "/tests.Echo/Echo"
@@ -19,6 +26,7 @@ STREAM = "/tests.Echo/Twice"
 SHED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 Behaviour = Callable[[bytes, grpc.ServicerContext], bytes]
+Serving = AbstractContextManager[tuple[grpc.Channel, Admission, Counter[bytes]]]
 
 
 class Gate:
@@ -60,8 +68,14 @@ def twice(request: bytes, _: grpc.ServicerContext) -> Iterator[bytes]:
 
 
 @contextmanager
-def serving(
-    behaviour: Behaviour = echo, *, threads: int = 2, queued: int = 4, waits: list[float] | None = None
+def running(
+    behaviour: Behaviour = echo,
+    *,
+    is_direct: bool,
+    threads: int = 2,
+    queued: int = 4,
+    waits: list[float] | None = None,
+    interceptors: Sequence[grpc.ServerInterceptor] = (),
 ) -> Iterator[tuple[grpc.Channel, Admission, Counter[bytes]]]:
     """A server with so many threads and places to wait: a channel, its admission, what it turned away."""
     shed: Counter[bytes] = Counter()
@@ -72,17 +86,29 @@ def serving(
         count_shed=lambda method: shed.update([method]),
         count_wait=([] if waits is None else waits).append,
     )
-    server = grpc.server(pool)
-    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        "Echo": grpc.unary_unary_rpc_method_handler(behaviour),
-        "Twice": grpc.unary_stream_rpc_method_handler(twice),
-    }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("tests.Echo", handlers),))
+    server = grpc.server(pool, interceptors=list(interceptors))
+    handlers = grpc.method_handlers_generic_handler(
+        "tests.Echo",
+        {
+            "Echo": grpc.unary_unary_rpc_method_handler(behaviour),
+            "Twice": grpc.unary_stream_rpc_method_handler(twice),
+        },
+    )
+    server.add_generic_rpc_handlers((handlers,))
+    direct = UnaryCalls(server, [METHOD] if is_direct else [], handlers, pool=pool, interceptors=interceptors)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    direct.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield channel, admission, shed
-    server.stop(None).wait()
+        server.stop(None).wait()
+        assert direct.wait_until_over(HANG_S)
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "through grpc's server"])
+def serving(request: pytest.FixtureRequest) -> Callable[..., Serving]:
+    """Servers of either way."""
+    return partial(running, is_direct=request.param)
 
 
 def unary(channel: grpc.Channel) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
@@ -118,7 +144,7 @@ def codes(calls: "list[grpc.Future[bytes]]") -> Counter[grpc.StatusCode]:
     return found
 
 
-def test_who_waits_for_a_thread_is_timed() -> None:
+def test_who_waits_for_a_thread_is_timed(serving: Callable[..., Serving]) -> None:
     """Two of four find one free: the other two are told apart, and how long it took."""
     gate, waits = Gate(), list[float]()
     with serving(gate, threads=2, waits=waits) as (channel, admission, _):
@@ -134,7 +160,7 @@ def test_who_waits_for_a_thread_is_timed() -> None:
     assert min(waits) > 0
 
 
-def test_unary_and_streamed_answers_arrive() -> None:
+def test_unary_and_streamed_answers_arrive(serving: Callable[..., Serving]) -> None:
     """A call is answered as by gRPC's own pool, also one whose request is empty."""
     with serving() as (channel, _, _):
         assert unary(channel)(b"cat", timeout=HANG_S) == b"cat"
@@ -143,7 +169,7 @@ def test_unary_and_streamed_answers_arrive() -> None:
         assert list(stream(b"cat", timeout=HANG_S)) == [b"cat", b"cat"]
 
 
-def test_callers_who_never_send_their_request_hold_no_thread() -> None:
+def test_callers_who_never_send_their_request_hold_no_thread(serving: Callable[..., Serving]) -> None:
     """Ten times as many as there are threads begin a call and stay silent: the others are served."""
     never = threading.Event()
 
@@ -160,7 +186,7 @@ def test_callers_who_never_send_their_request_hold_no_thread() -> None:
         never.set()
 
 
-def test_a_call_that_ends_without_a_request_is_told() -> None:
+def test_a_call_that_ends_without_a_request_is_told(serving: Callable[..., Serving]) -> None:
     """As gRPC itself does, with a status, and without a thread."""
     with serving() as (channel, admission, _):
         with pytest.raises(grpc.RpcError) as refusal:
@@ -169,7 +195,7 @@ def test_a_call_that_ends_without_a_request_is_told() -> None:
         assert admission.wait_until_idle(HANG_S)
 
 
-def test_the_cap_holds() -> None:
+def test_the_cap_holds(serving: Callable[..., Serving]) -> None:
     """Ten waves of twenty times the cap: never more at work than threads, never more waiting than places."""
     gate = Gate()
     with serving(gate, threads=3, queued=5) as (channel, admission, shed):
@@ -188,7 +214,7 @@ def test_the_cap_holds() -> None:
     assert shed == {METHOD.encode(): 10 * 152}
 
 
-def test_a_call_turned_away_is_told_when_to_come_back() -> None:
+def test_a_call_turned_away_is_told_when_to_come_back(serving: Callable[..., Serving]) -> None:
     """By the trailer that gRPC's retries heed, and by google.rpc.RetryInfo."""
     gate = Gate()
     with serving(gate, threads=1, queued=0) as (channel, _, _):
@@ -211,7 +237,7 @@ def test_a_call_turned_away_is_told_when_to_come_back() -> None:
     assert "come back later" in status.message
 
 
-def test_callers_who_give_up_leave_no_trace() -> None:
+def test_callers_who_give_up_leave_no_trace(serving: Callable[..., Serving]) -> None:
     """Cancelled while it waits, while it is answered, or at once: every place is free again."""
     gate = Gate()
     with serving(gate, threads=1, queued=4) as (channel, admission, _):
@@ -228,7 +254,7 @@ def test_callers_who_give_up_leave_no_trace() -> None:
         assert admission.in_flight == 0
 
 
-def test_an_answer_is_waited_for() -> None:
+def test_an_answer_is_waited_for(serving: Callable[..., Serving]) -> None:
     """Nobody is idle while a call has no answer."""
     gate = Gate()
     with serving(gate) as (channel, admission, _):
@@ -240,7 +266,7 @@ def test_an_answer_is_waited_for() -> None:
         assert codes(calls) == {grpc.StatusCode.OK: 1}
 
 
-def test_a_failing_method_gives_its_place_back() -> None:
+def test_a_failing_method_gives_its_place_back(serving: Callable[..., Serving]) -> None:
     """A defect costs the call, not the thread."""
 
     def fail(request: bytes, _: grpc.ServicerContext) -> bytes:
@@ -252,6 +278,107 @@ def test_a_failing_method_gives_its_place_back() -> None:
                 unary(channel)(b"cat", timeout=HANG_S)
             assert refusal.value.code() is grpc.StatusCode.UNKNOWN
             assert admission.wait_until_idle(HANG_S)
+
+
+def test_a_method_learns_what_its_caller_said(serving: Callable[..., Serving]) -> None:
+    """The deadline as seconds from now, none as centuries; and the metadata."""
+    heard: list[tuple[float, str | bytes]] = []
+
+    def hear(request: bytes, context: grpc.ServicerContext) -> bytes:
+        heard.append((context.time_remaining(), dict(context.invocation_metadata())["name"]))
+        return request
+
+    with serving(hear) as (channel, _, _):
+        unary(channel)(b"cat", timeout=HANG_S, metadata=(("name", "ann"),))
+        unary(channel)(b"cat", metadata=(("name", "ben"),))
+
+    (with_deadline, ann), (without, ben) = heard
+    # On the wire it is rounded up, to three digits or so.
+    assert 0 < with_deadline <= 1.02 * HANG_S
+    assert without > 1e9
+    assert (ann, ben) == ("ann", "ben")
+
+
+def test_a_method_learns_that_its_caller_is_gone(serving: Callable[..., Serving]) -> None:
+    """While it is at work; what it returns then is for nobody, and keeps no place."""
+    begun, heard = threading.Event(), threading.Event()
+
+    def hear(request: bytes, context: grpc.ServicerContext) -> bytes:
+        assert context.is_active()
+        begun.set()
+        wait_until(lambda: not context.is_active())
+        heard.set()
+        return request
+
+    with serving(hear, threads=1, queued=0) as (channel, admission, _):
+        (call,) = many(channel, 1)
+        assert begun.wait(HANG_S)
+        call.cancel()
+        assert heard.wait(HANG_S)
+        assert admission.wait_until_idle(HANG_S)
+
+
+class Refusal(NamedTuple):
+    """Implements grpc.Status."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
+def test_a_refusal_arrives_whole(serving: Callable[..., Serving]) -> None:
+    """Its code, its words, and its metadata, which may be bytes."""
+
+    def refuse(_: bytes, context: grpc.ServicerContext) -> bytes:
+        told = Refusal(grpc.StatusCode.NOT_FOUND, "no cät", (("why", "gone"), ("details-bin", b"\0\xff")))
+        context.abort_with_status(cast(grpc.Status, told))
+
+    with serving(refuse) as (channel, _, _), pytest.raises(grpc.RpcError) as refusal:
+        unary(channel)(b"cat", timeout=HANG_S)
+
+    error = refusal.value
+    assert isinstance(error, grpc.Call)
+    assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no cät")
+    assert dict(error.trailing_metadata()) == {"why": "gone", "details-bin": b"\0\xff"}
+
+
+def test_an_interceptor_that_fails_costs_the_call_alone(serving: Callable[..., Serving]) -> None:
+    """Its caller is told at once, and the next one is answered."""
+
+    class Failing(grpc.ServerInterceptor):
+        def intercept_service(
+            self, continuation: Callable[[Any], Any], handler_call_details: grpc.HandlerCallDetails
+        ) -> Any:
+            if ("name", "ann") in handler_call_details.invocation_metadata:
+                raise ValueError("no ann")
+            return continuation(handler_call_details)
+
+    with serving(interceptors=[Failing()]) as (channel, _, _):
+        with pytest.raises(grpc.RpcError) as refusal:
+            unary(channel)(b"cat", timeout=HANG_S, metadata=(("name", "ann"),))
+        assert refusal.value.code() is grpc.StatusCode.UNKNOWN
+        assert unary(channel)(b"cat", timeout=HANG_S) == b"cat"
+
+
+def test_the_server_ends_whatever_its_callers_do(serving: Callable[..., Serving]) -> None:
+    """Some send no request, one is answered, one waits: all are told, and nothing is left."""
+    gate, never = Gate(), threading.Event()
+
+    def silence() -> Iterator[bytes]:
+        never.wait(HANG_S)
+        yield b""
+
+    with serving(gate, threads=1, queued=1) as (channel, admission, _):
+        method: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METHOD)
+        silent = [method.future(silence(), timeout=HANG_S) for _ in range(3)]
+        calls = many(channel, 2)
+        gate.wait_for(inside=1)
+        wait_until(lambda: admission.queued == 1)
+        threading.Timer(0.05, gate.open).start()
+
+    assert all(call.exception(HANG_S) is not None for call in [*silent, *calls])
+    assert admission.wait_until_idle(HANG_S)
+    never.set()
 
 
 @pytest.mark.parametrize(
@@ -307,7 +434,7 @@ def test_what_calls_take_is_learnt_anew() -> None:
     assert admission.has_room(1.0)
 
 
-def test_who_is_too_late_learns_it_at_once() -> None:
+def test_who_is_too_late_learns_it_at_once(serving: Callable[..., Serving]) -> None:
     """With the same answer as any call too many, long before the deadline; the others are served."""
     gate = Gate()
     with serving(gate, threads=1, queued=4) as (channel, admission, shed):
