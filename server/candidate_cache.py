@@ -1,9 +1,10 @@
-"""The LRU of candidate lists, keyed on artefact version and medoid, in real bytes.
+"""Candidate lists, kept by artefact version and medoid within a budget in real bytes.
 
 A list is cached unfiltered and over-fetched, so it serves every user who shares the medoid (Section 4 of the
 paper: retrieval is cached per medoid, which is why medoids are pins and not centroids).
 """
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -19,7 +20,7 @@ from storage.compiled import compiled
 
 _turns = compiled("server._turns")
 
-# Measured with tracemalloc: the entry's own objects (key, strings, array headers, links of the LRU).
+# Measured with tracemalloc: the entry's own objects (key, strings, array headers, links of their order).
 OVERHEAD_BYTES = 900
 
 # The shortest field of a pin id of 128 bytes.
@@ -29,8 +30,14 @@ _LONG_MEDOID = 131
 _DROPPED_AT_ONCE = 64
 _BREATH_S = 0.001
 
-Key = tuple[str, int | str]
-"""The artefact's version, and the medoid: its row, or its pin id where rows of pins change."""
+# However many are used over and over, room is made in this many steps a list: their number is no wait.
+_SPARED_IN_A_ROW = 16
+
+# Less than anybody asks for.
+_SERVES_NOBODY = -1
+
+Key = int | str
+"""A medoid: its row, or its pin id where rows of pins change."""
 
 
 # Not frozen: see server.validation.Options.
@@ -103,8 +110,68 @@ def pin_id_of(medoid: bytes) -> str:
     return medoid[2 if len(medoid) < _LONG_MEDOID else 3 :].decode()
 
 
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True, eq=False)
+class Retrieved:
+    """One medoid's list, and whether it was in the cache when asked for."""
+
+    candidates: CandidateList
+    cache_hit: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Kept(Retrieved):
+    """A list in the cache, just as it is given to all who ask for it.
+
+    Attributes:
+        size_bytes: What it costs in memory.
+        serves: The most candidates that may be asked of it, where a lower efSearch will not do.
+        is_used: Somebody asked for it since its turn to go came.
+    """
+
+    size_bytes: int
+    serves: float
+    is_used: bool = False
+
+    @classmethod
+    def of(cls, candidates: CandidateList) -> "_Kept":
+        serves = _SERVES_NOBODY if candidates.lowered else _most(candidates)
+        return cls(candidates, True, candidates.size_bytes, serves)
+
+
+class _OfVersion:
+    """The lists of one version; first comes the one whose turn it is to go."""
+
+    def __init__(self) -> None:
+        self.lists: OrderedDict[Key, _Kept] = OrderedDict()
+        self.size_bytes = 0
+
+    def add(self, key: Key, kept: _Kept) -> None:
+        self.lists[key] = kept
+        self.size_bytes += kept.size_bytes
+
+    def drop(self, key: Key) -> None:
+        kept = self.lists.pop(key, None)
+        if kept is not None:
+            self.size_bytes -= kept.size_bytes
+
+    def drop_one(self) -> None:
+        to_spare = _SPARED_IN_A_ROW
+        while True:
+            key, kept = next(iter(self.lists.items()))
+            if not kept.is_used or not to_spare:
+                return self.drop(key)
+            kept.is_used = False
+            self.lists.move_to_end(key)
+            to_spare -= 1
+
+
 class CandidateCache:
-    """A least-recently-used cache with a budget in bytes; safe for any number of threads.
+    """Lists within a budget in bytes, for any number of threads; about the least recently used go first.
+
+    They go in the order they came, but what was asked for meanwhile is spared once and comes again: to get
+    one costs a mark, in place of a lock and a move in a list through all of memory (the CLOCK of page caches).
+    Room is made by the version with most bytes, so that one that is being warmed stays.
 
     Args:
         budget_bytes: The sum of all entries' real bytes stays below this.
@@ -112,94 +179,111 @@ class CandidateCache:
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget_bytes = budget_bytes
-        self._entries: OrderedDict[Key, tuple[CandidateList, int]] = OrderedDict()
-        self._size_bytes = 0
-        # It covers get and put, never a search.
+        self._versions: dict[str, _OfVersion] = {}
+        # It covers every change, never a look or a search.
         self._lock = threading.Lock()
 
-    def get(self, key: Key, at_least: int) -> CandidateList | None:
-        """The entry, when it holds `at_least` candidates or all there are."""
-        return self.get_all((key,), at_least)[0]
+    def get(self, version: str, medoid: Key, at_least: int) -> CandidateList | None:
+        """The list, when it holds `at_least` candidates or all there are."""
+        return self.get_each(version, (medoid,), at_least)[0]
 
-    def get_all(
-        self, keys: Sequence[Key], at_least: int, *, also_lowered: bool = False
-    ) -> list[CandidateList | None]:
-        """The entry of each key, as `get` has it; those of a lower efSearch only where they will do."""
-        found: list[CandidateList | None] = []
-        entries = self._entries
-        with self._lock:
-            for key in keys:
-                kept = entries.get(key)
-                if kept is None:
-                    found.append(None)
-                    continue
-                entries.move_to_end(key)
-                candidates = kept[0]
-                serves = candidates.wanted >= at_least or candidates.is_whole_pool
-                if candidates.lowered and not also_lowered:
-                    serves = False
-                found.append(candidates if serves else None)
+    def get_all(self, version: str, medoids: Sequence[Key], at_least: int) -> list[Retrieved] | None:
+        """The list of each medoid, as `get` has it; None when there is none of one of them."""
+        of_version = self._versions.get(version)
+        if of_version is None:
+            return None
+        found: list[Retrieved] = []
+        lists = of_version.lists
+        for medoid in medoids:
+            kept = lists.get(medoid)
+            if kept is None or kept.serves < at_least:
+                return None
+            kept.is_used = True
+            found.append(kept)
         return found
 
-    def put(self, key: Key, entry: CandidateList) -> None:
-        """Keep the entry unless one is there that serves as well; one larger than the budget is not kept."""
-        size_bytes = entry.size_bytes
-        with self._lock:
-            present = self._entries.get(key)
-            if size_bytes <= self._budget_bytes and (present is None or _serves_more(entry, present[0])):
-                self._put(key, entry, size_bytes)
+    def get_each(
+        self, version: str, medoids: Sequence[Key], at_least: int, *, also_lowered: bool = False
+    ) -> list[CandidateList | None]:
+        """The list of each medoid, as `get` has it, or None; of a lower efSearch only where that will do."""
+        of_version = self._versions.get(version)
+        if of_version is None:
+            return [None] * len(medoids)
+        found: list[CandidateList | None] = []
+        for medoid in medoids:
+            kept = of_version.lists.get(medoid)
+            if kept is None:
+                found.append(None)
+                continue
+            kept.is_used = True
+            serves = _most(kept.candidates) if also_lowered else kept.serves
+            found.append(kept.candidates if serves >= at_least else None)
+        return found
 
-    def _put(self, key: Key, entry: CandidateList, size_bytes: int) -> None:
-        _, before = self._entries.pop(key, (None, 0))
-        self._size_bytes += size_bytes - before
-        while self._size_bytes > self._budget_bytes:
-            _, (_, freed) = self._entries.popitem(last=False)
-            self._size_bytes -= freed
-        self._entries[key] = entry, size_bytes
+    def put(self, version: str, medoid: Key, candidates: CandidateList) -> None:
+        """Keep the list unless one is there that serves as well; one larger than the budget is not kept."""
+        kept = _Kept.of(candidates)
+        if kept.size_bytes > self._budget_bytes:
+            return
+        with self._lock:
+            of_version = self._versions.setdefault(version, _OfVersion())
+            present = of_version.lists.get(medoid)
+            if present is None or _serves_more(candidates, present.candidates):
+                of_version.drop(medoid)
+                self._make_room(kept.size_bytes)
+                of_version.add(medoid, kept)
+
+    def _make_room(self, n_bytes: int) -> None:
+        while self.size_bytes + n_bytes > self._budget_bytes:
+            max(self._versions.values(), key=lambda each: each.size_bytes).drop_one()
 
     def hottest(self, version: str) -> dict[bytes, int]:
-        """The medoids of a version that were asked for last, latest first, and how many candidates of each.
+        """The medoids of a version that were asked for again, then the others, and the candidates of each.
 
-        As many as take half of the budget: the lists of another version have room beside them. Medoids are
-        serialised, see `pin_id_of`.
+        The latest first, as many as take half of the budget: another version's lists have room beside them.
+        Medoids are serialised, see `pin_id_of`.
         """
         # There may be tens of thousands: nothing is made for each that the garbage collector would look at.
         with self._lock:
-            keys, entries = list(self._entries), list(self._entries.values())
-        found, room_bytes = {}, self._budget_bytes / 2
-        for (of_version, _), (candidates, taken_bytes) in zip(reversed(keys), reversed(entries), strict=True):
-            room_bytes -= taken_bytes
-            if room_bytes < 0:
-                break
-            if of_version == version:
-                found[candidates.medoid] = candidates.wanted
+            of_version = self._versions.get(version)
+            lists = [] if of_version is None else list(of_version.lists.values())
+        lists.reverse()
+        found: dict[bytes, int] = {}
+        room_bytes = self._budget_bytes / 2
+        for is_used in (True, False):
+            for kept in lists:
+                if kept.is_used is not is_used:
+                    continue
+                room_bytes -= kept.size_bytes
+                if room_bytes < 0:
+                    return found
+                found[kept.candidates.medoid] = kept.candidates.wanted
         return found
 
-    def forget(self, version: str) -> None:
-        """Drop all lists of a version, a few at a time: calls go on beside it."""
+    def keep_only(self, version: str) -> None:
+        """Drop the lists of all other versions, a few at a time: calls go on beside it."""
         with self._lock:
-            keys = list(self._entries)
-        of_version = [key for key in keys if key[0] == version]
-        for at in range(0, len(of_version), _DROPPED_AT_ONCE):
-            self._drop(of_version[at : at + _DROPPED_AT_ONCE])
-            time.sleep(_BREATH_S)
-
-    def _drop(self, keys: Sequence[Key]) -> None:
-        with self._lock:
-            dropped = [self._entries.pop(key) for key in keys if key in self._entries]
-            self._size_bytes -= sum([size_bytes for _, size_bytes in dropped])
-        # Their memory is freed here, when nobody waits for the lock.
-        del dropped
+            others = [self._versions.pop(each) for each in list(self._versions) if each != version]
+        for other in others:
+            while other.lists:
+                for _ in range(min(_DROPPED_AT_ONCE, len(other.lists))):
+                    other.lists.popitem()
+                time.sleep(_BREATH_S)
 
     @property
     def size_bytes(self) -> int:
         """Real bytes in use."""
-        return self._size_bytes
+        return sum([each.size_bytes for each in list(self._versions.values())])
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum([len(each.lists) for each in list(self._versions.values())])
 
 
-def _serves_more(entry: CandidateList, present: CandidateList) -> bool:
-    """Whether some call is served by the entry and not by what is there."""
-    return entry.wanted > present.wanted or (present.lowered and not entry.lowered)
+def _most(candidates: CandidateList) -> float:
+    """How many may be asked of it; any number, when it has all there are."""
+    return math.inf if candidates.is_whole_pool else candidates.wanted
+
+
+def _serves_more(candidates: CandidateList, present: CandidateList) -> bool:
+    """Whether some call is served by the one and not by what is there."""
+    return candidates.wanted > present.wanted or (present.lowered and not candidates.lowered)

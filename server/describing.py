@@ -6,6 +6,7 @@ import numpy as np
 
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
+from server.candidate_cache import Retrieved
 from server.encoding import (
     CACHE_HIT_TAG,
     IMPORTANCE_TAG,
@@ -17,7 +18,6 @@ from server.encoding import (
     encode_medoid_pin_id,
 )
 from server.interest_records import interests_in
-from server.retrieval import Retrieved
 from server.served_profiles import ServedProfile
 from storage.compiled import compiled
 from storage.pins.port import PinView

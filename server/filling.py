@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.fusing import SPREAD_OVER
-from server.candidate_cache import CandidateList
+from server.candidate_cache import CandidateList, Retrieved
 from server.deadlines import Deadline
 from server.filtering import FilteredRetrieval
 from server.fusing import Fusion
 from server.merging import Filters, Selected, Taken, merge
 from server.metrics import Metrics
-from server.retrieval import TIERS, Medoid, Retrieval, Retrieved, tier
+from server.retrieval import TIERS, Medoid, Retrieval, tier
 from storage.pins.port import PinView
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import SPREAD_OVER
-from server.candidate_cache import CandidateList
+from server.candidate_cache import CandidateList, Retrieved
 from server.deadlines import Deadline
 from server.elements import NO_ELEMENTS
 from server.encoding import encode_list
@@ -21,7 +21,7 @@ from server.metrics import Metrics
 from server.metrics_catalogue import FilterMode
 from server.passing import PassingCache, PassingRows
 from server.probing import Probe
-from server.retrieval import Medoid, Retrieval, Retrieved, tier
+from server.retrieval import Medoid, Retrieval, tier
 from storage.pins.filters import Filter
 from storage.pins.port import PinView
 from storage.pins.scoring import exact_search_among

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import SPREAD_OVER
-from server.candidate_cache import CandidateCache, CandidateList, Key
+from server.candidate_cache import CandidateCache, CandidateList, Key, Retrieved
 from server.deadlines import Deadline
 from server.elements import side_by_side
 from server.encoding import encode_list
 from server.metrics import Metrics
 from server.pressure import NO_PRESSURE, Pressure
-from server.retrieval import Medoid, Retrieval, Retrieved, tier
+from server.retrieval import Medoid, Retrieval, tier
 from storage.pins.joined import JoinedPins, OverMain
 
 
@@ -122,7 +122,7 @@ class JoinedRetrieval(Retrieval):
     def _key(self, medoid: Medoid) -> Key:
         # Rows of added pins change as others are added.
         pin_id, row = medoid
-        return self._pins.version, (row if row < self._joined.main.n_pins else pin_id)
+        return row if row < self._joined.main.n_pins else pin_id
 
 
 def put_in(candidates: CandidateList, added: CandidateList, wanted: int) -> CandidateList:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import NOT_COUNTED, SPREAD_OVER, spread_of
-from server.candidate_cache import CandidateCache, CandidateList, Key
+from server.candidate_cache import CandidateCache, CandidateList, Key, Retrieved
 from server.deadlines import Deadline
 from server.encoding import encode_list
 from server.errors import DeadlineExpiredError
@@ -24,15 +24,6 @@ TIERS = (200, 400, 800, 1_600, 3_200, 6_400)
 Medoid = tuple[str, int]  # its pin id and its row
 Flight = tuple[int, int]  # a medoid's row and k
 Lists = dict[int, CandidateList]  # by the medoid's row
-
-
-# Not frozen: see server.validation.Options.
-@dataclass(slots=True)
-class Retrieved:
-    """One medoid's list, and whether it was in the cache when asked for."""
-
-    candidates: CandidateList
-    cache_hit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +98,7 @@ class Retrieval:
 
     def all_cached(self, rows: Sequence[int], *, at_least: int) -> list[Retrieved] | None:
         """The lists of the medoids of these rows; None when one is missing or shorter than `at_least`."""
-        version = self._pins.version
-        found = _all_found(self._cache.get_all([(version, row) for row in rows], at_least))
+        found = self._cache.get_all(self._pins.version, rows, at_least)
         if found is not None:
             self._metrics.count_cache(hits=len(found), misses=0)
         return found
@@ -124,8 +114,8 @@ class Retrieval:
 
     def _cached(self, medoids: Sequence[Medoid], at_least: int, also_lowered: bool) -> Lists:
         keys = [self._key(medoid) for medoid in medoids]
-        entries = self._cache.get_all(keys, at_least, also_lowered=also_lowered)
-        return {row: entry for (_, row), entry in zip(medoids, entries, strict=True) if entry is not None}
+        lists = self._cache.get_each(self._pins.version, keys, at_least, also_lowered=also_lowered)
+        return {row: each for (_, row), each in zip(medoids, lists, strict=True) if each is not None}
 
     def _fetch_missing(self, missing: list[Medoid], wanted: Wanted, deadline: Deadline) -> Lists:
         deadline.check("retrieve")
@@ -192,17 +182,11 @@ class Retrieval:
             spread=spread,
             lowered=wanted.is_lowered,
         )
-        self._cache.put(self._key(medoid), candidates)
+        self._cache.put(self._pins.version, self._key(medoid), candidates)
         return candidates
 
     def _key(self, medoid: Medoid) -> Key:
-        return self._pins.version, medoid[1]
-
-
-def _all_found(lists: Sequence[CandidateList | None]) -> list[Retrieved] | None:
-    """Lists out of the cache; None when one is missing."""
-    found = [Retrieved(each, True) for each in lists if each is not None]
-    return found if len(found) == len(lists) else None
+        return medoid[1]
 
 
 def _without(found: Lists, medoids: Sequence[Medoid]) -> list[Medoid]:

@@ -121,7 +121,7 @@ class Exchange:
             self._warm(Served(main=main, pins=main, profiles=profiles), before.pins)
         self._change(main, profiles)
         if main is not served.main:
-            self._cache.forget(before.pins)
+            self._cache.keep_only(main.version)
             let_pages_go(self._root / before.pins)
         log.info("swapped", pins_version=versions.pins, profiles_version=versions.profiles)
 

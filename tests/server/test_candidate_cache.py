@@ -1,6 +1,7 @@
-"""The candidate cache: least recently used goes first, and the budget is in real bytes."""
+"""The candidate cache: about the least recently used goes first, and the budget is in real bytes."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,22 +19,22 @@ def test_the_least_recently_used_list_goes_first() -> None:
     """A list that was asked for stays; the one nobody asked for makes room."""
     one = a_list("a").size_bytes
     cache = CandidateCache(2 * one + 100)
-    cache.put(("v", "a"), a_list("a"))
-    cache.put(("v", "b"), a_list("b"))
-    cache.get(("v", "a"), 200)
-    cache.put(("v", "c"), a_list("c"))
+    cache.put("v", "a", a_list("a"))
+    cache.put("v", "b", a_list("b"))
+    cache.get("v", "a", 200)
+    cache.put("v", "c", a_list("c"))
 
-    assert [cache.get(("v", each), 200) is not None for each in "abc"] == [True, False, True]
+    assert [cache.get("v", each, 200) is not None for each in "abc"] == [True, False, True]
     assert cache.size_bytes <= 2 * one + 100
 
 
 def test_a_narrower_list_never_replaces_a_wider_one() -> None:
     """Whoever comes last, the wider list stays."""
     cache = CandidateCache(1_000_000)
-    cache.put(("v", "a"), a_list("a", 400))
-    cache.put(("v", "a"), a_list("a", 200))
+    cache.put("v", "a", a_list("a", 400))
+    cache.put("v", "a", a_list("a", 200))
 
-    kept = cache.get(("v", "a"), 400)
+    kept = cache.get("v", "a", 400)
     assert kept is not None
     assert len(kept) == 400
 
@@ -53,19 +54,19 @@ def test_a_list_can_be_cut_to_what_fewer_would_have_been() -> None:
 def test_a_list_larger_than_the_budget_is_not_kept() -> None:
     """An oversized list is served by its caller and not kept; nothing is thrown out for it."""
     cache = CandidateCache(a_list("a").size_bytes + 10)
-    cache.put(("v", "a"), a_list("a"))
-    cache.put(("v", "b"), a_list("b", 400))
+    cache.put("v", "a", a_list("a"))
+    cache.put("v", "b", a_list("b", 400))
 
-    assert cache.get(("v", "a"), 200) is not None
+    assert cache.get("v", "a", 200) is not None
     assert len(cache) == 1
 
 
 def test_another_version_of_the_artefact_is_another_key() -> None:
     """A list of one artefact version is never served for another."""
     cache = CandidateCache(1_000_000)
-    cache.put(("v1", "a"), a_list("a"))
+    cache.put("v1", "a", a_list("a"))
 
-    assert cache.get(("v2", "a"), 200) is None
+    assert cache.get("v2", "a", 200) is None
 
 
 def test_the_size_is_what_the_memory_really_costs() -> None:
@@ -74,7 +75,7 @@ def test_the_size_is_what_the_memory_really_costs() -> None:
     tracemalloc.start()
     before = tracemalloc.take_snapshot()
     for i in range(200):
-        cache.put(("version", f"medoid-{i}"), a_list(f"medoid-{i}"))
+        cache.put("version", f"medoid-{i}", a_list(f"medoid-{i}"))
     after = tracemalloc.take_snapshot()
     tracemalloc.stop()
     allocated = sum(change.size_diff for change in after.compare_to(before, "filename"))
@@ -87,21 +88,74 @@ def test_a_replaced_version_goes_from_the_cache_and_no_other() -> None:
     cache = CandidateCache(10_000_000)
     for medoid in range(150):
         for version in ("old", "new"):
-            cache.put((version, medoid), a_list(str(medoid), 10))
-    cache.forget("old")
+            cache.put(version, medoid, a_list(str(medoid), 10))
+    cache.keep_only("new")
 
-    assert {cache.get(("old", medoid), 0) for medoid in range(150)} == {None}
+    assert {cache.get("old", medoid, 0) for medoid in range(150)} == {None}
     assert len(cache) == 150
     assert cache.size_bytes == sum(a_list(str(medoid), 10).size_bytes for medoid in range(150))
 
 
-def test_the_hottest_are_those_asked_for_last() -> None:
+def test_a_list_is_spared_once_each_time_it_was_asked_for() -> None:
+    """So those in use stay however many come, and what nobody asks for any more goes in its turn."""
+    cache = CandidateCache(3 * a_list("a").size_bytes)
+    for medoid in "abc":
+        cache.put("v", medoid, a_list(medoid))
+    cache.get("v", "a", 200)
+    for medoid in "def":
+        cache.put("v", medoid, a_list(medoid))
+
+    assert [cache.get("v", each, 200) is not None for each in "abcdef"] == [False] * 3 + [True] * 3
+
+
+def test_room_is_made_in_few_steps_however_many_lists_are_in_use() -> None:
+    """A search waits for a handful of them, not for the whole cache to be looked through."""
+    cache = CandidateCache(100 * a_list("a", 1).size_bytes)
+    for medoid in range(100):
+        cache.put("v", medoid, a_list("a", 1))
+        cache.get("v", medoid, 1)
+    cache.put("v", 100, a_list("a", 1))
+
+    assert [medoid for medoid in range(101) if cache.get("v", medoid, 1) is None] == [16]
+
+
+def test_the_version_with_most_lists_makes_room() -> None:
+    """One that is being warmed keeps what it has, however busy the one is that it will replace."""
+    cache = CandidateCache(10 * a_list("a").size_bytes)
+    for medoid in range(4):
+        cache.put("new", medoid, a_list("a"))
+    for medoid in range(20):
+        cache.put("old", medoid, a_list("a"))
+
+    assert [cache.get("new", medoid, 200) is not None for medoid in range(4)] == [True] * 4
+    assert len(cache) == 10
+
+
+def test_all_are_found_or_none() -> None:
+    """A call whose lists are not all there, and wide enough, goes another way."""
+    cache = CandidateCache(1_000_000)
+    cache.put("v", 1, a_list("a"))
+    cache.put("v", 2, a_list("b", 3, wanted=400))
+    cache.put("v", 3, replace(a_list("c"), lowered=True))
+
+    found = cache.get_all("v", [2, 1], 200)
+    assert found is not None
+    assert [pin_id_of(each.candidates.medoid) for each in found] == ["b", "a"]
+    assert all(each.cache_hit for each in found)
+    assert cache.get_all("v", [1], 201) is None
+    assert cache.get_all("v", [2], 6_400) is not None
+    assert cache.get_all("v", [3], 0) is None
+    assert cache.get_all("v", [1, 4], 200) is None
+    assert cache.get_all("w", [1], 200) is None
+
+
+def test_the_hottest_are_those_asked_for_again() -> None:
     """Of one version, latest first, as many as fit half of the budget; a medoid comes as its field."""
-    cache = CandidateCache(8 * a_list("a").size_bytes)
+    cache = CandidateCache(7 * a_list("a").size_bytes)
     for medoid in "abcd":
-        cache.put(("v", medoid), a_list(medoid))
-    cache.put(("w", "e"), a_list("e"))
-    cache.get(("v", "b"), 200)
+        cache.put("v", medoid, a_list(medoid))
+    cache.put("w", "e", a_list("e"))
+    cache.get("v", "b", 200)
 
     assert [(pin_id_of(medoid), wanted) for medoid, wanted in cache.hottest("v").items()] == [
         ("b", 200),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
-from server.candidate_cache import CandidateCache
+from server.candidate_cache import CandidateCache, Retrieved
 from server.deadlines import Deadline
 from server.errors import DeadlineExpiredError
 from server.filtering import FilteredRetrieval, FilterPolicy
@@ -20,7 +20,7 @@ from server.metrics import Metrics
 from server.metrics_catalogue import FilterMode
 from server.passing import PassingCache, PassingRows
 from server.probing import Probe
-from server.retrieval import Retrieval, Retrieved
+from server.retrieval import Retrieval
 from storage.embedding_space import EmbeddingSpace
 from storage.pins.filters import AnyOf, Filter, NoneOf
 from storage.pins.hnsw import Hnsw, HnswSearch
@@ -363,7 +363,7 @@ def test_filtered_lists_are_never_cached() -> None:
     for mode, policy in WAYS.items():
         world = World(pins, policy)
         world.fetch([3], PassingRows.of(passes), 50)
-        entry = world.cache.get((pins.version, 3), 1)
+        entry = world.cache.get(pins.version, 3, 1)
         if mode is FilterMode.OVER_FETCH:
             assert entry is not None
             assert entry.rows.tolist() == pins.search(pins.embeddings[3:4], 1_000, ef_search=1)[1][0].tolist()

@@ -158,7 +158,7 @@ def test_what_is_made_of_a_lowered_list_is_lowered(queue: Queue) -> None:
     (part,) = filtering.fetch([("p0", 0)], red, at_least=10, with_spread=False, deadline=Deadline())
     chosen = Selection(np.zeros(1, np.int64), np.zeros(1, np.int64))
     (encoded,), _ = filtering.encoded([("p0", 0)], [part], chosen)
-    whole = cache.get_all([(pins.version, 0)], 0, also_lowered=True)[0]
+    whole = cache.get_each(pins.version, [0], 0, also_lowered=True)[0]
 
     assert whole is not None
     assert all(
