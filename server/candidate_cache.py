@@ -170,7 +170,7 @@ class CandidateCache:
     """Lists within a budget in bytes, for any number of threads; about the least recently used go first.
 
     They go in the order they came, but what was asked for meanwhile is spared once and comes again: to get
-    one costs a mark, in place of a lock and a move in a list through all of memory (the CLOCK of page caches).
+    one costs a mark, in place of a lock and a move in a list all over memory (the CLOCK of page caches).
     Room is made by the version with most bytes, so that one that is being warmed stays.
 
     Args:
