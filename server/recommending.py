@@ -110,7 +110,7 @@ class Recommender:
         with self.metrics.stage("profile"):
             recent, unknown_pins = self.profiles.from_recent(actions, self.clock())
             profile = self.users.served(recent, options.lambda_per_day)
-        return self._recommend(profile, self.excluded(options), options, deadline), unknown_pins
+        return self.of_profile(profile, self.excluded(options), options, deadline), unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
         """The pins nearest to one, and whether the list came from the cache.
@@ -146,18 +146,6 @@ class Recommender:
         """
         if profile is None:
             return self.without_profile(pb.ANSWER_REASON_UNKNOWN_USER, excluded, options)
-        return self._recommend(profile, excluded, options, deadline)
-
-    def without_profile(
-        self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int32], options: Options
-    ) -> Recommendation:
-        """The fallback, for this reason."""
-        self.metrics.count_answer(reason, options.variant)
-        return self._fall_back(reason, (excluded,), options)
-
-    def _recommend(
-        self, profile: ServedProfile, excluded: NDArray[np.int32], options: Options, deadline: Deadline
-    ) -> Recommendation:
         all_excluded = (profile.seen, excluded)
         if not profile.records:
             reason = pb.ANSWER_REASON_NO_USABLE_INTERESTS
@@ -170,6 +158,13 @@ class Recommender:
         for degradation in answer.degraded:
             self.metrics.count_degraded(degradation)
         return answer
+
+    def without_profile(
+        self, reason: "pb.AnswerReason.ValueType", excluded: NDArray[np.int32], options: Options
+    ) -> Recommendation:
+        """The fallback, for this reason."""
+        self.metrics.count_answer(reason, options.variant)
+        return self._fall_back(reason, (excluded,), options)
 
     def _interleaved(
         self, profile: ServedProfile, excluded: Excluded, options: Options, deadline: Deadline
