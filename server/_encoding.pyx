@@ -10,7 +10,7 @@ cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from server._wire cimport n_varint, write_varint
@@ -28,36 +28,79 @@ cdef struct Common:
     uint64_t n_medoid
 
 
-def elements_of_candidates(pin_ids, scores, bytes medoid not None, bytes tags not None):
-    """The candidates of one medoid: elements of one length where the ids are of one, else objects.
+def parts_of_lists(rows, pin_ids, scores, tuple medoids not None, bytes tags not None):
+    """Rows int32 [k], scores float32 [k] and elements of each medoid's list: see server.encoding.encode_lists.
+
+    Elements are of one length where the ids of a list are of one, else objects.
 
     Args:
-        pin_ids: An array of V or a list of bytes: n ids as UTF-8.
-        scores: float32 [n], C-contiguous.
-        medoid: The serialised field `Candidate.medoid_pin_id`.
+        rows: int64 [q, k]; C-contiguous, as the scores.
+        pin_ids: An array of V or a list of bytes: q * k ids as UTF-8.
+        scores: float32 [q, k].
+        medoids: The serialised field `Candidate.medoid_pin_id` of each.
         tags: Of a candidate, its pin id and its score, a byte each.
 
     Raises:
         TypeError, ValueError: Something is of another kind, or not as many.
     """
-    cdef const float *each_score = <const float *> memory(scores, cnp.NPY_FLOAT32, 1, "scores")
-    cdef Common common = Common(
-        <const uint8_t *> PyBytes_AS_STRING(tags), PyBytes_AS_STRING(medoid), PyBytes_GET_SIZE(medoid)
-    )
+    cdef const int64_t *row = <const int64_t *> memory(rows, cnp.NPY_INT64, 2, "rows")
+    cdef const float *score = <const float *> memory(scores, cnp.NPY_FLOAT32, 2, "scores")
+    cdef int64_t q = cnp.PyArray_DIM(rows, 0), k = cnp.PyArray_DIM(rows, 1), at
+    cdef const char *ids = NULL
+    cdef uint64_t length = 0
+    if len(medoids) != q or cnp.PyArray_DIM(scores, 0) != q or cnp.PyArray_DIM(scores, 1) != k:
+        raise ValueError(f"rows {rows.shape} and scores {scores.shape} of {len(medoids)} medoids")
     if len(tags) != 3:
         raise ValueError(f"there are three tags, not {len(tags)}")
-    cdef int64_t n = cnp.PyArray_SIZE(scores)
-    if type(pin_ids) is not list:
-        return of_block(pin_ids, each_score, n, common)
+    if type(pin_ids) is list:
+        require_as_many(len(pin_ids), q * k)
+    else:
+        ids = <const char *> memory(pin_ids, cnp.NPY_VOID, 1, "pin ids")
+        length = cnp.PyArray_ITEMSIZE(<cnp.ndarray> pin_ids)
+        require_as_many(cnp.PyArray_SIZE(pin_ids), q * k)
+    parts = []
+    for at in range(q):
+        common = common_of(tags, medoids[at])
+        if type(pin_ids) is list:
+            elements = of_list(pin_ids[at * k : at * k + k], score + at * k, k, common)
+        else:
+            elements = of_block(ids + at * k * length, length, score + at * k, k, common)
+        parts.append((narrowed(row + at * k, k), copied(score + at * k, k), elements))
+    return parts
+
+
+cdef Common common_of(bytes tags, medoid) except *:
+    require_bytes(medoid, "a medoid")
+    return Common(<const uint8_t *> PyBytes_AS_STRING(tags), PyBytes_AS_STRING(medoid), PyBytes_GET_SIZE(medoid))
+
+
+cdef narrowed(const int64_t *rows, cnp.npy_intp n):
+    numbers = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_INT32)
+    cdef int32_t *to = <int32_t *> cnp.PyArray_DATA(numbers)
+    cdef cnp.npy_intp at
+    for at in range(n):
+        to[at] = <int32_t> rows[at]
+    return numbers
+
+
+cdef copied(const float *scores, cnp.npy_intp n):
+    numbers = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT32)
+    memcpy(cnp.PyArray_DATA(numbers), scores, n * sizeof(float))
+    return numbers
+
+
+cdef of_list(list pin_ids, const float *scores, int64_t n, Common common):
+    # A list of its own: others that hold the one it is cut out of may run meanwhile.
+    require_as_many(len(pin_ids), n)
+    cdef bytes side_by_side
     if are_of_one_length(pin_ids):
-        return of_block(np.frombuffer(b"".join(pin_ids), f"V{len(pin_ids[0])}"), each_score, n, common)
-    return of_pieces(pin_ids, each_score, n, common)
+        side_by_side = b"".join(pin_ids)
+        return of_block(PyBytes_AS_STRING(side_by_side), len(pin_ids[0]), scores, n, common)
+    return of_pieces(pin_ids, scores, n, common)
 
 
-cdef of_block(pin_ids, const float *scores, int64_t n, Common common):
-    cdef const char *ids = <const char *> memory(pin_ids, cnp.NPY_VOID, 1, "pin ids")
-    require_as_many(cnp.PyArray_SIZE(pin_ids), n)
-    cdef uint64_t length = cnp.PyArray_ITEMSIZE(<cnp.ndarray> pin_ids), size = n_bytes_of(length, common)
+cdef of_block(const char *ids, uint64_t length, const float *scores, int64_t n, Common common):
+    cdef uint64_t size = n_bytes_of(length, common)
     cdef int64_t at
     elements = np.empty(n, f"V{size}")
     cdef uint8_t *to = <uint8_t *> cnp.PyArray_DATA(<cnp.ndarray> elements)
@@ -70,12 +113,10 @@ cdef of_pieces(list pin_ids, const float *scores, int64_t n, Common common):
     cdef uint64_t length
     cdef int64_t at
     elements = np.empty(n, object)
-    # Not before: while there is made room, others that hold the list may run.
-    require_as_many(len(pin_ids), n)
     cdef PyObject **to = <PyObject **> cnp.PyArray_DATA(<cnp.ndarray> elements)
     for at in range(n):
         pin_id = pin_ids[at]
-        require_bytes(pin_id)
+        require_bytes(pin_id, "a pin id")
         length = PyBytes_GET_SIZE(pin_id)
         piece = PyBytes_FromStringAndSize(NULL, n_bytes_of(length, common))
         write(<uint8_t *> PyBytes_AS_STRING(piece), PyBytes_AS_STRING(pin_id), length, scores[at], common)
@@ -87,7 +128,7 @@ cdef of_pieces(list pin_ids, const float *scores, int64_t n, Common common):
 
 cdef bint are_of_one_length(list pin_ids) except -1:
     for pin_id in pin_ids:
-        require_bytes(pin_id)
+        require_bytes(pin_id, "a pin id")
         if PyBytes_GET_SIZE(pin_id) != PyBytes_GET_SIZE(pin_ids[0]):
             return False
     return len(pin_ids) > 0
@@ -99,9 +140,9 @@ cdef int require_as_many(int64_t n_ids, int64_t n) except -1:
     return 0
 
 
-cdef int require_bytes(pin_id) except -1:
-    if type(pin_id) is not bytes:
-        raise TypeError(f"a pin id is {type(pin_id).__name__}, not bytes")
+cdef int require_bytes(text, str name) except -1:
+    if type(text) is not bytes:
+        raise TypeError(f"{name} is {type(text).__name__}, not bytes")
     return 0
 
 

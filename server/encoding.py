@@ -18,6 +18,9 @@ from storage.pins.texts import EncodedIds
 
 _encoding = compiled("server._encoding")
 
+MedoidFields = tuple[bytes, bytes]
+"""A medoid's pin id as `Candidate.medoid_pin_id` and as `SampledInterest.medoid_pin_id`, serialised."""
+
 # Field numbers and wire types of recommender.proto; a test compares with the generated descriptors.
 CANDIDATES_TAG = b"\x0a"  # RecommendResponse.candidates = 1, length-delimited; the same in every answer
 INTERESTS_TAG = b"\x12"  # RecommendResponse.interests = 2, length-delimited; the same for RecommendForPins
@@ -63,6 +66,54 @@ def delimited(tag: bytes, payload: bytes) -> bytes:
     return tag + (_SHORT_VARINTS[n] if n < _N_SHORT else varint(n)) + payload
 
 
+def medoid_fields(pin_id: str) -> MedoidFields:
+    """A medoid as its candidates and its interest name it; none of both if the id is empty."""
+    encoded = pin_id.encode()
+    return (
+        (delimited(MEDOID_TAG, encoded), delimited(INTEREST_MEDOID_TAG, encoded)) if encoded else (b"", b"")
+    )
+
+
+def encode_lists(
+    rows: NDArray[np.int64],
+    pin_ids: EncodedIds,
+    scores: NDArray[np.float32],
+    medoids: Sequence[MedoidFields],
+    *,
+    wanted: int,
+    spreads: Sequence[tuple[float, float] | None] | None = None,
+    lowered: bool = False,
+) -> list[CandidateList]:
+    """Serialise the candidates of some medoids.
+
+    Args:
+        rows: int64 [q, k], rows of the artefact, of each medoid.
+        pin_ids: The ids of the rows, one medoid's after the other's, as UTF-8.
+        scores: float32 [q, k], descending.
+        medoids: The medoids they were found near.
+        wanted: How many were asked of the index.
+        spreads: Each medoid's T and log Z, for the fused merge.
+        lowered: They were searched for under pressure.
+    """
+    of_candidates = tuple([each for each, _ in medoids])
+    if _encoding is None:
+        parts = _parts(rows, pin_ids, scores, of_candidates)
+    else:
+        parts = _encoding.parts_of_lists(rows, pin_ids, scores, of_candidates, _CANDIDATE_TAGS)
+    return [
+        CandidateList(
+            rows=of_list,
+            scores=its_scores,
+            elements=elements,
+            wanted=wanted,
+            medoid=medoids[at][1],
+            spread=None if spreads is None else spreads[at],
+            lowered=lowered,
+        )
+        for at, (of_list, its_scores, elements) in enumerate(parts)
+    ]
+
+
 def encode_list(
     rows: NDArray[np.integer],
     pin_ids: EncodedIds,
@@ -84,27 +135,46 @@ def encode_list(
         spread: The medoid's T and log Z, for the fused merge.
         lowered: They were searched for under pressure.
     """
-    medoid = medoid_pin_id.encode()
-    # Copies: views would keep the arrays of a whole search alive, for as long as one list of it is.
-    scores = None if scores is None else scores.astype(np.float32)
-    return CandidateList(
-        rows=rows.astype(np.int32),
-        scores=np.ones(len(rows), np.float32) if scores is None else scores,
-        elements=_elements(pin_ids, scores, delimited(MEDOID_TAG, medoid) if medoid else b""),
+    if scores is None:
+        return _fallback(rows, pin_ids, wanted)
+    (encoded,) = encode_lists(
+        np.ascontiguousarray(rows[np.newaxis], np.int64),
+        pin_ids,
+        np.ascontiguousarray(scores[np.newaxis], np.float32),
+        [medoid_fields(medoid_pin_id)],
         wanted=wanted,
-        medoid=encode_medoid_pin_id(medoid_pin_id),
-        spread=spread,
+        spreads=[spread],
         lowered=lowered,
     )
+    return encoded
 
 
-def _elements(pin_ids: EncodedIds, scores: NDArray[np.float32] | None, medoid: bytes) -> Elements:
-    if scores is None:
-        each = pin_ids if isinstance(pin_ids, list) else pin_ids.tolist()
-        return elements_of([delimited(CANDIDATES_TAG, delimited(PIN_ID_TAG, pin_id)) for pin_id in each])
-    if _encoding is not None:
-        elements: Elements = _encoding.elements_of_candidates(pin_ids, scores, medoid, _CANDIDATE_TAGS)
-        return elements
+def _fallback(rows: NDArray[np.integer], pin_ids: EncodedIds, wanted: int) -> CandidateList:
+    each = pin_ids if isinstance(pin_ids, list) else pin_ids.tolist()
+    bare = [delimited(CANDIDATES_TAG, delimited(PIN_ID_TAG, pin_id)) for pin_id in each]
+    scores = np.ones(len(rows), np.float32)
+    return CandidateList(rows=rows.astype(np.int32), scores=scores, elements=elements_of(bare), wanted=wanted)
+
+
+def _parts(
+    rows: NDArray[np.int64], pin_ids: EncodedIds, scores: NDArray[np.float32], medoids: Sequence[bytes]
+) -> list[tuple[NDArray[np.int32], NDArray[np.float32], Elements]]:
+    """Rows, scores and elements of each list.
+
+    Copies: views would keep the arrays of a whole search alive, for as long as one list of it is.
+    """
+    k = rows.shape[1]
+    return [
+        (
+            rows[at].astype(np.int32),
+            scores[at].copy(),
+            _elements(pin_ids[at * k : (at + 1) * k], scores[at], medoid),
+        )
+        for at, medoid in enumerate(medoids)
+    ]
+
+
+def _elements(pin_ids: EncodedIds, scores: NDArray[np.float32], medoid: bytes) -> Elements:
     if not isinstance(pin_ids, list):
         return _elements_of_one_length(pin_ids, scores, medoid)
     lengths = list(map(len, pin_ids))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.fusing import NOT_COUNTED, SPREAD_OVER, spread_of
 from server.candidate_cache import CandidateCache, CandidateList, Key, Retrieved
 from server.deadlines import Deadline
-from server.encoding import encode_list
+from server.encoding import encode_lists, medoid_fields
 from server.errors import DeadlineExpiredError
 from server.metrics import Metrics
 from server.pressure import NO_PRESSURE, Pressure
@@ -22,7 +22,6 @@ from storage.pins.port import PinView
 TIERS = (200, 400, 800, 1_600, 3_200, 6_400)
 
 Medoid = tuple[str, int]  # its pin id and its row
-Flight = tuple[int, int]  # a medoid's row and k
 Lists = dict[int, CandidateList]  # by the medoid's row
 
 
@@ -77,7 +76,8 @@ class Retrieval:
         self._pressure = pressure
         self._perplexity = perplexity
         self._metrics = metrics
-        self._flights: SingleFlight[Flight, CandidateList] = SingleFlight()
+        # By k, then by the medoid's row.
+        self._flights: dict[int, SingleFlight[int, CandidateList]] = {k: SingleFlight() for k in TIERS}
 
     def fetch(self, medoids: Sequence[Medoid], *, at_least: int, deadline: Deadline) -> list[Retrieved]:
         """The lists of some medoids, in the order given.
@@ -119,20 +119,22 @@ class Retrieval:
 
     def _fetch_missing(self, missing: list[Medoid], wanted: Wanted, deadline: Deadline) -> Lists:
         deadline.check("retrieve")
-        k = wanted.k
-        led, joined = self._flights.board((row, k) for _, row in missing)
-        # Those led are landed before anyone is waited for.
-        lists = self._lead([medoid for medoid in missing if (medoid[1], k) in led], wanted) if led else {}
+        led, joined = self._flights[wanted.k].board([row for _, row in missing])
         self._metrics.count_joins(len(joined))
-        return lists | {row: _await(flight, deadline) for (row, _), flight in joined.items()}
+        # Those led are landed before anyone is waited for.
+        lists = self._lead([medoid for medoid in missing if medoid[1] in led], wanted) if led else {}
+        if not joined:
+            return lists
+        return lists | {row: _await(flight, deadline) for row, flight in joined.items()}
 
     def _lead(self, medoids: list[Medoid], wanted: Wanted) -> Lists:
+        flights = self._flights[wanted.k]
         try:
             lists = self._compute(medoids, wanted)
         except BaseException as error:
-            self._flights.fail([(row, wanted.k) for _, row in medoids], error)
+            flights.fail([row for _, row in medoids], error)
             raise
-        self._flights.land({(row, wanted.k): candidates for row, candidates in lists.items()})
+        flights.land(lists)
         return lists
 
     def _compute(self, medoids: list[Medoid], wanted: Wanted) -> Lists:
@@ -142,48 +144,35 @@ class Retrieval:
         return found | (self._search(missing, wanted) if missing else {})
 
     def _search(self, medoids: list[Medoid], wanted: Wanted) -> Lists:
-        k = wanted.k
-        queries = self._pins.embeddings[np.array([row for _, row in medoids], np.int64)]
+        k, rows = wanted.k, [row for _, row in medoids]
+        fields = [medoid_fields(pin_id) for pin_id, _ in medoids]
+        queries = self._pins.embeddings[np.array(rows, np.int64)]
         with self._metrics.stage("search"):
             scores, neighbours = self._pins.search(
                 queries, k, ef_search=self._ef_search if wanted.lower_ef is None else wanted.lower_ef
             )
         is_long_enough = k >= SPREAD_OVER or neighbours.shape[1] < k
-        spreads = self._spreads(medoids, neighbours, scores) if is_long_enough else [None] * len(medoids)
-        return {
-            medoid[1]: self._keep(medoid, neighbours[at], scores[at], wanted, spreads[at])
-            for at, medoid in enumerate(medoids)
-        }
+        lists = encode_lists(
+            neighbours,
+            self._pins.encoded_ids(neighbours.ravel()),
+            scores,
+            fields,
+            wanted=k,
+            spreads=self._spreads(medoids, neighbours, scores) if is_long_enough else None,
+            lowered=wanted.is_lowered,
+        )
+        for medoid, candidates in zip(medoids, lists, strict=True):
+            self._cache.put(self._pins.version, self._key(medoid), candidates)
+        return dict(zip(rows, lists, strict=True))
 
     def _spreads(
         self, medoids: Sequence[Medoid], neighbours: NDArray[np.integer], scores: NDArray[np.float32]
-    ) -> Sequence[tuple[float, float] | None]:
+    ) -> list[tuple[float, float]]:
         """Each medoid's T and log Z, over the first of its list but for itself and its near-duplicates."""
         first, cosines = neighbours[:, :SPREAD_OVER], scores[:, :SPREAD_OVER]
         itself = self._pins.representatives[[row for _, row in medoids]]
         counted = np.where(first == itself[:, np.newaxis], NOT_COUNTED, cosines)
         return spread_of(counted, self._perplexity).each()
-
-    def _keep(
-        self,
-        medoid: Medoid,
-        rows: NDArray[np.int64],
-        scores: NDArray[np.float32],
-        wanted: Wanted,
-        spread: tuple[float, float] | None,
-    ) -> CandidateList:
-        pin_id, _ = medoid
-        candidates = encode_list(
-            rows,
-            self._pins.encoded_ids(rows),
-            scores,
-            medoid_pin_id=pin_id,
-            wanted=wanted.k,
-            spread=spread,
-            lowered=wanted.is_lowered,
-        )
-        self._cache.put(self._pins.version, self._key(medoid), candidates)
-        return candidates
 
     def _key(self, medoid: Medoid) -> Key:
         return medoid[1]

@@ -38,16 +38,16 @@ class SingleFlight(Generic[KeyT, ValueT]):
 
     def land(self, results: Mapping[KeyT, ValueT]) -> None:
         """Hand the results of the led keys to everyone who joined."""
-        for flight, value in zip(self._end(results), results.values(), strict=True):
-            if flight is not None:
-                flight.set_result(value)
+        for key, flight in self._joined(results):
+            flight.set_result(results[key])
 
     def fail(self, keys: Iterable[KeyT], error: BaseException) -> None:
         """Hand the error to everyone who joined one of the led keys."""
-        for flight in self._end(keys):
-            if flight is not None:
-                flight.set_exception(error)
+        for _, flight in self._joined(keys):
+            flight.set_exception(error)
 
-    def _end(self, keys: Iterable[KeyT]) -> "list[Future[ValueT] | None]":
+    def _joined(self, led: Iterable[KeyT]) -> "list[tuple[KeyT, Future[ValueT]]]":
+        """End the flights; those that somebody waits for."""
         with self._lock:
-            return [self._flights.pop(key) for key in keys]
+            ended = [(key, self._flights.pop(key)) for key in led]
+        return [(key, flight) for key, flight in ended if flight is not None]

@@ -177,7 +177,7 @@ class HnswSearch:
         """The k indexed rows nearest to each query; see storage.pins.port."""
         rows = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search)
         # FAISS pads at the end where the graph led to fewer, though there are as many: compare all of them.
-        short = [at for at, last in enumerate(rows[:, -1:].ravel().tolist()) if last < 0]
+        short = [at for at in range(len(rows)) if rows.item(at, -1) < 0]
         if short:
             rows[short] = exact_search(queries[short], self._pool, rows.shape[1])[1]
         return ranked(queries, self._pool, rows)

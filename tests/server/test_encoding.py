@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from hypothesis.extra.numpy import arrays
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server import encoding
@@ -21,6 +21,8 @@ from server.encoding import (
     USER_ID_TAG,
     batch_messages,
     encode_list,
+    encode_lists,
+    medoid_fields,
     user_result_pieces,
     varint,
 )
@@ -86,17 +88,25 @@ def test_a_joined_answer_is_the_slowly_built_message(
     assert parsed == slow_message(expected, head)
 
 
-encoded_ids = st.lists(st.binary(min_size=1, max_size=20)) | st.integers(1, 300).flatmap(
-    lambda n: st.lists(st.binary(min_size=n, max_size=n), max_size=9)
-)
+@st.composite
+def encoded_ids(draw: st.DrawFn, n: int) -> list[bytes]:
+    """N of any lengths, or of one, which takes one byte or two to write."""
+    length = draw(st.none() | st.integers(1, 300))
+    one = (
+        st.binary(min_size=1, max_size=20) if length is None else st.binary(min_size=length, max_size=length)
+    )
+    return draw(st.lists(one, min_size=n, max_size=n))
 
 
-@given(encoded_ids, st.text(max_size=300), st.booleans(), st.data())
-def test_the_loop_gives_the_elements_that_numpy_gives(
-    loop: ModuleType, pin_ids: list[bytes], medoid: str, in_one_piece: bool, data: st.DataObject
+@given(st.lists(st.text(max_size=300), max_size=3), st.integers(0, 9), st.booleans(), st.data())
+def test_the_loop_gives_the_lists_that_numpy_gives(
+    loop: ModuleType, medoids: list[str], k: int, in_one_piece: bool, data: st.DataObject
 ) -> None:
-    """Of one length or of several, side by side or one by one; lengths of one byte or two."""
-    given = data.draw(st.lists(scores, min_size=len(pin_ids), max_size=len(pin_ids)))
+    """Of ids of one length or of several, side by side or one by one."""
+    shape = len(medoids), k
+    rows = data.draw(arrays(np.int64, shape, elements=st.integers(0, 2**31 - 1)))
+    cosines = data.draw(arrays(np.float32, shape, elements=scores))
+    pin_ids = [pin_id for _ in medoids for pin_id in data.draw(encoded_ids(k))]
     as_given: EncodedIds = pin_ids
     if in_one_piece and len(set(map(len, pin_ids))) == 1:
         as_given = np.frombuffer(b"".join(pin_ids), f"V{len(pin_ids[0])}")
@@ -104,52 +114,61 @@ def test_the_loop_gives_the_elements_that_numpy_gives(
     for way in (None, loop):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(encoding, "_encoding", way)
-            found.append(
-                encode_list(
-                    np.arange(len(pin_ids)),
-                    as_given,
-                    np.array(given, np.float32),
-                    medoid_pin_id=medoid,
-                    wanted=len(pin_ids),
-                ).elements
-            )
-    np.testing.assert_array_equal(found[1], found[0], strict=True)
+            fields = [medoid_fields(medoid) for medoid in medoids]
+            found.append(encode_lists(rows, as_given, cosines, fields, wanted=k))
+    assert len(found[0]) == len(found[1]) == len(medoids)
+    for expected, ours in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours.rows, expected.rows, strict=True)
+        np.testing.assert_array_equal(ours.scores, expected.scores, strict=True)
+        np.testing.assert_array_equal(ours.elements, expected.elements, strict=True)
+        assert ours.medoid == expected.medoid
 
 
-SCORES = np.ones(2, np.float32)
+ROWS = np.zeros((1, 2), np.int64)
+SCORES = np.ones((1, 2), np.float32)
 BLOCK = np.frombuffer(b"abcd", "V2")
+ONE_LIST = {"rows": ROWS, "pin_ids": BLOCK, "scores": SCORES, "medoids": (b"m",), "tags": b"123"}
 
 
 @pytest.mark.parametrize(
-    ("pin_ids", "given", "tags", "why"),
+    ("wrong", "why"),
     [
-        ([b"a"], SCORES, b"123", "1 pin ids for 2 scores"),
-        ([], SCORES, b"123", "0 pin ids for 2 scores"),
-        ([b"a", b"bc"], SCORES[:1], b"123", "2 pin ids for 1 scores"),
-        ([b"a"], SCORES[:0], b"123", "1 pin ids for 0 scores"),
-        (BLOCK[:1], SCORES, b"123", "1 pin ids for 2 scores"),
-        ([b"a", "b"], SCORES, b"123", "a pin id is str, not bytes"),
-        ([b"a", b"bc", None][1:], SCORES, b"123", "a pin id is NoneType, not bytes"),
-        ((b"a", b"b"), SCORES, b"123", "pin ids are no array but tuple"),
-        (BLOCK.view("S2"), SCORES, b"123", "pin ids"),
-        (np.frombuffer(b"abcdef", "V2")[::2], SCORES, b"123", "pin ids .* not in one piece"),
-        (BLOCK, SCORES.astype(np.float64), b"123", "scores float64"),
-        (BLOCK, np.ones(4, np.float32)[::2], b"123", "scores .* not in one piece"),
-        (BLOCK, [1.0, 1.0], b"123", "scores are no array but list"),
-        (BLOCK, SCORES, b"12", "three tags, not 2"),
-        (BLOCK, SCORES, None, "tags"),
+        ({"pin_ids": [b"a"]}, "1 pin ids for 2 scores"),
+        ({"pin_ids": []}, "0 pin ids for 2 scores"),
+        ({"pin_ids": [b"a", b"bc", b"d"]}, "3 pin ids for 2 scores"),
+        ({"pin_ids": BLOCK[:1]}, "1 pin ids for 2 scores"),
+        ({"rows": ROWS[:0], "scores": SCORES[:0], "medoids": ()}, "2 pin ids for 0 scores"),
+        ({"pin_ids": [b"a", "b"]}, "a pin id is str, not bytes"),
+        ({"pin_ids": [b"ab", None]}, "a pin id is NoneType, not bytes"),
+        (
+            {"rows": ROWS.T, "scores": SCORES.T, "medoids": (b"", b""), "pin_ids": [b"a", 1]},
+            "a pin id is int",
+        ),
+        ({"pin_ids": (b"a", b"b")}, "pin ids are no array but tuple"),
+        ({"pin_ids": BLOCK.view("S2")}, "pin ids"),
+        ({"pin_ids": np.frombuffer(b"abcdefgh", "V2")[::2]}, "pin ids .* not in one piece"),
+        ({"scores": SCORES.astype(np.float64)}, "scores float64"),
+        ({"scores": np.ones((1, 4), np.float32)[:, ::2]}, "scores .* not in one piece"),
+        ({"scores": SCORES[0]}, "scores"),
+        ({"scores": [[1.0, 1.0]]}, "scores are no array but list"),
+        ({"scores": SCORES[:, :1]}, r"rows \(1, 2\) and scores \(1, 1\)"),
+        ({"rows": ROWS.astype(np.int32)}, "rows int32"),
+        ({"rows": ROWS[:, :1]}, r"rows \(1, 1\) and scores \(1, 2\)"),
+        ({"rows": ROWS.reshape(2, 1)}, "of 1 medoids"),
+        ({"medoids": ()}, "of 0 medoids"),
+        ({"medoids": (b"", b"")}, "of 2 medoids"),
+        ({"medoids": ("m",)}, "a medoid is str, not bytes"),
+        ({"medoids": [b"m"]}, "medoids"),
+        ({"tags": b"12"}, "three tags, not 2"),
+        ({"tags": None}, "tags"),
     ],
 )
 def test_the_loop_reads_nothing_outside_of_its_arrays(
-    loop: ModuleType,
-    pin_ids: object,
-    given: NDArray[np.float32],
-    tags: bytes,
-    why: str,
+    loop: ModuleType, wrong: dict[str, object], why: str
 ) -> None:
     """Whatever it is given, it says what is wrong with it."""
     with pytest.raises((TypeError, ValueError), match=why):
-        loop.elements_of_candidates(pin_ids, given, b"", tags)
+        loop.parts_of_lists(**(ONE_LIST | wrong))
 
 
 def test_a_fallback_carries_neither_score_nor_medoid() -> None:
