@@ -99,18 +99,20 @@ class Recommender:
             StoreUnavailableError: The store does not answer.
             DamagedRecordError: What is stored of the user cannot be trusted.
         """
+        now_s = self.clock()
         with self.metrics.stage("profile"):
-            profile = self.users.get(user_id, self.clock(), options.lambda_per_day)
-        return self.of_profile(profile, self.excluded(options), options, deadline)
+            profile = self.users.get(user_id, now_s, options.lambda_per_day)
+        return self.of_profile(profile, self.excluded(options), options, now_s, deadline)
 
     def for_pins(
         self, actions: list[RecentAction], options: Options, deadline: Deadline
     ) -> tuple[Recommendation, int]:
         """Recommend from recent pins, and how many of them are unknown to the artefact, or blocked."""
+        now_s = self.clock()
         with self.metrics.stage("profile"):
-            recent, unknown_pins = self.profiles.from_recent(actions, self.clock())
+            recent, unknown_pins = self.profiles.from_recent(actions, now_s)
             profile = self.users.served(recent, options.lambda_per_day)
-        return self.of_profile(profile, self.excluded(options), options, deadline), unknown_pins
+        return self.of_profile(profile, self.excluded(options), options, now_s, deadline), unknown_pins
 
     def similar(self, pin_id: str, options: Options, deadline: Deadline) -> tuple[Recommendation, bool]:
         """The pins nearest to one, and whether the list came from the cache.
@@ -134,6 +136,7 @@ class Recommender:
         profile: ServedProfile | None,
         excluded: NDArray[np.int32],
         options: Options,
+        now_s: int,
         deadline: Deadline,
     ) -> Recommendation:
         """Recommend for a user as they were found; None for one that the store does not know.
@@ -142,6 +145,7 @@ class Recommender:
             profile: The user.
             excluded: What `excluded` makes of the options.
             options: What was asked for.
+            now_s: Unix seconds UTC.
             deadline: Of the call.
         """
         if profile is None:
@@ -151,9 +155,9 @@ class Recommender:
             reason = pb.ANSWER_REASON_NO_USABLE_INTERESTS
             answer = self._fall_back(reason, all_excluded, options, degraded=profile.degraded)
         elif options.merge_policy == pb.MERGE_POLICY_FUSED:
-            answer = self._fused(profile, all_excluded, options, deadline)
+            answer = self._fused(profile, all_excluded, options, now_s, deadline)
         else:
-            answer = self._interleaved(profile, all_excluded, options, deadline)
+            answer = self._interleaved(profile, all_excluded, options, now_s, deadline)
         self.metrics.count_answer(answer.reason, options.variant)
         for degradation in answer.degraded:
             self.metrics.count_degraded(degradation)
@@ -167,7 +171,7 @@ class Recommender:
         return self._fall_back(reason, (excluded,), options)
 
     def _interleaved(
-        self, profile: ServedProfile, excluded: Excluded, options: Options, deadline: Deadline
+        self, profile: ServedProfile, excluded: Excluded, options: Options, now_s: int, deadline: Deadline
     ) -> Recommendation:
         """From a few interests, sampled, each by its medoid."""
         with self.metrics.stage("sample"):
@@ -175,11 +179,11 @@ class Recommender:
         budgets = budgets_of(options.budget, options.max_candidates, sampled)
         filters = self.filters(excluded, options, profile.blocked)
         filled = self.filling.by_turns(rows, filters, budgets, options.max_candidates, deadline)
-        described = describe_sampled(sampled, filled.retrieved, profile.decay(self.clock()))
+        described = describe_sampled(sampled, filled.retrieved, profile.decay(now_s))
         return _answer(described, filled, profile.degraded)
 
     def _fused(
-        self, profile: ServedProfile, excluded: Excluded, options: Options, deadline: Deadline
+        self, profile: ServedProfile, excluded: Excluded, options: Options, now_s: int, deadline: Deadline
     ) -> Recommendation:
         """From all interests of some importance, by all of their representatives together."""
         stood_for = profile.stood_for
@@ -191,7 +195,7 @@ class Recommender:
         themselves = self.pins.representatives[stood_for.rows]
         filters = self.filters((*excluded, themselves), options, profile.blocked)
         filled = self.filling.fused(fusion, filters, options.max_candidates, deadline)
-        described = describe_fused(profile, filled.retrieved, self.clock(), self.pins)
+        described = describe_fused(profile, filled.retrieved, now_s, self.pins)
         return _answer(described, filled, profile.degraded)
 
     def excluded(self, options: Options) -> NDArray[np.int32]:

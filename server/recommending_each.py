@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pinnersage.v1 import recommender_pb2 as pb
 from server.deadlines import Deadline
 from server.recommending import Recommendation, Recommender
-from server.served_profiles import ServedProfile
 from server.validation import Options
 from storage.errors import DamagedRecordError
 
@@ -17,7 +16,6 @@ from storage.errors import DamagedRecordError
 _IN_ONE_GO = 64
 
 Asked = tuple[str, Options]
-Found = ServedProfile | DamagedRecordError | None
 
 log = structlog.get_logger("server.recommending_each")
 
@@ -46,23 +44,20 @@ def _recommend_some(
     recommender: Recommender, asked: Sequence[Asked], excluded: NDArray[np.int32], deadline: Deadline
 ) -> list[Recommendation]:
     deadline.check("profile")
+    now_s = recommender.clock()
     with recommender.metrics.stage("profile"):
         keys = [(user_id, options.lambda_per_day) for user_id, options in asked]
-        found = recommender.users.get_each(keys, recommender.clock())
+        found = recommender.users.get_each(keys, now_s)
     return [
-        _recommend_one(recommender, of_user, excluded, options, deadline)
+        _of_damaged(recommender, of_user, excluded, options)
+        if isinstance(of_user, DamagedRecordError)
+        else recommender.of_profile(of_user, excluded, options, now_s, deadline)
         for of_user, (_, options) in zip(found, asked, strict=True)
     ]
 
 
-def _recommend_one(
-    recommender: Recommender,
-    found: Found,
-    excluded: NDArray[np.int32],
-    options: Options,
-    deadline: Deadline,
+def _of_damaged(
+    recommender: Recommender, error: DamagedRecordError, excluded: NDArray[np.int32], options: Options
 ) -> Recommendation:
-    if isinstance(found, DamagedRecordError):
-        log.error("a user of a batch has a damaged record", error=type(found).__name__)
-        return recommender.without_profile(pb.ANSWER_REASON_DAMAGED_PROFILE, excluded, options)
-    return recommender.of_profile(found, excluded, options, deadline)
+    log.error("a user of a batch has a damaged record", error=type(error).__name__)
+    return recommender.without_profile(pb.ANSWER_REASON_DAMAGED_PROFILE, excluded, options)
