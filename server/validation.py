@@ -122,15 +122,17 @@ def validate_recommend_batch(
 ) -> list[tuple[str, Options]]:
     """The users of RecommendBatch, and the options of each."""
     findings = Findings()
-    findings.check_ids("user_ids", request.user_ids, at_least=1, at_most=LIMITS.batch_users)
+    user_ids = list(request.user_ids)
+    findings.check_ids("user_ids", user_ids, at_least=1, at_most=LIMITS.batch_users)
     options, variant = _options(request, defaults, kinds, findings)
     findings.raise_if_any()
+    variant = defaults.variants.of_everybody if variant is None else variant
+    if variant is not None:
+        options = _under(variant, options, request)
+        return [(user_id, options) for user_id in user_ids]
     # Those of one variant share theirs.
     under = cache(lambda each: _under(each, options, request))
-    of_user = defaults.variants.of_user
-    return [
-        (user_id, under(of_user(user_id) if variant is None else variant)) for user_id in request.user_ids
-    ]
+    return [(user_id, under(defaults.variants.of_user(user_id))) for user_id in user_ids]
 
 
 def validate_similar_pins(request: pb.SimilarPinsRequest, kinds: Kinds) -> tuple[str, Options]:

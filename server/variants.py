@@ -69,6 +69,11 @@ class Variants:
         """The variant of a name, the empty one for none; None where there is no such variant."""
         return self._by_name.get(name)
 
+    @property
+    def of_everybody(self) -> Variant | None:
+        """The variant of all users; None where they are divided."""
+        return None if self._ends else NO_VARIANT
+
     def of_user(self, user_id: str) -> Variant:
         """The variant of a user: always the same for the same salt and shares."""
         if not self._ends:
