@@ -407,8 +407,8 @@ def busy_for(seconds: float, *, threads: int, queued: int) -> Admission:
     [
         (0, 0.0),  # a thread is free: whoever comes is tried
         (1, 0.0),
-        (2, 1.5),  # three calls, this one among them, at half a second each
-        (5, 3.0),
+        (2, 1.8),  # three calls, this one among them, at half a second each, and a fifth to spare
+        (5, 3.6),
     ],
 )
 def test_a_call_that_would_come_too_late_is_turned_away(in_flight: int, least_s: float) -> None:
