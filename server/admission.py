@@ -6,8 +6,8 @@ from math import inf
 
 # What a call takes is known from about so many, the latest ones.
 _CALLS_OF_MEAN = 32
-# Of calls that are expected just in time every other one comes too late. With a fifth to spare few do: of three
-# times as many calls as can be answered, all of which give up after a second, a tenth more get an answer.
+# Of calls that are expected just in time every other one comes too late. With a fifth to spare few do: where
+# three times as many calls as can be answered give up after a second, a tenth more get an answer.
 _TO_SPARE = 1.2
 
 
