@@ -30,6 +30,9 @@ _LONG_MEDOID = 131
 _DROPPED_AT_ONCE = 64
 _BREATH_S = 0.001
 
+# How often a list is asked for is counted as far as it tells the hottest from the others.
+_MOST_USES = 7
+
 # However many are used over and over, room is made in this many steps a list: their number is no wait.
 _SPARED_IN_A_ROW = 16
 
@@ -126,12 +129,12 @@ class _Kept(Retrieved):
     Attributes:
         size_bytes: What it costs in memory.
         serves: The most candidates that may be asked of it, where a lower efSearch will not do.
-        is_used: Somebody asked for it since its turn to go came.
+        uses: How often it was asked for, less one each time that it was spared.
     """
 
     size_bytes: int
     serves: float
-    is_used: bool = False
+    uses: int = 0
 
     @classmethod
     def of(cls, candidates: CandidateList) -> "_Kept":
@@ -159,19 +162,19 @@ class _OfVersion:
         to_spare = _SPARED_IN_A_ROW
         while True:
             key, kept = next(iter(self.lists.items()))
-            if not kept.is_used or not to_spare:
+            if not kept.uses or not to_spare:
                 return self.drop(key)
-            kept.is_used = False
+            kept.uses -= 1
             self.lists.move_to_end(key)
             to_spare -= 1
 
 
 class CandidateCache:
-    """Lists within a budget in bytes, for any number of threads; about the least recently used go first.
+    """Lists within a budget in bytes, for any number of threads; about the least used go first.
 
-    They go in the order they came, but what was asked for meanwhile is spared once and comes again: to get
-    one costs a mark, in place of a lock and a move in a list all over memory (the CLOCK of page caches).
-    Room is made by the version with most bytes, so that one that is being warmed stays.
+    They go in the order they came, but each is spared for every time that it was asked for, and comes again:
+    to get one costs a mark, in place of a lock and a move in a list all over memory (GCLOCK, as databases
+    have it for pages). Room is made by the version with most bytes, so that one that is being warmed stays.
 
     Args:
         budget_bytes: The sum of all entries' real bytes stays below this.
@@ -198,7 +201,8 @@ class CandidateCache:
             kept = lists.get(medoid)
             if kept is None or kept.serves < at_least:
                 return None
-            kept.is_used = True
+            if kept.uses < _MOST_USES:
+                kept.uses += 1
             found.append(kept)
         return found
 
@@ -215,7 +219,8 @@ class CandidateCache:
             if kept is None:
                 found.append(None)
                 continue
-            kept.is_used = True
+            if kept.uses < _MOST_USES:
+                kept.uses += 1
             serves = _most(kept.candidates) if also_lowered else kept.serves
             found.append(kept.candidates if serves >= at_least else None)
         return found
@@ -238,26 +243,23 @@ class CandidateCache:
             max(self._versions.values(), key=lambda each: each.size_bytes).drop_one()
 
     def hottest(self, version: str) -> dict[bytes, int]:
-        """The medoids of a version that were asked for again, then the others, and the candidates of each.
+        """The medoids of a version that are asked for most, hottest first, and how many candidates of each.
 
-        The latest first, as many as take half of the budget: another version's lists have room beside them.
-        Medoids are serialised, see `pin_id_of`.
+        As many as take half of the budget: the lists of another version have room beside them. Medoids are
+        serialised, see `pin_id_of`.
         """
-        # There may be tens of thousands: nothing is made for each that the garbage collector would look at.
         with self._lock:
             of_version = self._versions.get(version)
             lists = [] if of_version is None else list(of_version.lists.values())
-        lists.reverse()
+        # There may be tens of thousands: nothing is made for each that the garbage collector would look at.
+        lists.sort(key=lambda each: each.uses, reverse=True)
         found: dict[bytes, int] = {}
         room_bytes = self._budget_bytes / 2
-        for is_used in (True, False):
-            for kept in lists:
-                if kept.is_used is not is_used:
-                    continue
-                room_bytes -= kept.size_bytes
-                if room_bytes < 0:
-                    return found
-                found[kept.candidates.medoid] = kept.candidates.wanted
+        for kept in lists:
+            room_bytes -= kept.size_bytes
+            if room_bytes < 0:
+                break
+            found[kept.candidates.medoid] = kept.candidates.wanted
         return found
 
     def keep_only(self, version: str) -> None:

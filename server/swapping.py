@@ -158,7 +158,7 @@ class Exchange:
         self._served = served
 
     def _warm(self, served: Served, hot_of: str) -> None:
-        """Fetch the lists that were asked for last, so that the new version begins as warm as the old one."""
+        """Fetch the lists that are asked for most, so that the new version begins as warm as the old one."""
         retrieval, end_s = self._build(served).retrieval, time.monotonic() + self._warming.seconds
         hottest = self._cache.hottest(hot_of)
         left, n_warmed = iter(hottest.items()), 0
