@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from model.interests import Interests, Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
-from server.encoding import encode_request_id
 from server.fusing import medoids_by_interest
 from server.profiles import UserProfile
 from server.recommending import Recommendation
@@ -21,11 +20,12 @@ from storage.profiles.store import BatchDescription
 
 
 def recommendation_pieces(
-    recommendation: Recommendation, *, options: Options, version: str, request_id: str
+    recommendation: Recommendation, *, options: Options, version: str, request_id: bytes
 ) -> tuple[bytes, ...]:
     """The bytes of a RecommendResponse, to be joined.
 
-    Candidates and interests come serialised: their fields have one number in every answer that has them.
+    Candidates, interests and the request id come serialised: their fields have one number in every answer
+    that has them.
     """
     constant = _constant_fields(
         version, recommendation.reason, recommendation.degraded, options.merge_policy, options.variant
@@ -34,7 +34,7 @@ def recommendation_pieces(
         recommendation.selection.elements(recommendation.lists),
         recommendation.interests,
         constant,
-        encode_request_id(request_id),
+        request_id,
     )
 
 

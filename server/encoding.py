@@ -7,6 +7,7 @@ the message built the slow way.
 
 import struct
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,8 @@ _pack_interest = struct.Struct("<cdcdcBc?").pack
 _pack_share = struct.Struct("<cd").pack
 
 
+# Lengths of answers and of what is in them are much the same, over and over.
+@lru_cache(maxsize=4_096)
 def varint(value: int) -> bytes:
     """A protobuf base-128 varint."""
     encoded = bytearray()
@@ -55,15 +58,9 @@ def varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-# Lengths of a SampledInterest or a Medoid, nearly always.
-_N_SHORT = 512
-_SHORT_VARINTS = tuple(varint(value) for value in range(_N_SHORT))
-
-
 def delimited(tag: bytes, payload: bytes) -> bytes:
     """A length-delimited field."""
-    n = len(payload)
-    return tag + (_SHORT_VARINTS[n] if n < _N_SHORT else varint(n)) + payload
+    return tag + varint(len(payload)) + payload
 
 
 def medoid_fields(pin_id: str) -> MedoidFields:
@@ -239,7 +236,7 @@ def encode_interest(
     )
     n = len(medoid) + len(fields) + len(medoids)
     # As `delimited` does, which would copy once more.
-    return INTERESTS_TAG + (_SHORT_VARINTS[n] if n < _N_SHORT else varint(n)) + medoid + fields + medoids
+    return INTERESTS_TAG + varint(n) + medoid + fields + medoids
 
 
 def encode_medoid(pin_id: bytes, share: float) -> bytes:

@@ -14,7 +14,7 @@ from server.answers import (
     recommendation_pieces,
 )
 from server.calls import Call
-from server.encoding import batch_messages, user_result_pieces
+from server.encoding import batch_messages, encode_request_id, user_result_pieces
 from server.errors import NotEnabledError, NotFoundError
 from server.filter_validation import Kinds
 from server.limits import LIMITS
@@ -65,7 +65,7 @@ class Servicer:
         call.user_id = user_id
         answer = recommender.for_user(user_id, options, call.deadline)
         with recommender.metrics.stage("encode"):
-            sent = b"".join(_pieces(recommender, answer, options, call))
+            sent = b"".join(_pieces(recommender, answer, options, encode_request_id(call.request_id)))
         self._observer.saw(recommender, call.method, user_id, options, sent)
         return sent
 
@@ -96,11 +96,11 @@ class Servicer:
     def _results(
         self, recommender: Recommender, asked: Sequence[tuple[str, Options]], call: Call
     ) -> Iterator[tuple[bytes, ...]]:
-        users = iter(asked)
+        users, request_id = iter(asked), encode_request_id(call.request_id)
         for answers in recommend_each(recommender, asked, call.deadline):
             with recommender.metrics.stage("encode"):
                 results = [
-                    (user_id, options, _pieces(recommender, answer, options, call))
+                    (user_id, options, _pieces(recommender, answer, options, request_id))
                     for answer, (user_id, options) in zip(answers, islice(users, len(answers)), strict=True)
                 ]
             for user_id, options, pieces in results:
@@ -161,10 +161,10 @@ class Servicer:
 
 
 def _pieces(
-    recommender: Recommender, answer: Recommendation, options: Options, call: Call
+    recommender: Recommender, answer: Recommendation, options: Options, request_id: bytes
 ) -> tuple[bytes, ...]:
     return recommendation_pieces(
-        answer, options=options, version=recommender.pins.version, request_id=call.request_id
+        answer, options=options, version=recommender.pins.version, request_id=request_id
     )
 
 
