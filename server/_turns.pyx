@@ -17,11 +17,25 @@ from storage._loops cimport memory, soon_read_all
 
 cnp.import_array()
 
+cdef extern from "Python.h":
+    """
+    #define IS_BYTES(o) ((o) != NULL && PyBytes_Check(o))
+    """
+    bint is_bytes "IS_BYTES"(PyObject*) noexcept nogil
+    const char* start_of "PyBytes_AS_STRING"(PyObject*) noexcept nogil
+    Py_ssize_t size_of "PyBytes_GET_SIZE"(PyObject*) noexcept nogil
+
 
 cdef enum:
     # Candidates and excluded rows together: their table takes 4 GiB.
     MOST_ROWS = 1 << 28
     BITS_PER_BUCKET = 16
+
+
+cdef enum Refused:
+    # In place of how many were taken.
+    IS_BEYOND = -1
+    IS_NOT_BYTES = -2
 
 
 @cython.final
@@ -72,7 +86,6 @@ cdef struct Turn:
     Py_ssize_t length
     Py_ssize_t at
     Py_ssize_t left
-    Py_ssize_t given
 
 
 cdef struct Table:
@@ -96,8 +109,9 @@ cdef struct Rules:
 
 
 cdef struct Place:
-    int32_t number  # Of the list.
-    int32_t position
+    # What comes there.
+    const char* element
+    Py_ssize_t n_bytes
 
 
 def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_score, blocked):
@@ -143,10 +157,12 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
         for rows in excluded:
             _exclude(&table, rows)
         taken = _take(turns, n_lists, &table, rules, places, n)
-        if taken < 0:
+        if taken == IS_NOT_BYTES:
+            raise TypeError("an element is not bytes")
+        if taken == IS_BEYOND:
             raise ValueError("a candidate's row is beyond the pins of the takedown list")
-        given = tuple([turns[number].given for number in range(n_lists)])
-        return _joined(turns, places, taken), taken, given
+        joined = _joined(places, taken)
+        return joined, taken, tuple([max(budgets[number], 0) - turns[number].left for number in range(n_lists)])
     finally:
         PyMem_Free(room)
 
@@ -184,7 +200,7 @@ cdef int _open(Turn* turn, Ranked ranked, Py_ssize_t budget) except -1:
         raise ValueError("the candidates of a list are not serialised")
     turn.rows, turn.scores, turn.block, turn.pieces = ranked.rows, ranked.scores, ranked.block, ranked.pieces
     turn.n_bytes, turn.length = ranked.n_bytes, ranked.length
-    turn.at, turn.left, turn.given = 0, budget, 0
+    turn.at, turn.left = 0, max(budget, 0)
     # Lists that are read side by side are slower to come than one after the other.
     cdef Py_ssize_t n = min(budget + budget // 8, ranked.length)
     soon_read_all(ranked.rows, n * sizeof(int32_t))
@@ -229,7 +245,7 @@ cdef inline uint32_t _number(const Table* table, int32_t row, uint32_t hash) noe
 cdef Py_ssize_t _take(
     Turn* turns, Py_ssize_t n_lists, Table* table, Rules rules, Place* places, Py_ssize_t n
 ) noexcept nogil:
-    """Rank by rank, list by list: how many places were taken; -1 for a row beyond the takedown list.
+    """Rank by rank, list by list: how many places were taken, or why nothing was.
 
     A rank counts what may come back. A row that an earlier place took costs its list the turn, not the budget.
     """
@@ -238,67 +254,65 @@ cdef Py_ssize_t _take(
     cdef bint has_more = True
     cdef Turn* each
     cdef int32_t row = 0
+    cdef Py_ssize_t at
     while taken < n and has_more:
         has_more = False
         for number in range(n_lists):
             each = &turns[number]
-            if each.left <= 0:
+            if each.left == 0:
                 continue
-            while each.at < each.length:
-                row = each.rows[each.at]
+            at = each.at
+            while at < each.length:
+                row = each.rows[at]
                 if rules.is_blocked != NULL and row >= rules.n_pins:
-                    return -1
+                    return IS_BEYOND
                 hash = _hash(row)
                 known = _number(table, row, hash)
                 if (
                     row >= 0
                     and (known == 0 or known > n_excluded)
                     and (rules.is_blocked == NULL or not rules.is_blocked[row])
-                    and (not rules.is_bounded or each.scores[each.at] >= rules.least_score)
+                    and (not rules.is_bounded or each.scores[at] >= rules.least_score)
                 ):
                     break
-                each.at += 1
-            if each.at == each.length:
-                each.left = 0
+                at += 1
+            each.at = at + 1
+            if at >= each.length:
                 continue
             has_more = True
-            if not known:
-                _add(table, row, hash)
-                places[taken].number = <int32_t>number
-                places[taken].position = <int32_t>each.at
-                taken += 1
-                each.left -= 1
-                each.given += 1
-            each.at += 1
+            if known:
+                continue
+            if not _put(&places[taken], each, at):
+                return IS_NOT_BYTES
+            _add(table, row, hash)
+            each.left -= 1
+            taken += 1
             if taken == n:
                 break
     return taken
 
 
-cdef bytes _joined(const Turn* turns, const Place* places, Py_ssize_t taken):
+cdef inline bint _put(Place* place, const Turn* turn, Py_ssize_t at) noexcept nogil:
+    """Whether there are bytes to be put there."""
+    if turn.pieces == NULL:
+        place.element, place.n_bytes = turn.block + at * turn.n_bytes, turn.n_bytes
+        return True
+    if not is_bytes(turn.pieces[at]):
+        return False
+    place.element, place.n_bytes = start_of(turn.pieces[at]), size_of(turn.pieces[at])
+    return True
+
+
+cdef bytes _joined(const Place* places, Py_ssize_t n):
     cdef Py_ssize_t i, n_bytes = 0
-    cdef const Turn* each
-    cdef PyObject* piece
     cdef bytes joined
     cdef char* end
-    for i in range(taken):
-        each = &turns[places[i].number]
-        if each.pieces == NULL:
-            n_bytes += each.n_bytes
-            continue
-        piece = each.pieces[places[i].position]
-        if piece == NULL or not isinstance(<object>piece, bytes):
-            raise TypeError("an element is not bytes")
-        n_bytes += len(<bytes>piece)
+    for i in range(n):
+        n_bytes += places[i].n_bytes
     joined = PyBytes_FromStringAndSize(NULL, n_bytes)
     end = PyBytes_AS_STRING(joined)
-    for i in range(taken):
-        each = &turns[places[i].number]
-        if each.pieces == NULL:
-            end = _copy(end, each.block + places[i].position * each.n_bytes, each.n_bytes)
-        else:
-            piece = each.pieces[places[i].position]
-            end = _copy(end, PyBytes_AS_STRING(<bytes>piece), len(<bytes>piece))
+    for i in range(n):
+        end = _copy(end, places[i].element, places[i].n_bytes)
     return joined
 
 
