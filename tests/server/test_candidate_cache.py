@@ -1,9 +1,13 @@
 """The candidate cache: about the least used goes first, and the budget is in real bytes."""
 
+import sys
 import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from server.candidate_cache import CandidateCache, CandidateList, pin_id_of
 from server.encoding import encode_list
@@ -165,3 +169,37 @@ def test_the_hottest_are_those_asked_for_most() -> None:
         ("c", 200),
         ("a", 200),
     ]
+
+
+@pytest.fixture
+def _restless() -> Iterator[None]:
+    """Threads that take turns all the time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_restless")
+def test_calls_and_swaps_go_on_beside_each_other() -> None:
+    """Any number of threads look, put and drop: nothing fails, and the bytes are those of what is there."""
+    one, lists = a_list("a", 5).size_bytes, [a_list(str(medoid), 5) for medoid in range(40)]
+    cache = CandidateCache(20 * one)
+
+    def ask(seed: int) -> None:
+        random = np.random.default_rng(seed)
+        for number, chance in zip(
+            random.integers(80, size=2_000).tolist(), random.random(2_000), strict=True
+        ):
+            version, medoid = "vw"[number % 2], number // 2
+            if cache.get_all(version, [medoid], 5) is None:
+                cache.put(version, medoid, lists[medoid])
+            if chance < 0.005:
+                cache.hottest(version)
+                cache.keep_only(version)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(ask, range(4)))
+
+    held = [cache.get(version, medoid, 5) for version in "vw" for medoid in range(40)]
+    assert cache.size_bytes == sum(each.size_bytes for each in held if each is not None) <= 20 * one
