@@ -26,7 +26,7 @@ _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _UNIT = 2.0**-53
 # With less than this left of all importance, cumulated shares no longer tell those left apart.
-_LEAST_LEFT = 1e-6
+LEAST_LEFT = 1e-6
 
 
 class Sampler:
@@ -49,33 +49,29 @@ class Sampler:
             seed: For a repeatable draw; None for the process's next.
         """
         seed = next(self._seeds) if seed is None else seed
-        if _interests is None:
-            return draw(records, k, seed)
-        drawn: Drawn | None = _interests.draw(records, k, seed, _LEAST_LEFT)
-        return _at(_exactly(records, k, seed), records) if drawn is None else drawn
+        drawn: Drawn | None = (
+            by_bisection(records, k, seed)
+            if _interests is None
+            else _interests.draw(records, k, seed, LEAST_LEFT)
+        )
+        return _exactly(records, k, seed) if drawn is None else drawn
 
 
-def draw(records: bytes, k: int, seed: int) -> Drawn:
-    """By bisection, or exactly where roundings could matter."""
+def by_bisection(records: bytes, k: int, seed: int) -> Drawn | None:
+    """Those drawn; None where numbers were rounded so much that it is not sure who is meant."""
     interests = interests_in(records)
     if k >= len(interests):
         return records, interests["row"].tolist()
-    found = _by_bisection(interests["share"].tolist(), interests["bound"].tolist(), uniforms(seed, k))
-    return _at(_exactly(records, k, seed) if found is None else found, records)
+    taken = _taken(interests["share"].tolist(), interests["bound"].tolist(), uniforms(seed, k))
+    return None if taken is None else _at(taken, records)
 
 
-def _by_bisection(
-    shares: Sequence[float], bounds: Sequence[float], numbers: Sequence[float]
-) -> list[int] | None:
-    """Successive sampling: what was taken is cut out of the unit interval, and the rest moves together.
-
-    Returns:
-        int [k], ascending; None where numbers were rounded so that it is not sure who is meant.
-    """
+def _taken(shares: Sequence[float], bounds: Sequence[float], numbers: Sequence[float]) -> list[int] | None:
+    """Successive sampling: what was taken is cut out of the unit interval, and the rest moves together."""
     taken: list[int] = []
     left = bounds[-1]
     for u in numbers:
-        if left < _LEAST_LEFT:
+        if left < LEAST_LEFT:
             return None
         x = u * left
         for each in taken:
@@ -91,9 +87,9 @@ def _by_bisection(
     return taken
 
 
-def _exactly(records: bytes, k: int, seed: int) -> NDArray[np.int64]:
+def _exactly(records: bytes, k: int, seed: int) -> Drawn:
     """From the same distribution, for any shares."""
-    return sample_interests(interests_in(records)["share"], k, np.random.default_rng(seed))
+    return _at(sample_interests(interests_in(records)["share"], k, np.random.default_rng(seed)), records)
 
 
 def _at(places: Sequence[int] | NDArray[np.int64], records: bytes) -> Drawn:
