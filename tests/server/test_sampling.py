@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.interest_records import INTEREST_BYTES, interests_in, records_of
+from server.interest_records import INTEREST_BYTES, records_of
 from server.sampling import LEAST_LEFT, Sampler, by_bisection, uniforms
 from storage.compiled import compiled
 
@@ -92,7 +92,7 @@ def test_the_loop_draws_what_python_draws(loop: ModuleType, weights: list[float]
 
 
 def test_what_was_rounded_is_drawn_exactly_and_nothing_else(loop: ModuleType) -> None:
-    """The first of three takes all but a billionth; of thirty equal ones none of a thousand draws needs it."""
+    """The first of three takes all but a billionth; of thirty equal ones none of 1,000 draws needs it."""
     assert loop.draw(recorded([1.0, 1e-9, 1e-9]), 2, 3, LEAST_LEFT) is None
     assert drawn([1.0, 1e-9, 1e-9], 2, 3) in ([0, 1], [0, 2])
     assert all(loop.draw(recorded([1.0] * 30), 20, seed, LEAST_LEFT) for seed in range(1_000))
