@@ -114,8 +114,36 @@ cdef struct Place:
     Py_ssize_t n_bytes
 
 
+@cython.final
+@cython.no_gc
+cdef class Taken:
+    """What is selected when lists take turns, joined already: a server.merging.Selected.
+
+    Args:
+        joined: The serialised candidates, in order.
+        n: How many they are.
+        given: How many of them each list gave.
+    """
+
+    cdef bytes joined
+    cdef Py_ssize_t n
+    cdef tuple given
+
+    def __cinit__(self, bytes joined not None, Py_ssize_t n, tuple given not None):
+        self.joined, self.n, self.given = joined, n, given
+
+    def __len__(self):
+        return self.n
+
+    def taken_from(self, n_lists):
+        return self.given
+
+    def elements(self, lists):
+        return self.joined
+
+
 def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_score, blocked):
-    """The serialised candidates of some lists that take turns, how many they are, and how many each list gave.
+    """The candidates of some lists that take turns.
 
     Args:
         lists: Of server.candidate_cache.CandidateList, in order of importance; candidates stand for themselves.
@@ -162,7 +190,8 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
         if taken == IS_BEYOND:
             raise ValueError("a candidate's row is beyond the pins of the takedown list")
         joined = _joined(places, taken)
-        return joined, taken, tuple([max(budgets[number], 0) - turns[number].left for number in range(n_lists)])
+        given = tuple([max(budgets[number], 0) - turns[number].left for number in range(n_lists)])
+        return Taken(joined, taken, given)
     finally:
         PyMem_Free(room)
 

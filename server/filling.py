@@ -10,7 +10,7 @@ from server.candidate_cache import CandidateList, Retrieved
 from server.deadlines import Deadline
 from server.filtering import FilteredRetrieval
 from server.fusing import Fusion
-from server.merging import Filters, Selected, Taken, merge
+from server.merging import Filters, Selected, Selection, merge
 from server.metrics import Metrics
 from server.retrieval import TIERS, Medoid, Retrieval, tier
 from storage.pins.port import PinView
@@ -131,7 +131,7 @@ class Filling:
         self.metrics.count_candidates(len(selection), max_candidates)
         if filters.blocked.mask is not None:
             self.metrics.count_blocked(filters.n_blocked(filled.lists))
-        if isinstance(selection, Taken) or filters.passing is None:
+        if filters.passing is None or not isinstance(selection, Selection):
             return filled
         retrieved, selection = self.filtering.encoded(self._medoids(rows), filled.retrieved, selection)
         return Filled(retrieved, tuple([each.candidates for each in retrieved]), selection)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,22 @@ _turns = compiled("server._turns")
 Excluded: TypeAlias = tuple[NDArray[np.int32], ...]
 
 
+class Selected(Protocol):
+    """The candidates that make an answer, in order."""
+
+    def __len__(self) -> int:
+        """How many they are."""
+
+    def taken_from(self, n_lists: int) -> Sequence[int]:
+        """How many of them each list gave."""
+
+    def elements(self, lists: Sequence[CandidateList]) -> bytes:
+        """Serialised."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """Which candidates make the answer, in order.
+    """Which candidates make the answer, by their places: a Selected.
 
     Attributes:
         lists: int64 [n], the list each candidate comes from.
@@ -59,36 +72,6 @@ class Selection:
         room = empty_like(taken, len(self))
         room[by_list] = side_by_side(taken)
         return joined(room)
-
-
-# Not frozen: see server.validation.Options.
-@dataclass(slots=True, eq=False)
-class Taken:
-    """Candidates that were selected and joined in one go.
-
-    Attributes:
-        joined: Serialised, in order.
-        n: How many they are.
-        given: How many of them each list gave.
-    """
-
-    joined: bytes
-    n: int
-    given: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return self.n
-
-    def taken_from(self, n_lists: int) -> Sequence[int]:  # noqa: ARG002 - as a Selection has it
-        """How many candidates each list gave."""
-        return self.given
-
-    def elements(self, lists: Sequence[CandidateList]) -> bytes:  # noqa: ARG002 - as a Selection has it
-        """The serialised candidates, in order."""
-        return self.joined
-
-
-Selected: TypeAlias = Selection | Taken
 
 
 # Not frozen: see server.validation.Options.
@@ -148,16 +131,10 @@ def merge(
     """
     if _turns is None or filters.passing is not None:
         return merge_any(lists, filters, budgets=budgets, max_candidates=max_candidates)
-    return Taken(
-        *_turns.take_turns(
-            lists,
-            filters.excluded,
-            budgets,
-            max_candidates,
-            filters.min_score,
-            filters.blocked.mask,
-        )
+    taken: Selected = _turns.take_turns(
+        lists, filters.excluded, budgets, max_candidates, filters.min_score, filters.blocked.mask
     )
+    return taken
 
 
 def merge_any(

@@ -98,14 +98,12 @@ def test_the_compiled_merge_is_the_merge(  # noqa: PLR0917 - what a request is m
     )
     of_each = tuple(budgets[: len(lists)])
 
-    elements, n_taken, given_by_each = turns.take_turns(
-        lists, filters.excluded, of_each, n, min_score, filters.blocked.mask
-    )
+    fast = turns.take_turns(lists, filters.excluded, of_each, n, min_score, filters.blocked.mask)
     slow = merge_any(lists, filters, budgets=of_each, max_candidates=n)
 
-    assert candidates(elements) == candidates(slow.elements(lists))
-    assert n_taken == sum(given_by_each)
-    assert list(given_by_each) == slow.taken_from(len(lists))
+    assert candidates(fast.elements(lists)) == candidates(slow.elements(lists))
+    assert len(fast) == len(slow)
+    assert list(fast.taken_from(len(lists))) == slow.taken_from(len(lists))
 
 
 def test_the_largest_request_is_merged_too(turns: ModuleType) -> None:
@@ -116,12 +114,12 @@ def test_the_largest_request_is_merged_too(turns: ModuleType) -> None:
     everything = np.arange(9_000, dtype=np.int32)
     filters = Filters(representatives=everything, excluded=excluded, min_score=None)
 
-    elements, n_taken, given_by_each = turns.take_turns(lists, excluded, (50,) * 20, 1_000, None, None)
+    fast = turns.take_turns(lists, excluded, (50,) * 20, 1_000, None, None)
 
     slow = merge_any(lists, filters, budgets=(50,) * 20, max_candidates=1_000)
-    assert elements == slow.elements(lists)
-    assert n_taken == sum(given_by_each)
-    assert list(given_by_each) == slow.taken_from(20) == [50] * 20
+    assert fast.elements(lists) == slow.elements(lists)
+    assert len(fast) == len(slow)
+    assert list(fast.taken_from(20)) == slow.taken_from(20) == [50] * 20
 
 
 class Unranked:
@@ -137,10 +135,10 @@ def test_candidates_of_a_few_bytes_are_merged_too(turns: ModuleType) -> None:
     rows = np.arange(len(ids), dtype=np.int32)
     lists = (encode_list(rows, ids, None, medoid_pin_id="", wanted=len(ids)),)
 
-    elements, n_taken, _ = turns.take_turns(lists, (), (len(ids),), len(ids), None, None)
+    taken = turns.take_turns(lists, (), (len(ids),), len(ids), None, None)
 
-    assert [each.pin_id.encode() for each in candidates(elements)] == ids
-    assert n_taken == len(ids)
+    assert [each.pin_id.encode() for each in candidates(taken.elements(lists))] == ids
+    assert len(taken) == len(ids)
 
 
 SHARES = {"cat-1": 2.0, "car-7": 1.0, "cake-3": 1.0}
@@ -209,9 +207,9 @@ def test_an_array_is_as_long_as_its_memory(turns: ModuleType) -> None:
     )
     lists, excluded = (boasting,), (as_rows([4]).view(Boasting),)
 
-    _, n_taken, given_by_each = turns.take_turns(lists, excluded, (9,), 9, None, None)
+    taken = turns.take_turns(lists, excluded, (9,), 9, None, None)
 
-    assert (n_taken, given_by_each) == (2, (2,))
+    assert (len(taken), taken.taken_from(1)) == (2, (2,))
     with pytest.raises(ValueError, match="takedown list"):
         turns.take_turns(lists, excluded, (9,), 9, None, np.zeros(4, np.bool_).view(Boasting))
 
