@@ -6,7 +6,8 @@ received by the thread that polls for all calls. That also spares a thread the s
 fifth of what an empty call costs the processor when calls come together. A call too many is turned away in
 the polling thread, by its headers where that will do.
 
-This is the one place that knows how grpc._server hands over its calls. The version is locked, and
+Unary calls come straight from gRPC's core (`receive`, see server.unary), streams and health from grpc._server
+(`submit`). This is the one place that knows how that hands over its calls. The version is locked, and
 tests/server/test_arrivals.py fails should another one do it differently.
 """
 

@@ -46,7 +46,7 @@ class Load:
     storm_per_second: float
 
 
-WARM = Load(lasts_s=1.0, most_per_second=20_000, storm_per_second=12_000)
+WARM = Load(lasts_s=1.0, most_per_second=30_000, storm_per_second=30_000)
 COLD = Load(lasts_s=2.0, most_per_second=1_000, storm_per_second=3_000)
 
 
