@@ -20,7 +20,7 @@ from storage.profiles.store import BatchDescription
 
 
 def recommendation_pieces(
-    recommendation: Recommendation, *, options: Options, version: str, request_id: bytes
+    recommendation: Recommendation, options: Options, version: str, request_id: bytes
 ) -> tuple[bytes, ...]:
     """The bytes of a RecommendResponse, to be joined.
 

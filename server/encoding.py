@@ -41,6 +41,9 @@ USER_ID_TAG = b"\x0a"  # UserRecommendation.user_id = 1, length-delimited
 RECOMMENDATION_TAG = b"\x12"  # UserRecommendation.recommendation = 2, length-delimited
 RESULTS_TAG = b"\x0a"  # RecommendBatchResponse.results = 1, length-delimited
 
+Result = tuple[tuple[bytes, ...], int]
+"""One of a batch: its pieces, to be joined, and how many bytes they have."""
+
 _CANDIDATE_TAGS = CANDIDATES_TAG + PIN_ID_TAG + SCORE_TAG
 _pack_interest = struct.Struct("<cdcdcBc?").pack
 _pack_share = struct.Struct("<cd").pack
@@ -249,22 +252,22 @@ def encode_request_id(request_id: str) -> bytes:
     return delimited(REQUEST_ID_TAG, request_id.encode())
 
 
-def user_result_pieces(user_id: str, answer: Sequence[bytes]) -> tuple[bytes, ...]:
-    """One element of RecommendBatchResponse.results, to be joined; the answer comes in pieces, too."""
+def result_of_user(user_id: str, answer: Sequence[bytes]) -> Result:
+    """One element of RecommendBatchResponse.results; the answer comes in pieces, too."""
     n_bytes = sum(map(len, answer))
     before = delimited(USER_ID_TAG, user_id.encode()) + RECOMMENDATION_TAG + varint(n_bytes)
-    return (RESULTS_TAG + varint(len(before) + n_bytes) + before, *answer)
+    head = RESULTS_TAG + varint(len(before) + n_bytes) + before
+    return (head, *answer), len(head) + n_bytes
 
 
-def batch_messages(results: Iterable[Sequence[bytes]], max_bytes: int) -> Iterable[bytes]:
+def batch_messages(results: Iterable[Result], max_bytes: int) -> Iterable[bytes]:
     """Join the pieces of results into messages of at most `max_bytes` (a single larger result travels alone).
 
     Each piece is copied once: an answer is many times as long as all that is put around it.
     """
     message: list[bytes] = []
     size = 0
-    for pieces in results:
-        n_bytes = sum(map(len, pieces))
+    for pieces, n_bytes in results:
         if message and size + n_bytes > max_bytes:
             yield b"".join(message)
             message, size = [], 0

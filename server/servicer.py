@@ -14,13 +14,13 @@ from server.answers import (
     recommendation_pieces,
 )
 from server.calls import Call
-from server.encoding import batch_messages, encode_request_id, user_result_pieces
+from server.encoding import Result, batch_messages, encode_request_id, result_of_user
 from server.errors import NotEnabledError, NotFoundError
 from server.filter_validation import Kinds
 from server.limits import LIMITS
 from server.observing import NOBODY_LOOKS, Observer
 from server.reading import Reader, parse
-from server.recommending import Recommendation, Recommender
+from server.recommending import Recommender
 from server.recommending_each import recommend_each
 from server.recording import Recorder
 from server.validation import (
@@ -65,7 +65,8 @@ class Servicer:
         call.user_id = user_id
         answer = recommender.for_user(user_id, options, call.deadline)
         with recommender.metrics.stage("encode"):
-            sent = b"".join(_pieces(recommender, answer, options, encode_request_id(call.request_id)))
+            request_id = encode_request_id(call.request_id)
+            sent = b"".join(recommendation_pieces(answer, options, recommender.pins.version, request_id))
         self._observer.saw(recommender, call.method, user_id, options, sent)
         return sent
 
@@ -95,17 +96,18 @@ class Servicer:
 
     def _results(
         self, recommender: Recommender, asked: Sequence[tuple[str, Options]], call: Call
-    ) -> Iterator[tuple[bytes, ...]]:
-        users, request_id = iter(asked), encode_request_id(call.request_id)
+    ) -> Iterator[Result]:
+        users, version, request_id = iter(asked), recommender.pins.version, encode_request_id(call.request_id)
         for answers in recommend_each(recommender, asked, call.deadline):
+            some = list(islice(users, len(answers)))
             with recommender.metrics.stage("encode"):
-                results = [
-                    (user_id, options, _pieces(recommender, answer, options, request_id))
-                    for answer, (user_id, options) in zip(answers, islice(users, len(answers)), strict=True)
+                encoded = [
+                    recommendation_pieces(answer, options, version, request_id)
+                    for answer, (_, options) in zip(answers, some, strict=True)
                 ]
-            for user_id, options, pieces in results:
+            for (user_id, options), pieces in zip(some, encoded, strict=True):
                 self._observer.saw(recommender, call.method, user_id, options, *pieces)
-                yield user_result_pieces(user_id, pieces)
+                yield result_of_user(user_id, pieces)
 
     def similar_pins(self, serialised: bytes, call: Call) -> bytes:
         """The neighbours of one pin."""
@@ -158,14 +160,6 @@ class Servicer:
         return pb.RecordActionResponse(
             request_id=call.request_id, action_time=Timestamp(seconds=event.timestamp_s)
         ).SerializeToString()
-
-
-def _pieces(
-    recommender: Recommender, answer: Recommendation, options: Options, request_id: bytes
-) -> tuple[bytes, ...]:
-    return recommendation_pieces(
-        answer, options=options, version=recommender.pins.version, request_id=request_id
-    )
 
 
 def _kinds(recommender: Recommender) -> Kinds:

@@ -23,7 +23,7 @@ from server.encoding import (
     encode_list,
     encode_lists,
     medoid_fields,
-    user_result_pieces,
+    result_of_user,
     varint,
 )
 from server.merging import Selection
@@ -208,7 +208,7 @@ def test_the_tags_are_the_generated_ones() -> None:
 def test_batch_messages_lose_nothing_and_keep_the_bound() -> None:
     """Results are packed in order into messages within the bound; one larger result travels alone."""
     answers = [pb.RecommendResponse(request_id="x" * size).SerializeToString() for size in (10, 500, 10, 10)]
-    results = [user_result_pieces(f"user-{i}", [answer]) for i, answer in enumerate(answers)]
+    results = [result_of_user(f"user-{i}", [answer]) for i, answer in enumerate(answers)]
 
     messages = list(batch_messages(results, 100))
 
