@@ -1,5 +1,6 @@
 """The retrieve stage: each sampled medoid's candidates, from the cache or by one search for all misses."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ Medoid = tuple[str, int]  # its pin id and its row
 Lists = dict[int, CandidateList]  # by the medoid's row
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: see server.validation.Options.
+@dataclass(slots=True)
 class Wanted:
     """What a missing list is searched for with.
 
@@ -45,7 +47,7 @@ class Wanted:
 
 def tier(at_least: int) -> int:
     """The smallest tier that holds `at_least` candidates; the widest when none does."""
-    return next((k for k in TIERS if k >= at_least), TIERS[-1])
+    return TIERS[min(bisect_left(TIERS, at_least), len(TIERS) - 1)]
 
 
 class Retrieval:

@@ -175,7 +175,7 @@ class HnswSearch:
         self, queries: NDArray[np.float16], k: int, *, ef_search: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k indexed rows nearest to each query; see storage.pins.port."""
-        rows = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search)
+        rows = self._index.nearest(queries, min(k, len(self._pool)), ef_search=ef_search)
         # FAISS pads at the end where the graph led to fewer, though there are as many: compare all of them.
         short = [at for at in range(len(rows)) if rows.item(at, -1) < 0]
         if short:
@@ -186,7 +186,7 @@ class HnswSearch:
         self, queries: NDArray[np.float16], k: int, *, bitmap: NDArray[np.uint8], ef_search: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The nearest rows among those whose bit is set; see storage.pins.port."""
-        met = self._index.nearest(queries, min(k, len(self._index)), ef_search=ef_search, bitmap=bitmap)
+        met = self._index.nearest(queries, min(k, len(self._pool)), ef_search=ef_search, bitmap=bitmap)
         found = [
             ranked(query[np.newaxis], self._pool, rows[rows >= 0][np.newaxis])
             for query, rows in zip(queries, met, strict=True)
