@@ -75,7 +75,7 @@ class Selection:
 
 
 # Not frozen: see server.validation.Options.
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Filters:
     """What may not come back.
 

@@ -37,7 +37,7 @@ Degraded = tuple["pb.Degradation.ValueType", ...]
 
 
 # Not frozen: see server.validation.Options.
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Recommendation:
     """An answer before it is encoded.
 
@@ -210,13 +210,9 @@ class Recommender:
 
     def filters(self, excluded: Excluded, options: Options, blocked: BlockedRows) -> Filters:
         """What may not come back: excluded rows, and what the options leave out."""
-        return Filters(
-            representatives=self.pins.representatives,
-            excluded=excluded,
-            min_score=options.min_score,
-            blocked=blocked,
-            passing=None if options.where is None else self.filling.filtering.passing(options.where),
-        )
+        passing = None if options.where is None else self.filling.filtering.passing(options.where)
+        # Positions, not names, which would take as long again: each call makes some such.
+        return Filters(self.pins.representatives, excluded, options.min_score, blocked, passing)
 
     def _fall_back(
         self,
@@ -253,10 +249,5 @@ def _answer(interests: bytes, filled: Filled, degraded: Degraded = ()) -> Recomm
         if each.lowered:
             degraded = (*degraded, pb.DEGRADATION_LOWER_EF_SEARCH)
             break
-    return Recommendation(
-        interests=interests,
-        lists=filled.lists,
-        selection=filled.selection,
-        reason=pb.ANSWER_REASON_UNSPECIFIED if len(filled.selection) else pb.ANSWER_REASON_ALL_FILTERED,
-        degraded=degraded,
-    )
+    reason = pb.ANSWER_REASON_UNSPECIFIED if len(filled.selection) else pb.ANSWER_REASON_ALL_FILTERED
+    return Recommendation(interests, filled.lists, filled.selection, reason, degraded)
