@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from storage.errors import PublishError, PublishLockedError
 from storage.manifests import MANIFEST, Manifest, describe_files, encode_manifest, identity
-from storage.syncing import sync
+from storage.syncing import forget, sync
 
 Write = Callable[[Path], Manifest]
 
@@ -82,6 +82,12 @@ def _make_draft_durable(publication: Publication) -> None:
     sync(publication.draft)
 
 
+def _leave_memory(publication: Publication) -> None:
+    """What was written is kept in memory in small pages, what is read in large ones where it can be."""
+    for path in publication.draft.iterdir():
+        forget(path)
+
+
 def _announce(publication: Publication) -> None:
     publication.version = f"{_next_sequence(publication.root):06d}-{identity(publication.manifest)[:8]}"
     _write_name(publication.root / _ARRIVING, publication.version)
@@ -122,6 +128,7 @@ PREPARE: tuple[Callable[[Publication], None], ...] = (
     _make_data_durable,
     _write_manifest,
     _make_draft_durable,
+    _leave_memory,
 )
 SHOW: tuple[Callable[[Showing], None], ...] = (
     _write_next_current,

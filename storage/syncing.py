@@ -1,4 +1,4 @@
-"""Asking the disk to keep what was written, before anybody relies on it."""
+"""Where the system keeps what was written: on the disk before anybody relies on it, in memory if it pays."""
 
 import os
 from contextlib import suppress
@@ -14,6 +14,17 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def forget(path: Path) -> None:
+    """Have the system keep nothing in memory of a file that is on the disk, unless somebody uses it."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)
 

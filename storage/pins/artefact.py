@@ -16,7 +16,7 @@ from storage.pins.hnsw import Hnsw, HnswSearch
 from storage.pins.ids import IdLookup
 from storage.pins.layout import COLUMNS, EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
 from storage.pins.manifest import FORMAT, PinManifest
-from storage.pins.mapping import mapped_array, mapped_batch
+from storage.pins.mapping import mapped_array, mapped_batch, read_in_large_pages
 from storage.pins.texts import EncodedIds, Texts
 from storage.publishing import VersionedFolder, read_manifest, verify_files
 
@@ -86,6 +86,8 @@ class PinArtefact:
         folder = lease.folder
         content = read_manifest(folder, newest_format=FORMAT)
         manifest = PinManifest.from_json(content, where=folder)
+        if checksums:
+            read_in_large_pages(folder)
         verify_files(folder, content, checksums=checksums)
         return cls(folder, manifest, lease)
 

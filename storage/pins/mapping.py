@@ -2,6 +2,8 @@
 
 import ctypes
 import mmap
+import os
+from contextlib import suppress
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -12,8 +14,10 @@ from numpy.typing import NDArray
 
 _MAPS = Path("/proc/self/maps")
 _libc = ctypes.CDLL(None)
-# Meanwhile nobody else can map memory.
+# Meanwhile nobody else can map memory. A multiple of every kind of page.
 _BYTES_AT_ONCE = 1 << 25
+# Of Linux, from 5.14 on; Python has no name for it.
+_MADV_POPULATE_READ = 22
 
 
 def mapped_array(path: Path) -> "NDArray[Any]":
@@ -46,6 +50,34 @@ def mapped_batch(path: Path) -> "tuple[pa.MemoryMappedFile, pa.RecordBatch]":
     except pa.ArrowException as error:
         raise ValueError(str(error)) from error
     return source, batch
+
+
+def read_in_large_pages(folder: Path) -> None:
+    """Have the system read a folder's files in the largest pages it has, 2 MB in place of 4 KB.
+
+    A search looks at thousands of places all over an index, and at each the processor has to find its page:
+    in large ones it takes an eighth less. Whoever maps the files afterwards has them so, in any process.
+    Nothing happens to what is in memory already, nor where the file system has no such pages; what cannot be
+    read is left to whoever reads it next.
+    """
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        for path in folder.iterdir():
+            with suppress(OSError):
+                _read_in_large_pages(path)
+
+
+def _read_in_large_pages(path: Path) -> None:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for offset in range(0, size, _BYTES_AT_ONCE):
+            length = min(_BYTES_AT_ONCE, size - offset)
+            with mmap.mmap(file.fileno(), length, prot=mmap.PROT_READ, offset=offset) as part:
+                part.madvise(mmap.MADV_HUGEPAGE)
+                place = ctypes.c_void_p(np.frombuffer(part, np.uint8).ctypes.data), ctypes.c_size_t(length)
+                # It fails where to read the memory would end the process.
+                _libc.madvise(*place, _MADV_POPULATE_READ)
+                # Or unmapping would, with Python's lock.
+                _libc.madvise(*place, mmap.MADV_DONTNEED)
 
 
 def let_pages_go(folder: Path) -> None:

@@ -26,6 +26,7 @@ from storage.errors import (
 )
 from storage.manifests import encode_manifest, identity
 from storage.publishing import Manifest, VersionedFolder, read_manifest, verify_files
+from tests.storage.page_cache import require_that_it_forgets, share_in_memory
 from tests.waiting import wait_until
 
 Write = Callable[[Path], Manifest]
@@ -94,6 +95,16 @@ class TestPublish:
         assert manifest["files"] == {"data.txt": {"bytes": 5, "sha256": sha256}}
         assert {stat.S_IMODE(path.stat().st_mode) for path in published.folder.iterdir()} == {0o444}
         assert not published.already_live
+
+    def test_it_is_read_from_the_disk(self, tmp_path: Path) -> None:
+        """In memory it would stay in small pages, as it was written; see storage.pins.mapping."""
+        require_that_it_forgets(tmp_path)
+        folder = VersionedFolder(tmp_path).publish(writing("text " * 100_000)).folder
+
+        assert {path.name: share_in_memory(path) for path in folder.iterdir()} == {
+            "data.txt": 0,
+            "manifest.json": 0,
+        }
 
     def test_other_users_can_read_it(self, tmp_path: Path) -> None:
         """The server is seldom run by whoever builds, and a build's umask may be strict."""

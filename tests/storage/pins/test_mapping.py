@@ -1,12 +1,15 @@
-"""Mapped files: pages that are let go no longer count as the process's, and are read again when needed."""
+"""Mapped files: read in large pages where there are such, and let go when others take their place."""
 
+import mmap
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from storage.pins.mapping import let_pages_go, mapped_array
+from storage.pins.mapping import let_pages_go, mapped_array, read_in_large_pages
+from storage.syncing import forget, sync
+from tests.storage.page_cache import require_that_it_forgets, share_in_memory
 
 SMAPS = Path("/proc/self/smaps")
 
@@ -38,3 +41,20 @@ def test_pages_are_let_go_of_one_folder_alone(tmp_path: Path) -> None:
 def test_a_folder_without_mapped_files_is_no_error(tmp_path: Path) -> None:
     """Pins in memory have none."""
     let_pages_go(tmp_path / "nothing")
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="needs Linux")
+def test_a_folder_is_read_before_anybody_looks_at_it(tmp_path: Path) -> None:
+    """More than is read at once, to the last byte; what is empty, no file, or not there is passed over."""
+    require_that_it_forgets(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").touch()
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    file = tmp_path / "index"
+    file.write_bytes(bytes((1 << 25) + 1))
+    sync(file)
+    forget(file)
+    assert share_in_memory(file) == 0
+    read_in_large_pages(tmp_path)
+
+    assert share_in_memory(file) == 1
