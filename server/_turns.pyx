@@ -10,9 +10,10 @@ cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint32_t
+from libc.string cimport memcpy
 
+from server._row_table cimport MOST_ROWS, RowTable, add_row, hash_of, lay_out, number_of, table_bytes
 from storage._loops cimport memory, soon_read_all
 
 cnp.import_array()
@@ -24,12 +25,6 @@ cdef extern from "Python.h":
     bint is_bytes "IS_BYTES"(PyObject*) noexcept nogil
     const char* start_of "PyBytes_AS_STRING"(PyObject*) noexcept nogil
     Py_ssize_t size_of "PyBytes_GET_SIZE"(PyObject*) noexcept nogil
-
-
-cdef enum:
-    # Candidates and excluded rows together: their table takes 4 GiB.
-    MOST_ROWS = 1 << 28
-    BITS_PER_BUCKET = 16
 
 
 cdef enum Refused:
@@ -88,18 +83,6 @@ cdef struct Turn:
     Py_ssize_t left
 
 
-cdef struct Table:
-    # Rows that stand for nothing any more, numbered from 1: first those excluded, then those taken. Of most other
-    # rows one bit says that they are not among them, so that the processor nearly always guesses right.
-    uint32_t* buckets  # The number of the latest row of each, by hash; 0 for none.
-    uint8_t* bits
-    int32_t* rows
-    uint32_t* befores  # The number of the row that was the latest of its bucket before.
-    uint32_t n
-    uint32_t bucket_mask
-    uint32_t bit_mask
-
-
 cdef struct Rules:
     # What a candidate has to be, beside not being in the table.
     bint is_bounded
@@ -153,35 +136,29 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
         min_score: Least cosine, None for no bound.
         blocked: bool [n_pins], None where nobody is.
     """
-    cdef Py_ssize_t n_lists = len(lists), n_rows, n_buckets, taken, number
+    cdef Py_ssize_t n_lists = len(lists), n_rows, n_bytes, taken, number
     cdef Rules rules
-    cdef Table table
+    # Of the rows that stand for nothing any more: first those excluded, then those taken.
+    cdef RowTable table
     cdef char* room
     cdef Turn* turns
     cdef Place* places
     # What is pointed into stays until the end.
     cdef list ranked = [candidates.ranked for candidates in lists]
-    if not 0 <= n <= MOST_ROWS or len(budgets) != n_lists:
+    if not 0 <= n < MOST_ROWS or len(budgets) != n_lists:
         raise ValueError(f"{n} candidates of {n_lists} lists with {len(budgets)} budgets")
     _read_rules(&rules, min_score, blocked)
-    n_rows = 1 + n + _n_rows(excluded)
-    n_buckets = _n_buckets(n_rows)
-    room = <char*>PyMem_Malloc(
-        n_lists * sizeof(Turn) + n * sizeof(Place) + n_buckets * (4 + BITS_PER_BUCKET // 8) + n_rows * 8
-    )
+    n_rows = n + _n_rows(excluded)
+    n_bytes = n_lists * sizeof(Turn) + n * sizeof(Place) + table_bytes(n_rows)
+    room = <char*>PyMem_Malloc(n_bytes)
     if room == NULL:
         raise MemoryError
     turns = <Turn*>room
     places = <Place*>(turns + n_lists)
-    table.rows = <int32_t*>(places + n)
-    table.befores = <uint32_t*>(table.rows + n_rows)
-    table.buckets = table.befores + n_rows
-    table.bits = <uint8_t*>(table.buckets + n_buckets)
-    table.n, table.bucket_mask, table.bit_mask = 0, n_buckets - 1, n_buckets * BITS_PER_BUCKET - 1
     try:
         for number in range(n_lists):
             _open(&turns[number], ranked[number], budgets[number])
-        memset(table.buckets, 0, n_buckets * (4 + BITS_PER_BUCKET // 8))
+        lay_out(&table, <char*>(places + n), n_rows)
         for rows in excluded:
             _exclude(&table, rows)
         taken = _take(turns, n_lists, &table, rules, places, n)
@@ -215,15 +192,6 @@ cdef Py_ssize_t _n_rows(tuple excluded) except -1:
     return n
 
 
-cdef Py_ssize_t _n_buckets(Py_ssize_t n_rows) except -1:
-    cdef Py_ssize_t n = 64
-    if n_rows > MOST_ROWS:
-        raise ValueError(f"{n_rows} rows are too many")
-    while n < n_rows:
-        n *= 2
-    return n
-
-
 cdef int _open(Turn* turn, Ranked ranked, Py_ssize_t budget) except -1:
     if ranked is None or (ranked.length and ranked.block == NULL and ranked.pieces == NULL):
         raise ValueError("the candidates of a list are not serialised")
@@ -237,42 +205,17 @@ cdef int _open(Turn* turn, Ranked ranked, Py_ssize_t budget) except -1:
     return 0
 
 
-cdef int _exclude(Table* table, rows) except -1:
+cdef int _exclude(RowTable* table, rows) except -1:
     cdef const int32_t* each = <const int32_t*>memory(rows, cnp.NPY_INT32, 1, "excluded rows")
     cdef Py_ssize_t i
     for i in range(cnp.PyArray_SIZE(rows)):
-        _add(table, each[i], _hash(each[i]))
+        add_row(table, each[i], hash_of(each[i]))
     return 0
-
-
-cdef inline uint32_t _hash(int32_t row) noexcept nogil:
-    cdef uint32_t mixed = <uint32_t>row * 2654435769u
-    return mixed ^ (mixed >> 15)
-
-
-cdef inline void _add(Table* table, int32_t row, uint32_t hash) noexcept nogil:
-    cdef uint32_t bit = hash & table.bit_mask
-    cdef uint32_t* bucket = &table.buckets[hash & table.bucket_mask]
-    table.n += 1
-    table.rows[table.n], table.befores[table.n] = row, bucket[0]
-    table.bits[bit >> 3] |= 1 << (bit & 7)
-    bucket[0] = table.n
-
-
-cdef inline uint32_t _number(const Table* table, int32_t row, uint32_t hash) noexcept nogil:
-    """Of the row; 0 for one that is not there."""
-    cdef uint32_t bit = hash & table.bit_mask, number
-    if not table.bits[bit >> 3] >> (bit & 7) & 1:
-        return 0
-    number = table.buckets[hash & table.bucket_mask]
-    while number and table.rows[number] != row:
-        number = table.befores[number]
-    return number
 
 
 @cython.cdivision(True)
 cdef Py_ssize_t _take(
-    Turn* turns, Py_ssize_t n_lists, Table* table, Rules rules, Place* places, Py_ssize_t n
+    Turn* turns, Py_ssize_t n_lists, RowTable* table, Rules rules, Place* places, Py_ssize_t n
 ) noexcept nogil:
     """Rank by rank, list by list: how many places were taken, or why nothing was.
 
@@ -295,8 +238,8 @@ cdef Py_ssize_t _take(
                 row = each.rows[at]
                 if rules.is_blocked != NULL and row >= rules.n_pins:
                     return IS_BEYOND
-                hash = _hash(row)
-                known = _number(table, row, hash)
+                hash = hash_of(row)
+                known = number_of(table, row, hash)
                 if (
                     row >= 0
                     and (known == 0 or known > n_excluded)
@@ -313,7 +256,7 @@ cdef Py_ssize_t _take(
                 continue
             if not _put(&places[taken], each, at):
                 return IS_NOT_BYTES
-            _add(table, row, hash)
+            add_row(table, row, hash)
             each.left -= 1
             taken += 1
             if taken == n:
