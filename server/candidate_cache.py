@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,8 +202,10 @@ class CandidateCache:
             kept = lists.get(medoid)
             if kept is None or kept.serves < at_least:
                 return None
-            if kept.uses < _MOST_USES:
-                kept.uses += 1
+            # Read once: of two threads neither counts beyond the most.
+            uses = kept.uses
+            if uses < _MOST_USES:
+                kept.uses = uses + 1
             found.append(kept)
         return found
 
@@ -219,8 +222,7 @@ class CandidateCache:
             if kept is None:
                 found.append(None)
                 continue
-            if kept.uses < _MOST_USES:
-                kept.uses += 1
+            kept.uses = min(kept.uses + 1, _MOST_USES)
             serves = _most(kept.candidates) if also_lowered else kept.serves
             found.append(kept.candidates if serves >= at_least else None)
         return found
@@ -251,11 +253,14 @@ class CandidateCache:
         with self._lock:
             of_version = self._versions.get(version)
             lists = [] if of_version is None else list(of_version.lists.values())
-        # There may be tens of thousands: nothing is made for each that the garbage collector would look at.
-        lists.sort(key=lambda each: each.uses, reverse=True)
+        # There may be very many: nothing is made for each that the garbage collector looks at, and a sort
+        # would let nobody else work meanwhile.
+        by_uses: list[list[_Kept]] = [[] for _ in range(_MOST_USES + 1)]
+        for kept in lists:
+            by_uses[kept.uses].append(kept)
         found: dict[bytes, int] = {}
         room_bytes = self._budget_bytes / 2
-        for kept in lists:
+        for kept in chain.from_iterable(reversed(by_uses)):
             room_bytes -= kept.size_bytes
             if room_bytes < 0:
                 break
