@@ -23,7 +23,7 @@ from model.fusing import SPREAD_OVER, Spread, contributions, fuse, traced, union
 from pinnersage.v1 import recommender_pb2 as pb
 from process.commands import Program, setting
 from server.calls import Call
-from server.candidate_cache import CandidateList
+from server.candidate_lists import CandidateList
 from server.deadlines import Deadline
 from server.merging import Filters, Selection
 from server.recommending import Recommender

@@ -131,7 +131,7 @@ def describe(bytes records not None, retrieved, double decay, bytes tags not Non
 
     Args:
         records: Of the interests.
-        retrieved: A server.candidate_cache.Retrieved for each.
+        retrieved: A server.candidate_lists.Retrieved for each.
         decay: What importances are multiplied with.
         tags: Of an interest, its importance, probability, origin and cache hit, a byte each.
 

@@ -129,7 +129,7 @@ def take_turns(tuple lists, tuple excluded, tuple budgets, Py_ssize_t n, min_sco
     """The candidates of some lists that take turns.
 
     Args:
-        lists: Of server.candidate_cache.CandidateList, in order of importance; candidates stand for themselves.
+        lists: Of server.candidate_lists.CandidateList, in order of importance; candidates stand for themselves.
         excluded: Arrays of int32, representative rows.
         budgets: The most that each list gives.
         n: The most altogether.

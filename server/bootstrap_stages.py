@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from server.candidate_cache import CandidateCache, CandidateList
+from server.candidate_cache import CandidateCache
+from server.candidate_lists import CandidateList
 from server.filling import Filling
 from server.filtering import FilteredRetrieval
 from server.joining import JoinedRetrieval

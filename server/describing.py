@@ -6,7 +6,7 @@ import numpy as np
 
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
-from server.candidate_cache import Retrieved
+from server.candidate_lists import Retrieved
 from server.encoding import (
     CACHE_HIT_TAG,
     IMPORTANCE_TAG,

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from server.candidate_cache import CandidateList
+from server.candidate_lists import CandidateList
 from server.elements import Elements, elements_of
 from storage.compiled import compiled
 from storage.pins.texts import EncodedIds

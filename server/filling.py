@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.fusing import SPREAD_OVER
-from server.candidate_cache import CandidateList, Retrieved
+from server.candidate_lists import CandidateList, Retrieved
 from server.deadlines import Deadline
 from server.filtering import FilteredRetrieval
 from server.fusing import Fusion

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import SPREAD_OVER
-from server.candidate_cache import CandidateList, Retrieved
+from server.candidate_lists import CandidateList, Retrieved
 from server.deadlines import Deadline
 from server.elements import NO_ELEMENTS
 from server.encoding import encode_list

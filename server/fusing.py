@@ -8,7 +8,7 @@ from model.fusing import FusePolicy, Spread, contributions, fuse, traced, union
 from model.interests import Representatives
 from model.sampling import probabilities
 from pinnersage.v1 import recommender_pb2 as pb
-from server.candidate_cache import CandidateList
+from server.candidate_lists import CandidateList
 from server.merging import Filters, Selection
 from server.served_profiles import StoodFor
 from storage.pins.port import Vectors

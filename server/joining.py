@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import SPREAD_OVER
-from server.candidate_cache import CandidateCache, CandidateList, Key, Retrieved
+from server.candidate_cache import CandidateCache, Key
+from server.candidate_lists import CandidateList, Retrieved
 from server.deadlines import Deadline
 from server.elements import side_by_side
 from server.encoding import encode_list

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.exclusion import not_excluded
 from model.merging import Merged, interleave_within
-from server.candidate_cache import CandidateList
+from server.candidate_lists import CandidateList
 from server.elements import empty_like, joined, side_by_side
 from server.passing import PassingRows
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows

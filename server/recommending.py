@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.budgets import budgets_of
-from server.candidate_cache import CandidateList
+from server.candidate_lists import CandidateList
 from server.deadlines import Deadline
 from server.describing import FALLBACK, describe_fused, describe_sampled
 from server.encoding import encode_list

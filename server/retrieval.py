@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.fusing import NOT_COUNTED, SPREAD_OVER, spread_of
-from server.candidate_cache import CandidateCache, CandidateList, Key, Retrieved
+from server.candidate_cache import CandidateCache, Key
+from server.candidate_lists import CandidateList, Retrieved
 from server.deadlines import Deadline
 from server.encoding import encode_lists, medoid_fields
 from server.errors import DeadlineExpiredError

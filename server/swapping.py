@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 
 from process.attempts import Attempts
-from server.candidate_cache import CandidateCache, pin_id_of
+from server.candidate_cache import CandidateCache
+from server.candidate_lists import pin_id_of
 from server.following import SideFollower
 from server.metrics_catalogue import Artefact
 from server.recommending import Recommender

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from server.candidate_cache import CandidateCache, CandidateList, pin_id_of
+from server.candidate_cache import CandidateCache
+from server.candidate_lists import CandidateList, pin_id_of
 from server.encoding import encode_list
 
 

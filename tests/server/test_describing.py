@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinnersage.v1 import recommender_pb2 as pb
-from server.candidate_cache import CandidateList, Retrieved
+from server.candidate_lists import CandidateList, Retrieved
 from server.describing import _TAGS, describe
 from server.encoding import encode_list
 from server.interest_records import INTEREST_BYTES, interests_in, records_of

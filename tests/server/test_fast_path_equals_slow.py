@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pinnersage.v1 import recommender_pb2 as pb
-from server.candidate_cache import CandidateList
+from server.candidate_lists import CandidateList
 from server.elements import NO_ELEMENTS
 from server.encoding import encode_list
 from server.merging import Filters, merge_any

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
-from server.candidate_cache import CandidateCache, Retrieved
+from server.candidate_cache import CandidateCache
+from server.candidate_lists import Retrieved
 from server.deadlines import Deadline
 from server.errors import DeadlineExpiredError
 from server.filtering import FilteredRetrieval, FilterPolicy

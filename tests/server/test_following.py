@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.bootstrap import wire_server
-from server.candidate_cache import CandidateList
+from server.candidate_lists import CandidateList
 from server.elements import joined
 from server.encoding import encode_list
 from server.following import SideFollower
