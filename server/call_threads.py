@@ -7,11 +7,16 @@ semaphore: more than the rest of handing a call over takes, and no call is ever 
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TypeAlias
 
+import structlog
+
 Work: TypeAlias = "Callable[[bytes], None]"
 _Queue: TypeAlias = "SimpleQueue[tuple[Work, bytes] | None]"
+
+log = structlog.get_logger("server.call_threads")
 
 
 class CallThreads:
@@ -39,15 +44,21 @@ class CallThreads:
         with self._starting:
             if self._n_started < self._n:
                 name = f"{self._name}_{self._n_started}"
-                self._n_started += 1
                 # What is under way when the process ends was given up before: see server.worker.
                 threading.Thread(target=_answer, args=(self._queue,), name=name, daemon=True).start()
+                # Only now: one that the system refuses is tried again with the next call.
+                self._n_started += 1
 
 
 def _answer(queue: _Queue) -> None:
     while (taken := queue.get()) is not None:
         work, request = taken
-        work(request)
+        try:
+            work(request)
+        except BaseException:
+            # It raises nothing; should it, a thread that ended would never be there again.
+            with suppress(Exception):
+                log.exception("work failed")
         # A thread that waits must keep nothing of its last call alive.
         del taken, work, request
 

@@ -15,6 +15,7 @@ and tests/server/test_arrivals.py fails should another one be made differently.
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
@@ -94,7 +95,9 @@ class UnaryCalls:
             try:
                 event.tag(event)
             except Exception:
-                log.exception("a call was lost")
+                # Without this thread nobody is answered any more, also where nothing can be logged.
+                with suppress(Exception):
+                    log.exception("a call was lost")
             # It may be all that holds a call, and the core waits for calls that are held.
             del event
 
@@ -117,8 +120,8 @@ class _Method:
         try:
             behaviour = self._answering(event)
         except Exception:
-            log.exception("an interceptor failed", method=self.name)
             call.refuse(StatusCode.UNKNOWN, "an interceptor failed")
+            log.exception("an interceptor failed", method=self.name)
         else:
             call.begin(behaviour, getattr(behaviour, "experimental_thread_pool", self._pool))
 
@@ -175,17 +178,19 @@ class UnaryCall:
     def answer(self, request: bytes) -> None:
         """Have the method answer, in the thread at hand."""
         try:
-            response = self._behaviour(request, self)
-        except _AbortedError as aborted:
-            self.refuse(aborted.code, aborted.details, aborted.metadata)
-        except Exception:
-            log.exception("a method failed", method=self.method.decode())
+            try:
+                response = self._behaviour(request, self)
+            except _AbortedError as aborted:
+                self.refuse(aborted.code, aborted.details, aborted.metadata)
+            else:
+                self._tell(
+                    cygrpc.SendMessageOperation(response, _NO_FLAGS),
+                    cygrpc.SendStatusFromServerOperation(None, _OK, b"", _NO_FLAGS),
+                )
+        except BaseException:
+            # Whatever it was, also an answer or a status that cannot be sent: else nobody is told anything.
             self.refuse(StatusCode.UNKNOWN, "the method failed")
-        else:
-            self._tell(
-                cygrpc.SendMessageOperation(response, _NO_FLAGS),
-                cygrpc.SendStatusFromServerOperation(None, _OK, b"", _NO_FLAGS),
-            )
+            log.exception("a method failed", method=self.method.decode())
 
     def refuse(self, code: StatusCode, why: str, metadata: Metadata = ()) -> None:
         """End it without an answer."""

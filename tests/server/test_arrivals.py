@@ -4,6 +4,7 @@ Unary calls come straight from gRPC's core, or through grpc's own server as all 
 here holds for both ways.
 """
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -278,6 +279,31 @@ def test_a_failing_method_gives_its_place_back(serving: Callable[..., Serving]) 
                 unary(channel)(b"cat", timeout=HANG_S)
             assert refusal.value.code() is grpc.StatusCode.UNKNOWN
             assert admission.wait_until_idle(HANG_S)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: "no bytes",
+        lambda context: context.abort_with_status(Refusal(SHED, "\udc80", ())),
+        lambda context: context.abort_with_status(Refusal(SHED, "", cast(Any, (("no value",),)))),
+        lambda _: sys.exit("leave"),
+    ],
+    ids=["no bytes", "no text", "no metadata", "no Exception"],
+)
+def test_what_cannot_be_sent_costs_the_call_alone(answer: Callable[[Any], bytes]) -> None:
+    """Its caller is told at once, and the one thread there is answers the next call."""
+
+    def behaviour(request: bytes, context: grpc.ServicerContext) -> bytes:
+        return answer(context) if request == b"dog" else request
+
+    with running(behaviour, is_direct=True, threads=1) as (channel, admission, _):
+        for _ in range(2):
+            with pytest.raises(grpc.RpcError) as refusal:
+                unary(channel)(b"dog", timeout=HANG_S)
+            assert refusal.value.code() is grpc.StatusCode.UNKNOWN
+            assert unary(channel)(b"cat", timeout=HANG_S) == b"cat"
+        assert admission.wait_until_idle(HANG_S)
 
 
 def test_a_method_learns_what_its_caller_said(serving: Callable[..., Serving]) -> None:

@@ -1,8 +1,11 @@
 """Work is done once, by so many threads at most, and threads end with whoever held them."""
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable
+
+import pytest
 
 from server.call_threads import CallThreads
 from tests.waiting import HANG_S
@@ -43,6 +46,36 @@ def test_there_are_never_more_threads_than_allowed() -> None:
     gate.set()
     assert begun.acquire(timeout=HANG_S)
     assert names == {"call_0", "call_1"}
+
+
+def test_work_that_fails_costs_no_thread() -> None:
+    """Not even where it would end the process."""
+    threads, done = CallThreads(1, "call"), threading.Semaphore(0)
+
+    def work(request: bytes) -> None:
+        done.release()
+        sys.exit(request.decode())
+
+    for _ in range(3):
+        threads.run(work, b"leave")
+        assert done.acquire(timeout=HANG_S)
+
+
+def test_a_thread_that_could_not_start_is_started_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work that it was for is not lost."""
+    threads, done = CallThreads(1, "call"), threading.Semaphore(0)
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(threading.Thread, "start", _refuse)
+        with pytest.raises(RuntimeError, match="no more threads"):
+            threads.run(lambda _: done.release(), b"")
+
+    threads.run(lambda _: done.release(), b"")
+    assert done.acquire(timeout=HANG_S)
+    assert done.acquire(timeout=HANG_S)
+
+
+def _refuse(_: threading.Thread) -> None:
+    raise RuntimeError("no more threads")
 
 
 def test_threads_end_when_nobody_holds_them_and_keep_no_call_alive() -> None:
