@@ -62,6 +62,19 @@ def test_its_answers_are_those_of_exact_search() -> None:
     np.testing.assert_array_equal(scores, exact_scores)
 
 
+@pytest.mark.parametrize(("k", "ef_search"), [(1, 1), (10, 16), (10, 200), (200, 200)])
+def test_its_answers_are_those_of_the_bounded_queue(
+    monkeypatch: pytest.MonkeyPatch, k: int, ef_search: int
+) -> None:
+    """Which of its two queues FAISS searches by is a matter of time alone."""
+    world = cloud(2_000, 24)
+    index, queries = index_of(world), world.rows.embeddings[::10]
+    found = index.nearest(queries, k, ef_search=ef_search)
+    monkeypatch.setattr(hnsw, "_parameters", lambda ef: hnsw.faiss.SearchParametersHNSW(efSearch=ef))
+    bounded = index.nearest(queries, k, ef_search=ef_search)
+    np.testing.assert_array_equal(np.sort(found), np.sort(bounded))
+
+
 def test_a_graph_that_leads_nowhere_falls_back_to_exact_search() -> None:
     """FAISS pads with -1 what it did not reach; a caller always gets k rows."""
 
