@@ -144,6 +144,8 @@ class CandidateCache:
             of_version = self._versions.setdefault(version, _OfVersion())
             present = of_version.lists.get(medoid)
             if present is None or _serves_more(candidates, present.candidates):
+                # The medoid is asked for as often as before, whatever its list.
+                kept.uses = 0 if present is None else present.uses
                 of_version.drop(medoid)
                 self._make_room(kept.size_bytes)
                 of_version.add(medoid, kept)

@@ -172,6 +172,18 @@ def test_the_hottest_are_those_asked_for_most() -> None:
     ]
 
 
+def test_a_wider_list_is_as_hot_as_the_one_that_it_replaces() -> None:
+    """It is the medoid that is asked for."""
+    cache = CandidateCache(1_000_000)
+    for medoid in "ab":
+        cache.put("v", medoid, a_list(medoid))
+        cache.get("v", medoid, 200)
+    cache.get("v", "b", 200)
+    cache.put("v", "b", a_list("b", 400))
+
+    assert [pin_id_of(medoid) for medoid in cache.hottest("v")] == ["b", "a"]
+
+
 @pytest.fixture
 def _restless() -> Iterator[None]:
     """Threads that take turns all the time."""
