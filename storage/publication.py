@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -85,7 +85,9 @@ def _make_draft_durable(publication: Publication) -> None:
 def _leave_memory(publication: Publication) -> None:
     """What was written is kept in memory in small pages, what is read in large ones where it can be."""
     for path in publication.draft.iterdir():
-        forget(path)
+        # It is on the disk, which is all that was asked for.
+        with suppress(OSError):
+            forget(path)
 
 
 def _announce(publication: Publication) -> None:

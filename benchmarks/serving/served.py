@@ -60,6 +60,8 @@ def make_world(settings: ServingSettings, reporter: Reporter) -> World:
     folder = settings.out.parent / "serving"
     pins = settings.pins or synthetic_pins(folder, settings.n_pins, 256, reporter)
     pins = with_ids_of(settings.id_bytes, pins, folder, reporter)
+    # As a server does before anybody looks at them: that reads them in large pages.
+    PinArtefact.open(pins).close()
     users = Users(n=settings.users, zipf=settings.zipf, seen=settings.seen)
     profiles = users_of(pins, users, folder, reporter)
     artefact = PinArtefact.open(pins, checksums=False)

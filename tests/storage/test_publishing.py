@@ -106,6 +106,17 @@ class TestPublish:
             "manifest.json": 0,
         }
 
+    def test_it_may_stay_in_memory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file system that does not take the hint fails no publish."""
+
+        def refuse(*_: int) -> None:
+            raise OSError(errno.EINVAL, "no such hint here")
+
+        monkeypatch.setattr(os, "posix_fadvise", refuse)
+        folder = VersionedFolder(tmp_path).publish(writing("text")).folder
+
+        assert (folder / "data.txt").read_text() == "text"
+
     def test_other_users_can_read_it(self, tmp_path: Path) -> None:
         """The server is seldom run by whoever builds, and a build's umask may be strict."""
         before = os.umask(0o077)
