@@ -34,8 +34,8 @@ class Admission:
 
     A call is open from its first byte until its answer is sent: from `begin` to `end`. Unary calls are not
     counted so: server.unary knows which are not over. In between a call is in flight, from `enter`, when its
-    request is here, to `leave`, when a thread is done with it. Only what is in flight takes a place: neither a
-    caller who does not send nor one who does not read can fill the server.
+    request is here, to `leave`, when a thread is done with it. Only what is in flight takes a place: neither
+    a caller who does not send nor one who does not read can fill the server.
 
     A call that would come too late takes no place either, judged by the time that the latest calls took.
     Else, with more calls than can be answered, each would wait until it is too late for it, and what was
