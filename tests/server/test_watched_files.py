@@ -16,6 +16,7 @@ class Numbers:
         self.write(0, "42")
         self.write(1, "1")
         self.n_refused = self.n_read = 0
+        self.problems: list[Exception] = []
 
     def write(self, at: int, text: str) -> None:
         draft = self.paths[at].with_suffix(".draft")
@@ -24,6 +25,8 @@ class Numbers:
 
     def read(self) -> int:
         self.n_read += 1
+        if self.problems:
+            raise self.problems.pop(0)
         try:
             number, by = (int(read_bytes(path, "number")) for path in self.paths)
         except ValueError as error:
@@ -69,6 +72,43 @@ def test_what_cannot_be_used_changes_nothing(numbers: Numbers, capsys: pytest.Ca
     numbers.write(0, "5")
     watched.look()
     assert (watched.now, numbers.n_refused) == (5, 1)
+
+
+def test_what_could_not_be_read_is_tried_again(numbers: Numbers) -> None:
+    """Though the files stay as they are: a want of descriptors passes, and a key that was taken back goes."""
+    watched = numbers.watched()
+    numbers.write(0, "6")
+    numbers.problems = [StartError("Too many open files"), StartError("Too many open files"), OSError(5, "")]
+    seen = []
+    for _ in range(5):
+        watched.look()
+        seen.append((watched.now, numbers.n_refused))
+
+    assert seen == [(42, 1), (42, 1), (42, 2), (6, 2), (6, 2)]
+    assert numbers.n_read == 5
+
+
+def test_each_state_of_the_files_is_refused_anew(numbers: Numbers) -> None:
+    """In the same words, too; also what comes back after what was in use stood there again."""
+    watched = numbers.watched()
+    for text in ("six", "seven"):
+        numbers.write(0, text)
+        for _ in range(2):
+            watched.look()
+    assert numbers.n_refused == 2
+
+    numbers.paths[1].rename(numbers.paths[1].with_suffix(".aside"))
+    numbers.write(0, "5")
+    watched.look()
+    numbers.paths[1].with_suffix(".aside").rename(numbers.paths[1])
+    watched.look()
+    assert (watched.now, numbers.n_refused) == (5, 3)
+    for _ in range(2):
+        numbers.paths[1].rename(numbers.paths[1].with_suffix(".aside"))
+        watched.look()
+        numbers.paths[1].with_suffix(".aside").rename(numbers.paths[1])
+        watched.look()
+    assert (watched.now, numbers.n_refused) == (5, 5)
 
 
 def test_a_defect_in_reading_ends_nothing(numbers: Numbers) -> None:
