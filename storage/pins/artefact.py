@@ -17,7 +17,7 @@ from storage.pins.ids import IdLookup
 from storage.pins.layout import COLUMNS, EMBEDDINGS, IDS, INDEX, PINS, REPRESENTATIVE
 from storage.pins.manifest import FORMAT, PinManifest
 from storage.pins.mapping import mapped_array, mapped_batch, read_in_large_pages
-from storage.pins.texts import EncodedIds, Texts
+from storage.pins.texts import EncodedIds, Texts, require_rows
 from storage.publishing import VersionedFolder, read_manifest, verify_files
 
 _PIN_ID, _TITLE = pa.field("pin_id", pa.large_string()), pa.field("title", pa.large_string())
@@ -123,7 +123,10 @@ class PinArtefact:
 
     def titles(self, rows: NDArray[np.integer]) -> list[str]:
         """The titles of rows, in order; empty strings where the data had none."""
-        return [""] * len(rows) if self._titles is None else self._titles[rows]
+        if self._titles is not None:
+            return self._titles[rows]
+        require_rows(rows, self.n_pins)
+        return [""] * len(rows)
 
     def search(
         self, queries: NDArray[np.float16], k: int, *, ef_search: int

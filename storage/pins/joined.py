@@ -14,7 +14,7 @@ from storage.pins.ids import known_representatives
 from storage.pins.port import NO_ROW, PinView, Vectors
 from storage.pins.scoring import Ranked, best_first, exact_search_among, nearer, padded
 from storage.pins.side import Side
-from storage.pins.texts import EncodedIds
+from storage.pins.texts import EncodedIds, require_rows
 
 TextsOf = Callable[[NDArray[np.integer]], list[str]]
 
@@ -121,6 +121,7 @@ class JoinedPins:
         added = np.flatnonzero(rows >= self.main.n_pins)
         if not len(added):
             return of_main(rows)
+        require_rows(rows, self.n_pins)
         texts = of_main(np.where(rows < self.main.n_pins, rows, 0))
         for at in added.tolist():
             texts[at] = of_side[int(rows[at]) - self.main.n_pins]

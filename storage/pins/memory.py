@@ -12,7 +12,7 @@ from storage.pins.columns import NO_COLUMNS, Column, encoded
 from storage.pins.ids import known_representatives
 from storage.pins.port import NO_ROW
 from storage.pins.scoring import exact_search, exact_search_among, padded
-from storage.pins.texts import EncodedIds
+from storage.pins.texts import EncodedIds, require_rows
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -76,6 +76,7 @@ class InMemoryPins:
 
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """The ids of rows, in order."""
+        require_rows(rows, self.n_pins)
         return [self._pin_ids[row] for row in rows]
 
     def encoded_ids(self, rows: NDArray[np.integer]) -> EncodedIds:
@@ -84,6 +85,7 @@ class InMemoryPins:
 
     def titles(self, rows: NDArray[np.integer]) -> list[str]:
         """The titles of rows, in order; empty strings where there are none."""
+        require_rows(rows, self.n_pins)
         return [self._titles[row] for row in rows]
 
     def search(

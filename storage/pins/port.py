@@ -85,15 +85,27 @@ class PinView(Protocol):
         ...
 
     def pin_ids(self, rows: NDArray[np.integer]) -> list[str]:
-        """The ids of rows, in order."""
+        """The ids of rows, in order.
+
+        Raises:
+            ValueError: A row is none of these, as NO_ROW is.
+        """
         ...
 
     def encoded_ids(self, rows: NDArray[np.integer]) -> EncodedIds:
-        """The ids of rows as UTF-8, in order."""
+        """The ids of rows as UTF-8, in order.
+
+        Raises:
+            ValueError: A row is none of these, as NO_ROW is.
+        """
         ...
 
     def titles(self, rows: NDArray[np.integer]) -> list[str]:
-        """The titles of rows, in order; empty strings where the data had none."""
+        """The titles of rows, in order; empty strings where the data had none.
+
+        Raises:
+            ValueError: A row is none of these, as NO_ROW is.
+        """
         ...
 
     def search(

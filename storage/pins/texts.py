@@ -17,6 +17,14 @@ EncodedIds: TypeAlias = "NDArray[np.void] | list[bytes]"
 Buffers: TypeAlias = tuple[memoryview | None, memoryview | None, memoryview | None]
 
 
+def require_rows(rows: NDArray[np.integer], n: int) -> None:
+    """Raise a ValueError unless all are rows of n: numpy takes those below 0, as NO_ROW, from the end."""
+    # Without their sign they are the largest, and one look at each is enough.
+    asked = np.ascontiguousarray(rows, np.int64).view(np.uint64)
+    if len(asked) and asked.max() >= n:
+        raise ValueError(f"row {asked.view(np.int64)[asked >= n][0]} is none of {n} texts")
+
+
 class Texts:
     """A column of texts; it keeps the memory that it was read into.
 
@@ -33,18 +41,23 @@ class Texts:
         self._of_one_length = self._block()
 
     def __getitem__(self, rows: NDArray[np.integer]) -> list[str]:
-        """The texts of rows, in order."""
+        """The texts of rows, in order.
+
+        Raises:
+            ValueError: A row is none of these.
+        """
         encoded = self.encoded(rows)
         return [each.decode() for each in (encoded if isinstance(encoded, list) else encoded.tolist())]
 
     def encoded(self, rows: NDArray[np.integer]) -> EncodedIds:
         """The same as UTF-8."""
-        if self._of_one_length is not None:
-            return self._of_one_length.take(rows)
-        if _texts is not None:
+        if self._of_one_length is None and _texts is not None:
             asked = np.ascontiguousarray(rows, np.int64)
             found: EncodedIds = _texts.encoded(self._offsets, self._data, asked)
             return found
+        require_rows(rows, len(self._offsets) - 1)
+        if self._of_one_length is not None:
+            return self._of_one_length.take(rows)
         starts, lengths = self._places(rows)
         length = int(lengths[0]) if len(rows) else 0
         if length and (lengths == length).all():

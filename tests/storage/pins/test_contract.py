@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
 from storage.pins.port import NO_ROW, Pins
-from tests.storage.pins.worlds import World, cloud, compass, in_memory, on_circle, published
+from tests.storage.pins.worlds import World, cloud, compass, in_memory, on_circle, published, texts
 
 Make = Callable[[World], Pins]
 
@@ -52,6 +53,21 @@ def test_unknown_ids_have_no_row(pins: Pins) -> None:
     assert rows.tolist() == [1, NO_ROW, 0, 1]
 
 
+@pytest.mark.parametrize("of_one_length", [True, False])
+@pytest.mark.parametrize("row", [NO_ROW, 38, -38, 2**62])
+def test_a_row_that_is_none_has_no_texts(make: Make, of_one_length: bool, row: int) -> None:
+    """An array finds its last by NO_ROW; whatever the lengths of ids, nobody is told of another pin."""
+    world = compass()
+    if of_one_length:
+        ids = texts(f"pin-{at:02}" for at in range(38))
+        world = replace(world, rows=replace(world.rows, pin_ids=ids))
+    pins = make(world)
+    rows = np.array([0, row, 37])
+    for texts_of in (pins.pin_ids, pins.encoded_ids, pins.titles):
+        with pytest.raises(ValueError, match=f"row {row} is none of 38"):
+            texts_of(rows)
+
+
 def test_nothing_asked_is_nothing_answered(pins: Pins) -> None:
     """Empty lists are no special case for callers."""
     assert pins.rows([]).tolist() == []
@@ -85,7 +101,10 @@ def test_titles_come_in_order(pins: Pins) -> None:
 
 def test_titles_are_empty_where_there_are_none(make: Make) -> None:
     """Callers need not know whether the data had titles."""
-    assert make(compass(titles=False)).titles(np.array([9, 0])) == ["", ""]
+    pins = make(compass(titles=False))
+    assert pins.titles(np.array([9, 0])) == ["", ""]
+    with pytest.raises(ValueError, match="row -1 is none of 38"):
+        pins.titles(np.array([9, NO_ROW]))
 
 
 def test_arrays_are_read_only(pins: Pins) -> None:

@@ -129,6 +129,16 @@ def test_every_pin_is_known_by_its_row() -> None:
     assert (joined.n_pins, joined.n_indexed, joined.version) == (8, 5, "main+side")
 
 
+@pytest.mark.parametrize("row", [NO_ROW, 8, -8])
+@pytest.mark.parametrize("beside", [0, 5])
+def test_a_row_that_is_none_has_no_texts(row: int, beside: int) -> None:
+    """Neither of the artefact nor of what was added, whichever of them the other rows are of."""
+    joined = JoinedPins(main_of(3), side_of(side_rows(2, 3, others=(1, 3, NO_ROW))))
+    for texts_of in (joined.pin_ids, joined.encoded_ids, joined.titles):
+        with pytest.raises(ValueError, match=f"row {row} is none of "):
+            texts_of(np.array([beside, row]))
+
+
 def test_a_side_of_another_version_is_refused() -> None:
     """Its rows would be those of other pins."""
     side = side_of(side_rows(2, 3))

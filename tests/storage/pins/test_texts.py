@@ -59,6 +59,19 @@ def test_the_loop_gives_what_numpy_gives(loop: ModuleType, texts: list[str], dat
         np.testing.assert_array_equal(found[1], found[0], strict=True)
 
 
+@pytest.mark.parametrize("texts", [["a", "bbb", "cc"], ["a", "b", "c"], ["", "", ""]])
+@pytest.mark.parametrize("row", [-1, -3, 3, 2**62])
+def test_either_way_refuses_a_row_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, texts: list[str], row: int
+) -> None:
+    """Texts of one length, of several, and empty ones."""
+    column = Texts(pa.array(texts, pa.large_string()))
+    for way in (compiled("storage.pins._texts"), None):
+        monkeypatch.setattr(module, "_texts", way)
+        with pytest.raises(ValueError, match=f"row {row} is none of 3"):
+            column.encoded(np.array([0, row]))
+
+
 OFFSETS = np.array([0, 1, 3, 3])
 DATA = np.frombuffer(b"abc", np.uint8)
 ROWS = np.array([2, 0, 1])
