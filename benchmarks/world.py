@@ -11,11 +11,12 @@ from server.candidate_cache import CandidateCache
 from server.filling import Filling
 from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
-from server.profile_cache import ProfileCache, ServedProfiles
+from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
 from server.recommending import Recommender
 from server.retrieval import Retrieval
 from server.sampling import Sampler
+from server.users import ServedProfiles
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids
 from storage.pins.memory import InMemoryPins

@@ -12,7 +12,7 @@ from server.filtering import FilteredRetrieval
 from server.joining import JoinedRetrieval
 from server.metrics import Metrics
 from server.pressure import Pressure
-from server.profile_cache import ProfileCache, ServedProfiles
+from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
 from server.recommending import Recommender, popular_list
 from server.retrieval import Retrieval
@@ -20,6 +20,7 @@ from server.sampling import Sampler
 from server.settings import Fallback, ServerSettings
 from server.swapping import Served
 from server.takedown import BlockedOver, Takedown
+from server.users import ServedProfiles
 from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
 

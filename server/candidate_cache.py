@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from server.candidate_lists import CandidateList, Retrieved
+from server.sparing import whose_turn
 
 # 20,000 lists of a version that was replaced take 50 ms: of that nobody waits for more than a little.
 _DROPPED_AT_ONCE = 64
@@ -20,9 +21,6 @@ _BREATH_S = 0.001
 
 # How often a list is asked for is counted as far as it tells the hottest from the others.
 _MOST_USES = 7
-
-# However many are used over and over, room is made in this many steps a list: their number is no wait.
-_SPARED_IN_A_ROW = 16
 
 # Less than anybody asks for.
 _SERVES_NOBODY = -1
@@ -67,23 +65,12 @@ class _OfVersion:
         if kept is not None:
             self.size_bytes -= kept.size_bytes
 
-    def drop_one(self) -> None:
-        to_spare = _SPARED_IN_A_ROW
-        while True:
-            key, kept = next(iter(self.lists.items()))
-            if not kept.uses or not to_spare:
-                return self.drop(key)
-            kept.uses -= 1
-            self.lists.move_to_end(key)
-            to_spare -= 1
-
 
 class CandidateCache:
     """Lists within a budget in bytes, for any number of threads; about the least used go first.
 
-    They go in the order they came, but each is spared for every time that it was asked for, and comes again:
-    to get one costs a mark, in place of a lock and a move in a list all over memory (GCLOCK, as databases
-    have it for pages). Room is made by the version with most bytes, so that one that is being warmed stays.
+    Each is spared for every time that it was asked for, see server.sparing. Room is made by the version with
+    most bytes, so that one that is being warmed stays.
 
     Args:
         budget_bytes: The sum of all entries' real bytes stays below this.
@@ -95,12 +82,8 @@ class CandidateCache:
         # It covers every change, never a look or a search.
         self._lock = threading.Lock()
 
-    def get(self, version: str, medoid: Key, at_least: int) -> CandidateList | None:
-        """The list, when it holds `at_least` candidates or all there are."""
-        return self.get_each(version, (medoid,), at_least)[0]
-
     def get_all(self, version: str, medoids: Sequence[Key], at_least: int) -> list[Retrieved] | None:
-        """The list of each medoid, as `get` has it; None when there is none of one of them."""
+        """The list of each medoid, with `at_least` candidates or all there are; None when one is missing."""
         of_version = self._versions.get(version)
         if of_version is None:
             return None
@@ -120,7 +103,7 @@ class CandidateCache:
     def get_each(
         self, version: str, medoids: Sequence[Key], at_least: int, *, also_lowered: bool = False
     ) -> list[CandidateList | None]:
-        """The list of each medoid, as `get` has it, or None; of a lower efSearch only where that will do."""
+        """What `get_all` looks for, or None in its place; of a lower efSearch only where that will do."""
         of_version = self._versions.get(version)
         if of_version is None:
             return [None] * len(medoids)
@@ -152,7 +135,8 @@ class CandidateCache:
 
     def _make_room(self, n_bytes: int) -> None:
         while self.size_bytes + n_bytes > self._budget_bytes:
-            max(self._versions.values(), key=lambda each: each.size_bytes).drop_one()
+            largest = max(self._versions.values(), key=lambda each: each.size_bytes)
+            largest.drop(whose_turn(largest.lists))
 
     def hottest(self, version: str) -> dict[bytes, int]:
         """The medoids of a version that are asked for most, hottest first, and how many candidates of each.

@@ -21,12 +21,12 @@ from server.filtering import FilteredRetrieval
 from server.fusing import Fusion
 from server.merging import Excluded, Filters, Selected, Selection, merge
 from server.metrics import Metrics
-from server.profile_cache import ServedProfiles
 from server.profiles import ProfileSource
 from server.retrieval import Retrieval
 from server.sampling import Sampler
 from server.served_profiles import ServedProfile
 from server.takedown import BlockedRows, no_rows_blocked
+from server.users import ServedProfiles
 from server.validation import Options, RecentAction
 from storage.pins.port import NO_ROW, PinView
 

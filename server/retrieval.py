@@ -56,7 +56,7 @@ class Retrieval:
 
     Args:
         pins: The artefact.
-        cache: Lists by (artefact version, medoid pin id).
+        cache: Lists by the artefact's version and the medoid's row.
         ef_search: HNSW's efSearch of a miss.
         perplexity: Of a medoid over its list, for the fused merge.
         metrics: Counts hits, misses and joins.

@@ -16,6 +16,9 @@ _LONG_AGO_S = float("-inf")
 class Sight:
     """All that profiles are parsed from, as it was, and still is as long as a look finds nothing changed.
 
+    Every profile that holds under it refers to it, and that is the point: `looked_s` is set here, once, and so
+    the store has said of each of them that it is still so.
+
     Attributes:
         over: Which pins and which batch: not themselves, so that they can be given back.
         artefact_version: Of those pins.

@@ -11,9 +11,10 @@ from benchmarks.serving.world import CUT_S
 from pinnersage.v1 import recommender_pb2 as pb
 from server.limits import LIMITS
 from server.metrics import Metrics
-from server.profile_cache import ProfileCache, ServedProfiles
+from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
 from server.sampling import Sampler
+from server.users import ServedProfiles
 from storage.pins.artefact import PinArtefact
 from storage.profiles.opening import open_reader
 

@@ -17,7 +17,7 @@ import pytest
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
-from server.profile_cache import FRESH_S
+from server.users import FRESH_S
 from storage.events.opening import open_consumer
 from storage.events.records import Event
 from storage.profiles.opening import open_online_writer, open_tombstones

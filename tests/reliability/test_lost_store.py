@@ -14,7 +14,7 @@ import pytest
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
-from server.profile_cache import FRESH_S
+from server.users import FRESH_S
 from storage.profiles.redis.address import RedisAddress
 from tests.reliability.cut_line import Line
 from tests.reliability.served_world import N_PINS, USERS, publish_pins, publish_users

@@ -10,12 +10,13 @@ from server.errors import CallCancelledError, DeadlineExpiredError
 from server.filling import Filling
 from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
-from server.profile_cache import ProfileCache, ServedProfiles
+from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
 from server.recommending import Recommender
 from server.recommending_each import recommend_each
 from server.retrieval import Retrieval
 from server.sampling import Sampler
+from server.users import ServedProfiles
 from server.validation import Options
 from tests.server.world import CUT_S, default_people, make_pins
 

@@ -1,13 +1,12 @@
 """Arrays of serialised candidates: whichever way they are kept, they come out as they went in."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.elements import elements_of, joined, side_by_side, size_bytes
+from server.elements import Elements, elements_of, joined, side_by_side, size_bytes
+from tests.allocating import allocated_bytes
 
 pieces = st.lists(st.binary(min_size=1, max_size=6), max_size=8)
 
@@ -24,12 +23,12 @@ def test_lists_side_by_side_are_their_bytes_one_after_the_other(lists: list[list
 @pytest.mark.parametrize("lengths", [(40, 40), (38, 41)])
 def test_the_size_is_what_the_memory_really_costs(lengths: tuple[int, int]) -> None:
     """Within a tenth, for elements of one length and of several."""
-    tracemalloc.start()
-    before = tracemalloc.take_snapshot()
-    kept = [elements_of([bytes(lengths[at % 2]) for at in range(200)]) for _ in range(50)]
-    after = tracemalloc.take_snapshot()
-    tracemalloc.stop()
-    allocated = sum(change.size_diff for change in after.compare_to(before, "filename"))
+    kept: list[Elements] = []
+
+    def fill() -> None:
+        kept.extend(elements_of([bytes(lengths[at % 2]) for at in range(200)]) for _ in range(50))
+
+    allocated = allocated_bytes(fill)
 
     assert sum(map(size_bytes, kept)) == pytest.approx(allocated, rel=0.1)
     assert np.all([len(each) == 200 for each in kept])

@@ -364,7 +364,7 @@ def test_filtered_lists_are_never_cached() -> None:
     for mode, policy in WAYS.items():
         world = World(pins, policy)
         world.fetch([3], PassingRows.of(passes), 50)
-        entry = world.cache.get(pins.version, 3, 1)
+        (entry,) = world.cache.get_each(pins.version, [3], 1)
         if mode is FilterMode.OVER_FETCH:
             assert entry is not None
             assert entry.rows.tolist() == pins.search(pins.embeddings[3:4], 1_000, ef_search=1)[1][0].tolist()

@@ -5,8 +5,8 @@ import pytest
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.forgetting import Forgetting
-from server.profile_cache import FRESH_S, ServedProfiles
 from server.served_profiles import ServedProfile
+from server.users import FRESH_S, ServedProfiles
 from storage.errors import StoreUnavailableError
 from storage.profiles.records import StoredUser
 from tests.server.conftest import Serve

@@ -21,13 +21,14 @@ from server.filtering import FilteredRetrieval
 from server.metrics import Metrics
 from server.metrics_catalogue import Dropped, ProfileUse
 from server.observing import Observation, Observed, Observer
-from server.profile_cache import ProfileCache, ServedProfiles
+from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
 from server.recall_meter import RecallMeter, RecallPolicy
 from server.recommending import Recommender
 from server.retrieval import Retrieval
 from server.sampling import Sampler
 from server.servicer import Servicer
+from server.users import ServedProfiles
 from server.validation import Defaults, Options
 from storage.embedding_space import EmbeddingSpace
 from storage.hashes import hash_ids

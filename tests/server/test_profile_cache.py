@@ -1,6 +1,5 @@
 """Parsed profiles that are kept: fresh for half a second, true while nothing changes, late for an hour."""
 
-import tracemalloc
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +14,12 @@ from prometheus_client import CollectorRegistry
 from pinnersage.v1 import recommender_pb2 as pb
 from server.interest_records import interests_in
 from server.metrics import Metrics
-from server.profile_cache import FRESH_S, STALE_S, ProfileCache, ServedProfiles
+from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
 from server.served_profiles import ServedProfile
 from server.sight import LOOK_S
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
+from server.users import FRESH_S, STALE_S, ServedProfiles
 from storage.errors import StoreUnavailableError
 from storage.hashes import hash_ids
 from storage.pins.port import PinView
@@ -27,6 +27,7 @@ from storage.profiles.encoding import encode_profile
 from storage.profiles.forgetting import decode_user
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
+from tests.allocating import allocated_bytes
 from tests.server.world import CUT_S, DAY_S, describe, make_interests, make_online, make_pins, make_profile
 
 ANN = ("ann", None)
@@ -368,7 +369,7 @@ def of_room_for(n: int) -> tuple[ProfileCache, Callable[[str], None]]:
     entry = world.cache.get("ann")
     assert entry is not None
     cache = ProfileCache(n * world.cache.size_bytes + 10)
-    return cache, lambda user_id: cache.put(user_id, replace(entry, is_used=False))
+    return cache, lambda user_id: cache.put(user_id, replace(entry, uses=0))
 
 
 def test_who_was_put_first_goes_first_and_the_budget_holds() -> None:
@@ -434,18 +435,14 @@ def test_the_size_is_what_the_memory_really_costs(n_interests: int, n_seen: int)
         records, representatives = (bytes(bytearray(each)) for each in (model.records, model.representatives))
         return replace(model, records=records, representatives=representatives, seen=seen.copy())
 
-    made: Callable[[], ServedProfile] = another
     world.ann()
     entry = world.cache.get("ann")
     assert entry is not None
     cache = ProfileCache(100_000_000)
-    tracemalloc.start()
-    before = tracemalloc.take_snapshot()
-    for i in range(300):
-        held = replace(entry.held, stamp=bytes(bytearray(entry.held.stamp)))
-        cache.put(f"user-{i:08}", replace(entry, profile=made(), held=held))
-    after = tracemalloc.take_snapshot()
-    tracemalloc.stop()
-    allocated = sum(change.size_diff for change in after.compare_to(before, "filename"))
 
-    assert 0.8 <= cache.size_bytes / allocated <= 1.2
+    def fill() -> None:
+        for i in range(300):
+            held = replace(entry.held, stamp=bytes(bytearray(entry.held.stamp)))
+            cache.put(f"user-{i:08}", replace(entry, profile=another(), held=held))
+
+    assert 0.8 <= allocated_bytes(fill) / cache.size_bytes <= 1.2

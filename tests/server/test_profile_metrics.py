@@ -7,8 +7,9 @@ from prometheus_client import CollectorRegistry
 
 from server.metrics import Metrics
 from server.metrics_catalogue import ProfileUse
-from server.profile_cache import FRESH_S, ProfileCache, ServedProfiles
+from server.profile_cache import ProfileCache
 from server.profiles import ProfileSource
+from server.users import FRESH_S, ServedProfiles
 from storage.errors import StoreUnavailableError
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
