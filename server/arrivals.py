@@ -14,8 +14,10 @@ tests/server/test_arrivals.py fails should another one do it differently.
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol, TypeAlias
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias, TypeVar
 
+import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
@@ -23,7 +25,7 @@ from grpc import StatusCode, _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined] # not in the stubs
 
 from server.admission import Admission
-from server.call_threads import CallThreads, Work
+from server.call_threads import CallThreads
 
 PUSHBACK_MS = 100
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
@@ -34,6 +36,9 @@ TOO_MANY = "the server has as many calls as it can answer in time: come back lat
 Handed: TypeAlias = Any  # grpc's own objects, of classes without types
 Method: TypeAlias = bytes  # "/pinnersage.v1.Recommender/Recommend"
 Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
+T = TypeVar("T")
+
+log = structlog.get_logger("server.arrivals")
 
 
 def _taken() -> "Future[None]":
@@ -47,7 +52,7 @@ _HANDED_OVER = _taken()
 
 
 class Arriving(Protocol):
-    """A call that does not come through grpc._server: see server.unary."""
+    """A call that has come: from gRPC's core (server.unary), or from grpc._server (`_HandedOver`)."""
 
     method: Method
 
@@ -90,85 +95,51 @@ class RequestFirstPool(ThreadPoolExecutor):
         self.admission = admission
         # Its own are never started.
         self._call_threads = CallThreads(admission.bounds.threads, name)
-        self._count_shed, self._count_wait = count_shed, count_wait
-
-    def receive(self, call: Arriving) -> None:
-        """Take over a call that has come."""
-        if self.admission.has_room(call.time_remaining()):
-            call.ask_for_request(self)
-        else:
-            self._refuse(call)
-
-    def take_on(self, call: Arriving, request: bytes) -> None:
-        """Have it answered, now that its request is here."""
-        if self.admission.enter(call.time_remaining()):
-            self._hand_over(call.answer, request)
-        else:
-            self._refuse(call)
-
-    def _refuse(self, call: Arriving) -> None:
-        self._count_shed(call.method)
-        call.refuse(StatusCode.RESOURCE_EXHAUSTED, TOO_MANY, _COME_BACK_LATER)
+        self._count_shed, self._count_wait = _harmless(count_shed), _harmless(count_wait)
 
     def submit(self, run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
         """Take a call over from grpc, which holds the lock of the call's state."""
-        answer, event, state, behaviour, _await_request, deserialiser, serialiser = handed
-        if not self.admission.has_room(_remaining_s(event)):
-            self._turn_away(event, state)
-            return _HANDED_OVER
-
-        def work(request: bytes) -> None:
-            run(answer, event, state, behaviour, lambda: request, deserialiser, serialiser)
-
-        self.admission.begin()
-        state.callbacks.append(self.admission.end)
-        self._receive(event, state, deserialiser, work)
+        self.receive(_HandedOver(run, handed))
         return _HANDED_OVER
 
-    def _receive(self, event: Handed, state: Handed, deserialiser: Handed, work: Work) -> None:
-        """Ask for the request, and go on in the polling thread when it is here."""
-        receive = _server._receive_message(state, event.call, deserialiser)
+    def receive(self, call: Arriving) -> None:
+        """Take over a call that has come; raises nothing."""
+        try:
+            if self.admission.has_room(call.time_remaining()):
+                call.ask_for_request(self)
+            else:
+                self._turn_away(call)
+        except Exception:
+            _give_up(call)
 
-        def arrived(received: Handed) -> Handed:
-            ended = receive(received)
-            with state.condition:
-                request, state.request = state.request, None
-                if request is not None:
-                    self._take_on(event, state, request, work)
-                elif _server._is_rpc_state_active(state):
-                    _abort(event, state, StatusCode.UNIMPLEMENTED, NO_REQUEST)
-            return ended
+    def take_on(self, call: Arriving, request: bytes) -> None:
+        """Have it answered, now that its request is here; raises nothing."""
+        try:
+            if self.admission.enter(call.time_remaining()):
+                self._hand_over(call, request)
+            else:
+                self._turn_away(call)
+        except Exception:
+            _give_up(call)
 
-        event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
-        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
+    def _turn_away(self, call: Arriving) -> None:
+        self._count_shed(call.method)
+        call.refuse(StatusCode.RESOURCE_EXHAUSTED, TOO_MANY, _COME_BACK_LATER)
 
-    def _take_on(self, event: Handed, state: Handed, request: bytes, work: Work) -> None:
-        if not _server._is_rpc_state_active(state):
-            return
-        if self.admission.enter(_remaining_s(event)):
-            self._hand_over(work, request)
-        else:
-            self._turn_away(event, state)
-
-    def _turn_away(self, event: Handed, state: Handed) -> None:
-        self._count_shed(event.call_details.method)
-        state.trailing_metadata = _COME_BACK_LATER
-        _abort(event, state, StatusCode.RESOURCE_EXHAUSTED, TOO_MANY)
-
-    def _hand_over(self, work: Work, request: bytes) -> None:
-        """Let the next thread that is free do it."""
+    def _hand_over(self, call: Arriving, request: bytes) -> None:
+        """Let the next thread that is free answer it."""
         waits_since = time.perf_counter() if self.admission.queued else None
 
-        def do(request: bytes) -> None:
+        def answer(request: bytes) -> None:
             began = time.perf_counter()
             if waits_since is not None:
                 self._count_wait(began - waits_since)
             try:
-                work(request)
+                call.answer(request)
             finally:
                 self.admission.leave(time.perf_counter() - began)
 
-        self._call_threads.run(do, request)
+        self._call_threads.run(answer, request)
 
 
 class RefusingPool(ThreadPoolExecutor):
@@ -183,29 +154,90 @@ class RefusingPool(ThreadPoolExecutor):
     def __init__(self, status: StatusCode, why: str, count_refused: Callable[[Method], None]) -> None:
         # It never starts the thread.
         super().__init__(max_workers=1)
-        self._status, self._why, self._count_refused = status, why, count_refused
+        self._status, self._why, self._count_refused = status, why, _harmless(count_refused)
+
+    def submit(self, run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
+        """Refuse a call that grpc hands over."""
+        self.receive(_HandedOver(run, handed))
+        return _HANDED_OVER
 
     def receive(self, call: Arriving) -> None:
         """Refuse a call that has come."""
         self._count_refused(call.method)
         call.refuse(self._status, self._why)
 
-    def submit(self, _run: Handed, /, *handed: Handed, **_: Handed) -> "Future[Any]":
-        """Refuse a call that grpc hands over."""
-        event, state = handed[1:3]
-        self._count_refused(event.call_details.method)
-        _abort(event, state, self._status, self._why)
-        return _HANDED_OVER
+
+class _HandedOver:
+    """A call from grpc._server. Implements Arriving; all but `answer` with the lock of the call's state held.
+
+    Args:
+        run: What its threads would run.
+        handed: With what.
+    """
+
+    def __init__(self, run: Handed, handed: "tuple[Handed, ...]") -> None:
+        self._run, self._handed = run, handed
+        self._event, self._state = handed[1:3]
+        self.method: Method = self._event.call_details.method
+
+    def time_remaining(self) -> float:
+        """As grpc's own; without a deadline it is centuries away."""
+        deadline_s: float = self._event.call_details.deadline
+        return deadline_s - time.time()
+
+    def ask_for_request(self, pool: RequestFirstPool) -> None:
+        """Have the pool take it on, in the polling thread, when its request is here."""
+        pool.admission.begin()
+        self._state.callbacks.append(pool.admission.end)
+        deserialiser = self._handed[5]
+        receive = _server._receive_message(self._state, self._event.call, deserialiser)
+
+        def arrived(received: Handed) -> Handed:
+            ended = receive(received)
+            with self._state.condition:
+                request, self._state.request = self._state.request, None
+                if _server._is_rpc_state_active(self._state):
+                    self._arrived(request, pool)
+            return ended
+
+        self._event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
+        self._state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
+
+    def _arrived(self, request: bytes | None, pool: RequestFirstPool) -> None:
+        if request is None:
+            self.refuse(StatusCode.UNIMPLEMENTED, NO_REQUEST)
+        else:
+            pool.take_on(self, request)
+
+    def answer(self, request: bytes) -> None:
+        """As grpc's own thread would, which asked for the request first."""
+        how, event, state, behaviour, _await_request, deserialiser, serialiser = self._handed
+        self._run(how, event, state, behaviour, lambda: request, deserialiser, serialiser)
+
+    def refuse(self, code: StatusCode, why: str, metadata: Metadata = ()) -> None:
+        """End it without an answer."""
+        self._state.trailing_metadata = metadata
+        _server._abort(self._state, self._event.call, code.value[0], why.encode())
 
 
-def _remaining_s(event: Handed) -> float:
-    # As grpc's own time_remaining; without a deadline it is centuries away.
-    deadline_s: float = event.call_details.deadline
-    return deadline_s - time.time()
+def _give_up(call: Arriving) -> None:
+    """Every call is told something: of one that is not, the end would be waited for in vain."""
+    call.refuse(StatusCode.UNKNOWN, "the call could not be taken on")
+    with suppress(Exception):
+        log.exception("a call could not be taken on", method=call.method.decode())
 
 
-def _abort(event: Handed, state: Handed, status: StatusCode, details: str) -> None:
-    _server._abort(state, event.call, status.value[0], details.encode())
+def _harmless(count: Callable[[T], None]) -> Callable[[T], None]:
+    """The same, but a count that cannot be kept, as on a full disk, costs no call its answer."""
+
+    def try_to_count(what: T) -> None:
+        try:
+            count(what)
+        except Exception:
+            with suppress(Exception):
+                log.exception("a call was not counted")
+
+    return try_to_count
 
 
 def _come_back_later() -> Metadata:

@@ -22,9 +22,15 @@ log = structlog.get_logger("server.call_threads")
 class CallThreads:
     """So many threads at most, each started when it is first needed. They end when nobody holds this object.
 
+    The first is needed at once: where the system has no thread to give, work then waits for those there are,
+    never for one that may not come.
+
     Args:
         n: How many.
         name: Of each, before its number.
+
+    Raises:
+        RuntimeError: The system has no thread to give.
     """
 
     def __init__(self, n: int, name: str) -> None:
@@ -32,13 +38,32 @@ class CallThreads:
         self._queue: _Queue = SimpleQueue()
         self._n_started = 0
         self._starting = threading.Lock()
+        self._is_refused = False
         weakref.finalize(self, _end, self._queue, n)
+        self._start()
 
     def run(self, work: Work, request: bytes) -> None:
         """Let a thread do the work, which raises nothing, as soon as one is free."""
         self._queue.put((work, request))
         if self._n_started < self._n:
+            self._try_to_start()
+
+    def _try_to_start(self) -> None:
+        try:
             self._start()
+        except RuntimeError as error:
+            # Whoever hands work over polls for all calls. The work is in the queue, for the threads there
+            # are, and the next call tries again.
+            self._say_refused(error)
+        else:
+            self._is_refused = False
+
+    def _say_refused(self, error: RuntimeError) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            with suppress(Exception):
+                has = self._n_started
+                log.warning("a thread was refused", threads=self._name, has=has, problem=str(error))
 
     def _start(self) -> None:
         with self._starting:
@@ -46,7 +71,7 @@ class CallThreads:
                 name = f"{self._name}_{self._n_started}"
                 # What is under way when the process ends was given up before: see server.worker.
                 threading.Thread(target=_answer, args=(self._queue,), name=name, daemon=True).start()
-                # Only now: one that the system refuses is tried again with the next call.
+                # Only now: one that the system refuses is tried again.
                 self._n_started += 1
 
 

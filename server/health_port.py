@@ -1,12 +1,11 @@
 """Health in the clear, on a port of its own where nothing else answers: Kubernetes' probes speak no TLS."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
 from server.errors import StartError
 from server.ports import address_of
+from server.side_threads import SideThreads
 
 # What a probe has in hand is next to nothing; whoever holds many connections holds back probes alone.
 _OPTIONS = (("grpc.max_concurrent_streams", 8), ("grpc.max_receive_message_length", 1_024))
@@ -25,7 +24,7 @@ class HealthPort:
     """
 
     def __init__(self, host: str, port: int, servicer: health.HealthServicer) -> None:
-        self._server = grpc.server(ThreadPoolExecutor(1, "health-port"), options=_OPTIONS)
+        self._server = grpc.server(SideThreads(1, "health-port"), options=_OPTIONS)
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         try:
             self._server.add_insecure_port(address_of(host, port))

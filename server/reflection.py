@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from server.side_threads import Threads, in_threads
+from server.side_threads import SideThreads, in_threads
 
 # A stream of reflection holds its thread for as long as the caller likes, and a tool of one person holds one.
 THREADS = 8
@@ -18,7 +18,8 @@ def enable_reflection(server: grpc.Server, *services: str) -> None:
     """Let callers list and describe these services, health and reflection itself."""
     names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
     servicer = reflection.ReflectionServicer(names, pool=_PoolWithMethods())
-    servicer.ServerReflectionInfo = in_threads(servicer.ServerReflectionInfo, Threads(THREADS, "reflection"))
+    threads = SideThreads(THREADS, "reflection")
+    servicer.ServerReflectionInfo = in_threads(servicer.ServerReflectionInfo, threads)
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
 
 

@@ -30,6 +30,9 @@ _HEALTH = Bounds(threads=1, queued=1_000)
 # Who waits for the event stream holds nobody else, however slow it is.
 _RECORDS = Bounds(threads=16, queued=64)
 
+# What gRPC may take to end calls that are cut.
+_CUT_S = 1.0
+
 _UNARY = tuple(f"/{SERVICE}/{name}" for name, kind in METHODS.items() if kind == "unary")
 
 log = structlog.get_logger("server.serving")
@@ -121,10 +124,11 @@ class RunningServer:
     def stop(self, grace_s: float) -> bool:
         """Take no new calls, let those under way finish within `grace_s`, then end.
 
-        Says whether they did: otherwise threads may still be at work.
+        Says whether they did: otherwise threads may still be at work. It returns in any case.
         """
         self._health.enter_graceful_shutdown()
-        ended, give_up_s = self._server.stop(grace_s), time.monotonic() + grace_s
+        give_up_s = time.monotonic() + grace_s
+        self._end_calls(grace_s)
         are_idle = [
             are_over(max(0.0, give_up_s - time.monotonic()))
             for are_over in (
@@ -133,13 +137,23 @@ class RunningServer:
             )
         ]
         # What is left now waits for nothing of ours: who watches health, a tool with reflection open.
-        self._server.stop(None)
-        ended.wait()
+        has_ended = self._end_calls(0).wait(max(_CUT_S, give_up_s - time.monotonic()))
         for beside in self._watching:
             beside.stop()
         self._let_go()
-        log.info("stopped", in_order=all(are_idle))
-        return all(are_idle)
+        in_order = has_ended and all(are_idle)
+        log.info("stopped", in_order=in_order)
+        return in_order
+
+    def _end_calls(self, grace_s: float) -> threading.Event:
+        """Take no new ones, and cut those under way after so long; the event is set when none is left."""
+        try:
+            # Never without a grace: None would wait here, for as long as gRPC's own thread takes.
+            return self._server.stop(grace_s)
+        except RuntimeError:
+            # There is no thread to cut them in time. New ones are not taken all the same.
+            log.warning("calls may not be cut: the system refused a thread", grace_s=grace_s)
+            return threading.Event()
 
     def _threads(self, admission: Admission, name: str) -> RequestFirstPool:
         return RequestFirstPool(

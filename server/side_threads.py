@@ -4,9 +4,11 @@ import os
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
+
+import structlog
 
 Behaviour = Callable[..., Any]
 Threads = ThreadPoolExecutor
@@ -14,6 +16,22 @@ Threads = ThreadPoolExecutor
 LOWEST_PRIORITY = 19
 # Of a processor that calls keep busy, such a thread still gets a tenth.
 LOW_PRIORITY = 10
+
+log = structlog.get_logger("server.side_threads")
+
+
+class SideThreads(ThreadPoolExecutor):
+    """Threads that gRPC hands calls to: told that the system refuses one, its own thread would end."""
+
+    def submit(self, fn: Behaviour, /, *args: Any, **kwargs: Any) -> "Future[Any]":  # noqa: ANN401 - any call
+        """Have a thread do it, as soon as the system gives one."""
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError as error:
+            # It waits in the queue: for a thread that is there, or for the next call, which tries again.
+            log.warning("a thread was refused", threads=self._thread_name_prefix, problem=str(error))
+            # gRPC only counts it, for a limit of its own that is not used.
+            return Future()
 
 
 def in_threads(behaviour: Behaviour, threads: Threads, *, non_blocking: bool = False) -> Behaviour:

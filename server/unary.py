@@ -66,8 +66,8 @@ class UnaryCalls:
         self._methods = [_Method(self, name, look_up, pool) for name in methods]
         for method in self._methods:
             self._core.register_method(method.name)
-        # Methods whose next call was asked for, and calls that are not over: what events will be of.
-        self.awaited: set[object] = set()
+        # Methods whose next call was asked for, and calls that are not over.
+        self._awaited: set[object] = set()
         self._thread = threading.Thread(target=self._poll, name="unary", daemon=True)
 
     def start(self) -> None:
@@ -87,10 +87,18 @@ class UnaryCalls:
         with self._server.lock:
             if self._server.stage is _server._ServerStage.STARTED:
                 self._core.request_registered_call(self._queue, self._queue, method.name, method.came)
-                self.awaited.add(method)
+                self.expect(method)
+
+    def expect(self, source: object) -> None:
+        """Poll until events of this, a method or a call, will come no more."""
+        self._awaited.add(source)
+
+    def expect_no_more(self, source: object) -> None:
+        """Its last event is here."""
+        self._awaited.remove(source)
 
     def _poll(self) -> None:
-        while self.awaited:
+        while self._awaited:
             event = self._queue.poll()
             try:
                 event.tag(event)
@@ -112,18 +120,17 @@ class _Method:
 
     def came(self, event: Handed) -> None:
         """The call that was asked for is here; or none comes any more."""
-        self._calls.awaited.remove(self)
+        self._calls.expect_no_more(self)
         if not event.success:
             return
         self._calls.ask_for_next(self)
-        call = UnaryCall(self._called, event, self._calls.awaited)
+        call = UnaryCall(self._called, event, self._calls)
         try:
             behaviour = self._answering(event)
-        except Exception:
-            call.refuse(StatusCode.UNKNOWN, "an interceptor failed")
-            log.exception("an interceptor failed", method=self.name)
-        else:
             call.begin(behaviour, getattr(behaviour, "experimental_thread_pool", self._pool))
+        except Exception:
+            call.refuse(StatusCode.UNKNOWN, "the call could not begin")
+            log.exception("a call could not begin", method=self.name)
 
     def _answering(self, event: Handed) -> Behaviour:
         handler = self._look_up(_server._HandlerCallDetails(self.name, event.invocation_metadata))
@@ -138,31 +145,33 @@ class UnaryCall:
     Args:
         method: What is called.
         event: What the core says of it.
-        awaited: It stays in there until it is over.
+        calls: Told when events of it will come, and when no more.
     """
 
     __slots__ = (
-        "_awaited",
         "_behaviour",
         "_call",
+        "_calls",
         "_code",
         "_deadline_s",
-        "_has_one_end",
+        "_ends_left",
         "_is_gone",
         "_metadata",
         "_pool",
         "method",
     )
 
-    def __init__(self, method: Method, event: Handed, awaited: set[object]) -> None:
+    def __init__(self, method: Method, event: Handed, calls: UnaryCalls) -> None:
         self.method = method
         self._call: Handed = event.call
         self._deadline_s: float = event.call_details.deadline
         self._metadata: Metadata = event.invocation_metadata
         self._code: StatusCode | None = None
-        self._is_gone = self._has_one_end = False
-        self._awaited = awaited
-        awaited.add(self)
+        self._is_gone = False
+        # What it was told is sent, and its stream has ended.
+        self._ends_left = 2
+        self._calls = calls
+        calls.expect(self)
         self._call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), self._closed)
 
     def begin(self, behaviour: Behaviour, pool: RequestFirstPool | RefusingPool) -> None:
@@ -233,9 +242,9 @@ class UnaryCall:
         self._ended(event)
 
     def _ended(self, _: Handed) -> None:
-        if self._has_one_end:
-            self._awaited.remove(self)
-        self._has_one_end = True
+        self._ends_left -= 1
+        if not self._ends_left:
+            self._calls.expect_no_more(self)
 
 
 class _AbortedError(Exception):

@@ -8,9 +8,10 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 import grpc
 import pytest
@@ -20,6 +21,7 @@ from grpc_status import rpc_status
 from server.admission import Admission, Bounds
 from server.arrivals import PUSHBACK_KEY, PUSHBACK_MS, RequestFirstPool
 from server.unary import UnaryCalls
+from tests.server.threads import refuse_threads
 from tests.waiting import HANG_S, wait_until
 
 METHOD = "/tests.Echo/Echo"
@@ -76,17 +78,26 @@ def running(
     threads: int = 2,
     queued: int = 4,
     waits: list[float] | None = None,
+    count: Callable[[object], None] = lambda _: None,
     interceptors: Sequence[grpc.ServerInterceptor] = (),
 ) -> Iterator[tuple[grpc.Channel, Admission, Counter[bytes]]]:
-    """A server with so many threads and places to wait: a channel, its admission, what it turned away."""
+    """A server with so many threads and places to wait: a channel, its admission, what it turned away.
+
+    Whatever it counts is also counted by `count`.
+    """
     shed: Counter[bytes] = Counter()
+    waits = [] if waits is None else waits
+
+    def count_shed(method: bytes) -> None:
+        shed.update([method])
+        count(method)
+
+    def count_wait(seconds: float) -> None:
+        waits.append(seconds)
+        count(seconds)
+
     admission = Admission(Bounds(threads=threads, queued=queued))
-    pool = RequestFirstPool(
-        admission,
-        name="call",
-        count_shed=lambda method: shed.update([method]),
-        count_wait=([] if waits is None else waits).append,
-    )
+    pool = RequestFirstPool(admission, name="call", count_shed=count_shed, count_wait=count_wait)
     server = grpc.server(pool, interceptors=list(interceptors))
     handlers = grpc.method_handlers_generic_handler(
         "tests.Echo",
@@ -114,6 +125,11 @@ def serving(request: pytest.FixtureRequest) -> Callable[..., Serving]:
 
 def unary(channel: grpc.Channel) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
     return channel.unary_unary(METHOD)
+
+
+def streamed(channel: grpc.Channel) -> list[bytes]:
+    stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
+    return list(stream(b"cat", timeout=HANG_S))
 
 
 def many(channel: grpc.Channel, n: int) -> "list[grpc.Future[bytes]]":
@@ -166,8 +182,7 @@ def test_unary_and_streamed_answers_arrive(serving: Callable[..., Serving]) -> N
     with serving() as (channel, _, _):
         assert unary(channel)(b"cat", timeout=HANG_S) == b"cat"
         assert unary(channel)(b"", timeout=HANG_S) == b""
-        stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
-        assert list(stream(b"cat", timeout=HANG_S)) == [b"cat", b"cat"]
+        assert streamed(channel) == [b"cat", b"cat"]
 
 
 def test_callers_who_never_send_their_request_hold_no_thread(serving: Callable[..., Serving]) -> None:
@@ -384,6 +399,78 @@ def test_an_interceptor_that_fails_costs_the_call_alone(serving: Callable[..., S
             unary(channel)(b"cat", timeout=HANG_S, metadata=(("name", "ann"),))
         assert refusal.value.code() is grpc.StatusCode.UNKNOWN
         assert unary(channel)(b"cat", timeout=HANG_S) == b"cat"
+
+
+def fail(*_: object) -> NoReturn:
+    raise ValueError("a defect")
+
+
+@pytest.mark.parametrize("step", ["has_room", "enter"])
+def test_every_call_is_told_something(
+    serving: Callable[..., Serving], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails as it comes, or as its request does, costs that call alone; the server ends in order."""
+    with serving(threads=1) as (channel, admission, _):
+        with monkeypatch.context() as failing:
+            failing.setattr(admission, step, fail)
+            assert codes(many(channel, 3)) == {grpc.StatusCode.UNKNOWN: 3}
+            with pytest.raises(grpc.RpcError) as refusal:
+                streamed(channel)
+            assert refusal.value.code() is grpc.StatusCode.UNKNOWN
+        assert unary(channel)(b"cat", timeout=HANG_S) == b"cat"
+        assert streamed(channel) == [b"cat", b"cat"]
+        assert admission.wait_until_idle(HANG_S)
+
+
+def test_a_call_whose_threads_cannot_take_it_is_told() -> None:
+    """A defect in how methods and threads were put together is seen by callers at once."""
+
+    def behaviour(request: bytes, _: grpc.ServicerContext) -> bytes:
+        return request
+
+    behaviour.experimental_thread_pool = ThreadPoolExecutor()  # type: ignore[attr-defined] # as grpc has it
+    with running(behaviour, is_direct=True) as (channel, _, _):
+        assert codes(many(channel, 3)) == {grpc.StatusCode.UNKNOWN: 3}
+
+
+def test_a_count_that_fails_costs_no_call(serving: Callable[..., Serving]) -> None:
+    """As on a full disk: one is answered, one waits and is answered, one is turned away as it would be."""
+    gate = Gate()
+    with serving(gate, threads=1, queued=1, count=fail) as (channel, admission, shed):
+        calls = many(channel, 1)
+        gate.wait_for(inside=1)
+        calls += many(channel, 1)
+        wait_until(lambda: admission.queued == 1)
+        calls += many(channel, 1)
+        wait_for_refusals(calls[2:], 1)
+        gate.open()
+        assert codes(calls) == {grpc.StatusCode.OK: 2, SHED: 1}
+        assert admission.wait_until_idle(HANG_S)
+    assert shed == {METHOD.encode(): 1}
+
+
+def test_all_are_answered_while_the_system_has_no_thread_to_give(
+    serving: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the threads there are; once it gives another, two are at work, and the server ends in order."""
+    gate = Gate()
+    with serving(gate, threads=2) as (channel, admission, _):
+        with monkeypatch.context() as refusing:
+            refuse_threads(refusing, "call")
+            calls = many(channel, 1)
+            gate.wait_for(inside=1)
+            calls += many(channel, 1)
+            wait_until(lambda: admission.in_flight == 2)
+            gate.open()
+            assert codes(calls) == {grpc.StatusCode.OK: 2}
+            assert streamed(channel) == [b"cat", b"cat"]
+        assert gate.most == 1
+
+        gate.close()
+        calls = many(channel, 2)
+        gate.wait_for(inside=2)
+        gate.open()
+        assert codes(calls) == {grpc.StatusCode.OK: 2}
 
 
 def test_the_server_ends_whatever_its_callers_do(serving: Callable[..., Serving]) -> None:

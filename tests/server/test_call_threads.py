@@ -6,8 +6,10 @@ import weakref
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.call_threads import CallThreads
+from tests.server.threads import refuse_threads
 from tests.waiting import HANG_S
 
 
@@ -61,21 +63,39 @@ def test_work_that_fails_costs_no_thread() -> None:
         assert done.acquire(timeout=HANG_S)
 
 
-def test_a_thread_that_could_not_start_is_started_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The work that it was for is not lost."""
-    threads, done = CallThreads(1, "call"), threading.Semaphore(0)
-    with monkeypatch.context() as without_threads:
-        without_threads.setattr(threading.Thread, "start", _refuse)
-        with pytest.raises(RuntimeError, match="no more threads"):
+def test_work_goes_on_while_the_system_has_no_thread_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who hands it over learns nothing of it, and the log once; the first thread is there from the start."""
+    threads, done = CallThreads(2, "call"), threading.Semaphore(0)
+    refuse_threads(monkeypatch, "call")
+    with capture_logs() as logs:
+        for _ in range(3):
             threads.run(lambda _: done.release(), b"")
+    for _ in range(3):
+        assert done.acquire(timeout=HANG_S)
 
-    threads.run(lambda _: done.release(), b"")
-    assert done.acquire(timeout=HANG_S)
-    assert done.acquire(timeout=HANG_S)
+    assert [(line["event"], line["has"], line["problem"]) for line in logs] == [
+        ("a thread was refused", 1, "no more threads")
+    ]
 
 
-def _refuse(_: threading.Thread) -> None:
-    raise RuntimeError("no more threads")
+def test_a_thread_that_was_refused_is_started_by_a_later_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the system gives one, as many are at work as were asked for; the next refusal is said anew."""
+    threads, at_work = CallThreads(3, "call"), threading.Barrier(3)
+    with capture_logs() as logs:
+        for _ in range(2):
+            with monkeypatch.context() as without_threads:
+                refuse_threads(without_threads, "call")
+                threads.run(lambda _: None, b"")
+            threads.run(lambda _: None, b"")
+        for _ in range(2):
+            threads.run(lambda _: _meet(at_work), b"")
+    _meet(at_work)
+
+    assert [line["has"] for line in logs] == [1, 2]
+
+
+def _meet(others: threading.Barrier) -> None:
+    others.wait(HANG_S)
 
 
 def test_threads_end_when_nobody_holds_them_and_keep_no_call_alive() -> None:

@@ -2,12 +2,14 @@
 
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 
 import grpc
 import numpy as np
 import pytest
+from grpc import _server
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
 from tests.ports import free_port
 from tests.server.conftest import settings
+from tests.server.threads import refuse_threads
 from tests.server.world import SPACE, default_people, describe, fan, make_pins, make_profile
 from tests.waiting import HANG_S
 
@@ -101,7 +104,8 @@ class HeldStore(InMemoryProfiles):
     def read(self, user_id: str, held: StoredUser | None = None) -> StoredUser:
         if user_id == "ben":
             self.begun.set()
-            assert self.let_go.wait(HANG_S)
+            # Longer than anything here waits for it.
+            assert self.let_go.wait(2 * HANG_S)
         return super().read(user_id, held)
 
 
@@ -117,6 +121,28 @@ def takes_calls(channel: grpc.Channel) -> bool:
     return True
 
 
+class Stopping:
+    """A server that is being stopped, in a thread of its own."""
+
+    def __init__(self, server: RunningServer, *, grace_s: float) -> None:
+        self._said: list[bool] = []
+        self._thread = threading.Thread(
+            target=lambda: self._said.append(server.stop(grace_s)), name="stopping", daemon=True
+        )
+        self._thread.start()
+
+    def says(self) -> bool:
+        """What `stop` returned."""
+        self._thread.join(HANG_S)
+        assert not self._thread.is_alive()
+        return self._said[0]
+
+
+def stopped(server: RunningServer, *, grace_s: float) -> bool:
+    """What `stop` returned, which it must."""
+    return Stopping(server, grace_s=grace_s).says()
+
+
 def test_stop_lets_calls_in_flight_finish() -> None:
     """A call that is being answered when the server stops gets its answer, and no new one is taken."""
     store = HeldStore()
@@ -125,16 +151,14 @@ def test_stop_lets_calls_in_flight_finish() -> None:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = ask_for_ben(channel)
         assert store.begun.wait(HANG_S)
-        stopping = threading.Thread(target=server.stop, kwargs={"grace_s": HANG_S})
-        stopping.start()
+        stopping = Stopping(server, grace_s=HANG_S)
         while takes_calls(channel):
             pass
         store.let_go.set()
         answer = call.result(HANG_S)
-        stopping.join(HANG_S)
+        assert stopping.says()
 
     assert answer.candidates[0].pin_id == "cat-1"
-    assert not stopping.is_alive()
 
 
 def test_stop_says_whether_all_calls_were_answered() -> None:
@@ -145,13 +169,66 @@ def test_stop_says_whether_all_calls_were_answered() -> None:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = ask_for_ben(channel)
         assert store.begun.wait(HANG_S)
-        assert not server.stop(grace_s=0.1)
+        assert not stopped(server, grace_s=0.1)
         assert isinstance(call.exception(HANG_S), grpc.RpcError)
         store.let_go.set()
 
     idle = build()
     start(idle)
-    assert idle.stop(grace_s=HANG_S)
+    assert stopped(idle, grace_s=HANG_S)
+
+
+def test_stop_returns_though_grpc_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits about as long as it was told, and says that all is not in order."""
+    stop = _server._Server.stop
+
+    def never_ends(server: _server._Server, grace: float | None) -> threading.Event:
+        stop(server, grace)
+        if grace is None:
+            time.sleep(2 * HANG_S)
+        return threading.Event()
+
+    server = build()
+    start(server)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(_server._Server, "stop", never_ends)
+        assert not stopped(server, grace_s=0.1)
+
+
+def test_stop_returns_though_the_system_has_no_thread_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can cut who watches health then: it says so, and no new call is taken."""
+    server = build()
+    port = start(server)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=HANG_S)
+        next(watch)
+        with monkeypatch.context() as without_threads:
+            refuse_threads(without_threads, "Thread-")
+            assert not stopped(server, grace_s=0.1)
+            assert not takes_calls(channel)
+        server.stop(grace_s=0)
+
+
+def test_who_asks_is_answered_while_the_system_has_no_thread_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Health, unary calls, batches and a list of the methods: each by a thread that was there before."""
+    server = build()
+    port = start(server)
+    refuse_threads(monkeypatch, "health", "call", "batch", "record", "reflection")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        ask = reflection_pb2.ServerReflectionRequest(list_services="")
+        streams = reflection_pb2_grpc.ServerReflectionStub(channel)
+        assert health(channel) == SERVING
+        tool = streams.ServerReflectionInfo(iter([ask]), timeout=HANG_S)
+        for _ in range(3):
+            assert health(channel) == SERVING
+            assert takes_calls(channel)
+            batch = pb.RecommendBatchRequest(user_ids=["ben"])
+            assert len(list(RecommenderStub(channel).RecommendBatch(batch, timeout=HANG_S))) == 1
+        monkeypatch.undo()
+        # The stream that found no thread is taken up with the next one.
+        assert next(streams.ServerReflectionInfo(iter([ask]), timeout=HANG_S)).list_services_response
+        assert next(tool).list_services_response
+    assert stopped(server, grace_s=HANG_S)
 
 
 def test_health_answers_while_every_thread_is_busy() -> None:
