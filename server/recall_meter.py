@@ -21,9 +21,7 @@ from server.metrics_catalogue import Sampled
 from server.observing import Observed
 from server.recommending import Recommender
 from storage.pins.port import NO_ROW, PinView
-
-# Two float32 products of one pair of float16 vectors, summed in different orders, differ by less.
-_FLOAT32_ERROR = 2e-6
+from storage.pins.scoring import FLOAT32_ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +161,7 @@ class RecallMeter:
         for served in self._measuring:
             for of_list in served.scores:
                 # By score, not by row: of equal pins any is as true as the other.
-                n_found = int(np.count_nonzero(of_list >= next(bounds) - _FLOAT32_ERROR))
+                n_found = int(np.count_nonzero(of_list >= next(bounds) - FLOAT32_ERROR))
                 self._keep(n_found, len(of_list))
             self._metrics.count_measured(Sampled.DONE)
 

@@ -19,8 +19,9 @@ _CACHED_ROWS = 512
 _SIGN_EXPONENT_FRACTION = np.int32(-0x7000_2000)
 """The bits of a float32 that a float16 can set: 1, the lower 5 of 8, and the upper 10 of 23."""
 
-_FLOAT32_ERROR = 2e-6
-"""Twice what `float32_products` may be off: two rows closer than this may stand in the wrong order."""
+FLOAT32_ERROR = 2e-6
+"""Twice what `float32_products` may be off: two rows closer than this may stand in the wrong order, and two
+products of one pair, summed in different orders, differ by less."""
 
 Ranked = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -167,7 +168,7 @@ def exact_search_among(
         Of each query cosines float32 [k'], descending, and rows int64 [k'], k' = min(k, m); ties by row.
     """
     products = float32_products_with(queries, pool, among)
-    found = [_best_among(query, pool, among, row, k) for query, row in zip(queries, products, strict=True)]
+    found = [best_among(query, pool, among, row, k) for query, row in zip(queries, products, strict=True)]
     return [scores for scores, _ in found], [rows for _, rows in found]
 
 
@@ -180,14 +181,23 @@ def padded(scores: Sequence[NDArray[np.float32]], rows: Sequence[NDArray[np.int6
     return all_scores, all_rows
 
 
-def _best_among(
+def best_among(
     query: NDArray[np.float16],
     pool: Vectors,
     among: NDArray[np.int64],
     products: NDArray[np.float32],
     k: int,
 ) -> Ranked:
+    """The k rows nearest to one query of those named: `exact_search_among` for whom products are known.
+
+    Args:
+        query: float16 [d], unit norm.
+        pool: float16 [n, d], unit norm.
+        among: int64 [m], rows of the pool, ascending.
+        products: float32 [m], the query's `float32_products` with them.
+        k: How many.
+    """
     if k < len(among):
-        least = np.partition(products, len(among) - k)[len(among) - k] - _FLOAT32_ERROR
+        least = np.partition(products, len(among) - k)[len(among) - k] - FLOAT32_ERROR
         among = among[products >= least]
     return best_first(cosines(query, pool[among]), among, k)

@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.pins.hnsw import Hnsw, HnswSearch
-from storage.pins.scoring import Ranked, best_first, cosines, nearer, widened
-
-# Twice what float32 products may be off: two rows closer than this may stand in the wrong order.
-_FLOAT32_ERROR = 2e-6
+from storage.pins.scoring import Ranked, best_among, nearer, widened
 
 
 class Search(Protocol):
@@ -32,6 +29,7 @@ class SideSearch:
 
     def __init__(self, pool: NDArray[np.float16]) -> None:
         self._pool, self._wide = pool, widened(pool)
+        self._rows = np.arange(len(pool))
 
     def search(
         self,
@@ -45,9 +43,7 @@ class SideSearch:
         scores, rows = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
         products = widened(queries) @ self._wide.T
         for at, query in enumerate(queries) if k else ():
-            least = np.partition(products[at], -k)[-k] - _FLOAT32_ERROR
-            among = np.flatnonzero(products[at] >= least)
-            scores[at], rows[at] = best_first(cosines(query, self._pool[among]), among, k)
+            scores[at], rows[at] = best_among(query, self._pool, self._rows, products[at], k)
         return scores, rows
 
 
