@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from storage.errors import PublishError, PublishLockedError
 from storage.manifests import MANIFEST, Manifest, describe_files, encode_manifest, identity
-from storage.syncing import forget, sync
+from storage.syncing import drop_from_page_cache, sync
 
 Write = Callable[[Path], Manifest]
 
@@ -83,11 +83,11 @@ def _make_draft_durable(publication: Publication) -> None:
 
 
 def _leave_memory(publication: Publication) -> None:
-    """What was written is kept in memory in small pages, what is read in large ones where it can be."""
-    for path in publication.draft.iterdir():
-        # It is on the disk, which is all that was asked for.
-        with suppress(OSError):
-            forget(path)
+    """Writing left it in memory in small pages; a reader gets large ones only of what is not there yet."""
+    # It is on the disk, which is all that was asked for.
+    with suppress(OSError):
+        for path in publication.draft.iterdir():
+            drop_from_page_cache(path)
 
 
 def _announce(publication: Publication) -> None:

@@ -18,7 +18,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def forget(path: Path) -> None:
+def drop_from_page_cache(path: Path) -> None:
     """Have the system keep nothing in memory of a file that is on the disk, unless somebody uses it."""
     if not hasattr(os, "posix_fadvise"):
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.syncing import forget, sync
+from storage.syncing import drop_from_page_cache, sync
 
 _libc = ctypes.CDLL(None)
 
@@ -27,7 +27,7 @@ def require_that_it_forgets(folder: Path) -> None:
     probe = folder / "probe"
     probe.write_bytes(bytes(1 << 20))
     sync(probe)
-    forget(probe)
+    drop_from_page_cache(probe)
     if share_in_memory(probe) > 0:
         pytest.skip("here the system keeps files in memory whatever it is asked")
     probe.unlink()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -113,6 +114,25 @@ class TestPublish:
             raise OSError(errno.EINVAL, "no such hint here")
 
         monkeypatch.setattr(os, "posix_fadvise", refuse)
+        folder = VersionedFolder(tmp_path).publish(writing("text")).folder
+
+        assert (folder / "data.txt").read_text() == "text"
+
+    def test_a_folder_that_cannot_be_listed_stays_in_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By then all of it is on the disk: no failure to take it out of memory fails a publish."""
+        *steps, leave_memory = publication.PREPARE
+
+        def refuse(_: Path) -> NoReturn:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        def leave_memory_unlisted(under_way: publication.Publication) -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Path, "iterdir", refuse)
+                leave_memory(under_way)
+
+        monkeypatch.setattr(publication, "PREPARE", (*steps, leave_memory_unlisted))
         folder = VersionedFolder(tmp_path).publish(writing("text")).folder
 
         assert (folder / "data.txt").read_text() == "text"

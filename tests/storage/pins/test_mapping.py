@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storage.pins.mapping import let_pages_go, mapped_array, read_in_large_pages
-from storage.syncing import forget, sync
+from storage.syncing import drop_from_page_cache, sync
 from tests.storage.page_cache import require_that_it_forgets, share_in_memory
 
 SMAPS = Path("/proc/self/smaps")
@@ -53,8 +53,9 @@ def test_a_folder_is_read_before_anybody_looks_at_it(tmp_path: Path) -> None:
     file = tmp_path / "index"
     file.write_bytes(bytes((1 << 25) + 1))
     sync(file)
-    forget(file)
+    drop_from_page_cache(file)
     assert share_in_memory(file) == 0
     read_in_large_pages(tmp_path)
 
-    assert share_in_memory(file) == 1
+    # Short of memory, the system may have dropped some of it again.
+    assert share_in_memory(file) >= 0.9
