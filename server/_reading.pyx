@@ -26,7 +26,8 @@ cdef enum:
     MIN_SCORE = 6 << 3 | 5
     MERGE_POLICY = 7 << 3
     VARIANT = 9 << 3 | 2
-    # More or longer ones may be allowed (server.limits), or not: that is for others to say.
+    # What is more or longer is left to the parser and the rules. A limit in server.limits that is lower than these would
+    # not be enforced here: tests/server/test_reading.py fails then.
     MOST_EXCLUDED = 2_000
     LONGEST_TEXT = 127
     LONGEST_REST = 128

@@ -110,6 +110,8 @@ odd_pieces = st.one_of(
 
 @given(st.lists(pieces, max_size=8).map(b"".join), st.booleans())
 @example(b"", True)
+@example(serialised(user_id="x" * 127), True)
+@example(serialised(exclude_pin_ids=["x" * 127]), False)
 def test_however_it_is_read_a_request_asks_for_the_same(request: bytes, named: bool) -> None:
     """Right or wrong, whatever fields it has, in any order, some of them twice: the last one holds."""
     request = request if named else serialised(user_id="ann") + request
