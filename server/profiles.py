@@ -70,7 +70,7 @@ class ProfileSource:
         blocked: Callable[[], BlockedRows] = no_rows_blocked,
     ) -> None:
         self.reader = reader
-        self._pins = pins
+        self.pins = pins
         self.metrics = metrics
         self.blocked = blocked
         self._batch: BatchDescription = reader.describe()
@@ -93,17 +93,17 @@ class ProfileSource:
         usable, rows, skipped = split(interests_at(stored, now_s, self._batch.parameters), rows_of)
         self.metrics.count_skipped(len(skipped))
         shown = Shown(interests=usable, rows=rows, origins=(Origin.BATCH,) * len(usable))
-        acted_on = [self._pins.rows_of_hashes(user.seen)]
+        acted_on = [self.pins.rows_of_hashes(user.seen)]
         if online is not None:
             newest = self._newest(online, watermark_s_of(user, self._batch.actions_until_s), rows_of, now_s)
             shown = self._with_newest(shown, newest, rows_of, now_s)
-            acted_on.append(self._pins.rows(online.pin_ids))
+            acted_on.append(self.pins.rows(online.pin_ids))
         return UserProfile(
             interests=shown.interests,
             rows=shown.rows,
             origins=tuple(map(_WIRE_ORIGIN.__getitem__, shown.origins)),
             skipped=skipped,
-            seen=representative_rows(np.concatenate([shown.rows, *acted_on]), self._pins.representatives),
+            seen=representative_rows(np.concatenate([shown.rows, *acted_on]), self.pins.representatives),
             blocked=blocked,
             degraded=(pb.DEGRADATION_ONLINE_IGNORED,) if user.is_online_damaged else (),
         )
@@ -123,10 +123,10 @@ class ProfileSource:
         )
         profile = UserProfile(
             interests=interests,
-            rows=self._pins.rows(interests.medoid_pin_ids),
+            rows=self.pins.rows(interests.medoid_pin_ids),
             origins=(pb.INTEREST_ORIGIN_REQUEST,) * len(interests),
             skipped=no_interests(now_s),
-            seen=representative_rows(rows[known], self._pins.representatives),
+            seen=representative_rows(rows[known], self.pins.representatives),
             blocked=blocked,
         )
         return profile, len(actions) - len(known)
@@ -147,9 +147,9 @@ class ProfileSource:
 
     def popular_rows(self) -> NDArray[np.int64]:
         """int64 [p]: the indexed rows of the window's most acted-on pins, most acted-on first."""
-        rows = self._pins.rows(self.reader.popular())
+        rows = self.pins.rows(self.reader.popular())
         rows = rows[rows != NO_ROW]
-        indexed: NDArray[np.int64] = rows[self._pins.representatives[rows] == rows]
+        indexed: NDArray[np.int64] = rows[self.pins.representatives[rows] == rows]
         return indexed
 
     def newest_tombstone(self) -> int:
@@ -167,16 +167,28 @@ class ProfileSource:
 
     @property
     def artefact_version(self) -> str:
-        """Of the pins, without what was added to them: rows keep their meaning as long as it is the same."""
-        return self._pins.main.version if isinstance(self._pins, JoinedPins) else self._pins.version
+        """Of the pins, without what was added to them; see `n_lasting_rows`."""
+        return self._main.version
+
+    @property
+    def n_lasting_rows(self) -> int:
+        """So many rows, from 0, are of the same pins as long as `artefact_version` is the same.
+
+        Those of added pins change whenever others are added.
+        """
+        return self._main.n_pins
+
+    @property
+    def _main(self) -> PinView:
+        return self.pins.main if isinstance(self.pins, JoinedPins) else self.pins
 
     def _rows_to_show(self, blocked: BlockedRows) -> RowsOf:
         """Finds the rows of the pins that an answer may name; NO_ROW for the unknown and the blocked."""
-        return lambda pin_ids: blocked.without(self._pins.rows(pin_ids))
+        return lambda pin_ids: blocked.without(self.pins.rows(pin_ids))
 
     def _with_newest(self, shown: Shown, newest: Newest, rows_of: RowsOf, now_s: int) -> Shown:
         """The batch's interests, and what the newest actions make of them."""
-        vectors, newest_rows = self._pins.embeddings, rows_of(newest.interests.medoid_pin_ids)
+        vectors, newest_rows = self.pins.embeddings, rows_of(newest.interests.medoid_pin_ids)
         combined = combine(
             shown.interests,
             vectors[shown.rows],
@@ -200,7 +212,7 @@ class ProfileSource:
         """
         is_later = online.times_s > watermark_s
         computed_from = online.actions_after_s, online.parameters_version, online.embedding_space
-        present = watermark_s, self._batch.parameters_version, self._pins.embedding_space
+        present = watermark_s, self._batch.parameters_version, self.pins.embedding_space
         is_liked = not (online.weights[is_later] < 0).any()
         if (
             is_liked
@@ -209,11 +221,11 @@ class ProfileSource:
         ):
             return Newest(interests=online.interests)
         # What a takedown hides from all may be hidden by a user as well.
-        rows = np.where(online.weights < 0, self._pins.rows(online.pin_ids), rows_of(online.pin_ids))
+        rows = np.where(online.weights < 0, self.pins.rows(online.pin_ids), rows_of(online.pin_ids))
         counts = np.flatnonzero(is_later & (rows != NO_ROW) & (online.weights != 0))
         actions = Actions(
             pin_ids=tuple(online.pin_ids[at] for at in counts),
-            vectors=self._pins.embeddings[rows[counts]],
+            vectors=self.pins.embeddings[rows[counts]],
             times_s=online.times_s[counts],
             weights=online.weights[counts],
         )
@@ -228,6 +240,6 @@ class ProfileSource:
         now_s: int,
     ) -> Interests:
         actions = Actions(
-            pin_ids=pin_ids, vectors=self._pins.embeddings[rows], times_s=times_s, weights=weights
+            pin_ids=pin_ids, vectors=self.pins.embeddings[rows], times_s=times_s, weights=weights
         )
         return build_interests(actions, self._batch.parameters, now_s)

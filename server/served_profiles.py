@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.importance import decay_factor
 from model.interests import Representatives
 from pinnersage.v1 import recommender_pb2 as pb
-from server.interest_records import INTEREST_BYTES, interests_in, records_of
+from server.interest_records import INTEREST_BYTES, records_of
 from server.profiles import UserProfile
 from server.takedown import BlockedRows
 
@@ -115,23 +115,6 @@ class ServedProfile:
     def flagged(self, degradation: "pb.Degradation.ValueType") -> "ServedProfile":
         """The same, said to be worse than it should be."""
         return replace(self, degraded=(*self.degraded, degradation))
-
-    def without_blocked(self, blocked: BlockedRows) -> "ServedProfile":
-        """The same under another takedown list: interests whose pin is on it go."""
-        interests = interests_in(self.records)
-        kept = np.flatnonzero(~blocked.among(interests["row"].astype(np.int64)))
-        shown = interests[kept]
-        stood_for = self.stood_for
-        held = np.flatnonzero(
-            ~blocked.among(stood_for.rows.astype(np.int64)) & np.isin(stood_for.interests, kept)
-        )
-        left = StoodFor(
-            rows=stood_for.rows[held],
-            weights=stood_for.weights[held],
-            interests=np.searchsorted(kept, stood_for.interests[held]).astype(np.uint32),
-        )
-        records = records_of(shown["row"], shown["importance"], shown["origin"])
-        return replace(self, records=records, representatives=left.packed(), blocked=blocked)
 
     @property
     def n_bytes(self) -> int:

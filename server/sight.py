@@ -16,12 +16,13 @@ _LONG_AGO_S = float("-inf")
 class Sight:
     """All that profiles are parsed from, as it was, and still is as long as a look finds nothing changed.
 
-    Every profile that holds under it refers to it, and that is the point: `looked_s` is set here, once, and so
-    the store has said of each of them that it is still so.
+    Every profile that holds under it refers to it, and that is the point: `looked_s` is set here, once, and
+    so the store has said of each of them that it is still so.
 
     Attributes:
         over: Which pins and which batch: not themselves, so that they can be given back.
-        artefact_version: Of those pins.
+        artefact_version: Of those pins, without what was added to them.
+        pins_version: Of all of them.
         blocked: What nobody may be shown.
         revision: The store's, see ProfileReader; None where it cannot say.
         looked_s: When it was last found so.
@@ -29,6 +30,7 @@ class Sight:
 
     over: object
     artefact_version: str
+    pins_version: str
     blocked: BlockedRows
     revision: Hashable | None
     looked_s: float
@@ -52,7 +54,7 @@ class Lookout:
 
     def __init__(self, source: ProfileSource) -> None:
         self.over = object()
-        self._artefact_version = source.artefact_version
+        self._versions = source.artefact_version, source.pins.version
         self._blocked, self._revision = source.blocked, source.reader.revision
         self._sight = self._another(self._blocked(), None, _LONG_AGO_S)
 
@@ -76,4 +78,4 @@ class Lookout:
         return before
 
     def _another(self, blocked: BlockedRows, revision: Hashable | None, now: float) -> Sight:
-        return Sight(self.over, self._artefact_version, blocked, revision, now)
+        return Sight(self.over, *self._versions, blocked, revision, now)

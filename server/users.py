@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pinnersage.v1 import recommender_pb2 as pb
+from server.late_profiles import allowed_now
 from server.metrics_catalogue import ProfileUse
 from server.profile_cache import Entry, Key, ProfileCache
 from server.profiles import ProfileSource, UserProfile
 from server.recency import under_decay
 from server.served_profiles import ServedProfile, StoodFor
 from server.sight import Lookout, Sight
-from server.takedown import BlockedRows
 from storage.errors import DamagedRecordError, StoreUnavailableError
 from storage.profiles.records import StoredUser
 
@@ -28,12 +28,13 @@ class ServedProfiles:
     What was parsed less than half a second ago is taken as it is, and later as long as the store, looked at
     once for all users, says that nothing of anybody has changed. Where something has, or the store cannot
     tell, it is asked about the user, and the parsed profile stays when nothing of theirs has changed. When
-    the store does not answer, it is used for up to an hour, and flagged; a user that the store no longer
-    knows is forgotten at once.
+    the store does not answer, it is used for up to an hour, flagged, and without what was blocked meanwhile
+    and, once others are added to the pins, without added pins; a user that the store no longer knows is
+    forgotten at once.
 
     Args:
         source: Parses them for one view of pins and one batch.
-        cache: Shared with whoever served before: rows of one artefact keep their meaning.
+        cache: Shared with whoever served before: the artefact's own rows keep their meaning.
         clock: Seconds that only grow.
     """
 
@@ -159,7 +160,14 @@ class ServedProfiles:
         if entry is None or not _may_be_used_late(entry, sight, now):
             raise error
         self._count(ProfileUse.STALE)
-        return _late(entry.profile, sight.blocked)
+        return self._late(entry, sight)
+
+    def _late(self, entry: Entry, sight: Sight) -> ServedProfile:
+        profile, is_of_these_pins = entry.profile, entry.sight.pins_version == sight.pins_version
+        if not is_of_these_pins or profile.blocked is not sight.blocked:
+            n_rows = self._source.pins.n_pins if is_of_these_pins else self._source.n_lasting_rows
+            profile = allowed_now(profile, self._source, sight.blocked, n_rows=n_rows)
+        return profile.flagged(pb.DEGRADATION_STALE_PROFILE)
 
 
 def _key_of(user_id: str, lambda_per_day: float | None) -> Key:
@@ -177,12 +185,7 @@ def _held(entry: Entry | None, sight: Sight) -> StoredUser | None:
 
 
 def _may_be_used_late(entry: Entry, sight: Sight, now: float) -> bool:
+    # Added pins may be others since: see _late.
     is_of_this_artefact = entry.sight.artefact_version == sight.artefact_version
     # When its sight was last seen again, that said so of all users.
     return is_of_this_artefact and now - max(entry.checked_s, entry.sight.looked_s) < STALE_S
-
-
-def _late(profile: ServedProfile, blocked: BlockedRows) -> ServedProfile:
-    if profile.blocked is not blocked:
-        profile = profile.without_blocked(blocked)
-    return profile.flagged(pb.DEGRADATION_STALE_PROFILE)
