@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from storage.errors import DataError
+from storage.syncing import sync
 
 FILE = "_forgotten.jsonl"
 
@@ -24,11 +25,13 @@ def bury(folder: Path, user_id: str, until_s: int) -> None:
     line = json.dumps({"user_id": user_id, "until": until_s}, ensure_ascii=False)
     descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        # A line that a crash cut short ends here.
-        os.write(descriptor, f"\n{line}\n".encode())
+        # A line that a crash or a full disk cut short ends here.
+        _write(descriptor, f"\n{line}\n".encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    # Also of a file that was there: whoever made it may have ended before its entry was on the disk.
+    sync(folder)
 
 
 def buried(folder: Path) -> Mapping[str, int]:
@@ -45,6 +48,13 @@ def buried(folder: Path) -> Mapping[str, int]:
         for user_id, at_s in _tombstones(file):
             until_s[user_id] = max(at_s, until_s.get(user_id, at_s))
     return until_s
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    """In one piece: on a disk that is nearly full a part of it is written, and only the next write fails."""
+    # All of it again, not the rest of it: another writer may have appended in between.
+    while os.write(descriptor, line) < len(line):
+        pass
 
 
 def _tombstones(file: Path) -> Iterator[tuple[str, int]]:

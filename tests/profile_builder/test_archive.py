@@ -1,5 +1,6 @@
 """The archive: every accepted event once, in files that the next batch reads, whatever dies in between."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from storage.rejects import Rejects
 from tests.profile_builder.conftest import Shop, Terminal
 from tests.profile_builder.online_world import AT_ONCE, DESCRIPTION, W_S, Online, event
 from tests.profile_builder.world import MODEL, POLICY, WEIGHTS, make_parts
+from tests.reliability.faults import SHORT_WRITE, limited
 
 
 def rows(folder: Path) -> list[tuple[str, str, int]]:
@@ -328,6 +330,56 @@ def test_tombstones_beside_rows_survive_a_line_cut_short(tmp_path: Path) -> None
     bury(tmp_path, "ann", 3)
 
     assert buried(tmp_path) == {"ann": 5, "ann\nü": 7}
+
+
+def test_who_is_forgotten_on_a_full_disk_is_told(tmp_path: Path) -> None:
+    """Nothing is acknowledged whose line is cut short, wherever that is; with room it is, once said again."""
+    bury(tmp_path, "ann", 5)
+    file = tmp_path / "_forgotten.jsonl"
+    for n_left in range(len('\n{"user_id": "ben", "until": 7')):
+        room = file.stat().st_size + n_left
+        with limited(SHORT_WRITE, room), pytest.raises(OSError, match="File too large"):
+            bury(tmp_path, "ben", 7)
+        assert buried(tmp_path) == {"ann": 5}
+    bury(tmp_path, "ben", 7)
+
+    assert buried(tmp_path) == {"ann": 5, "ben": 7}
+
+
+def test_who_is_forgotten_by_two_writers_at_once_is_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that was written in part, with another's behind it, is written again and not gone on with."""
+    write = os.write
+
+    def in_part(descriptor: int, content: bytes) -> int:
+        monkeypatch.undo()
+        n_written = write(descriptor, content[:9])
+        bury(tmp_path, "ben", 7)
+        return n_written
+
+    monkeypatch.setattr(os, "write", in_part)
+    bury(tmp_path, "ann", 5)
+
+    assert buried(tmp_path) == {"ann": 5, "ben": 7}
+
+
+def test_who_is_forgotten_is_so_after_a_loss_of_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line is on the disk, and then the file's entry: also of a file that another made."""
+    (tmp_path / "_forgotten.jsonl").touch()
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    bury(tmp_path, "ann", 5)
+
+    assert synced == [str(tmp_path / "_forgotten.jsonl"), str(tmp_path)]
 
 
 def test_a_batch_over_an_archive_passes_over_whom_that_forgot(
