@@ -1,7 +1,9 @@
 """Work that nobody waits for: a bounded queue, a thread of low priority, and what is too much is dropped."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import Empty, Full, Queue
 from typing import Generic, Protocol, TypeVar
 
@@ -49,6 +51,7 @@ class Background(Generic[ItemT]):
         self._work = work
         self._waiting: Queue[ItemT | None] = Queue(capacity)
         self._stopping = threading.Event()
+        self._pauses_fail = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def offer(self, item: ItemT) -> None:
@@ -75,16 +78,25 @@ class Background(Generic[ItemT]):
         yield_to_others(LOWEST_PRIORITY)
         while not (self._stopping.is_set() and self._waiting.empty()):
             with suppress(Empty):
-                self._try(self._waiting.get(timeout=0 if self._stopping.is_set() else _LOOK_S))
-            self._work.pause()
-        self._work.end()
+                self._do(self._waiting.get(timeout=0 if self._stopping.is_set() else _LOOK_S))
+            self._pause()
+        self._try(self._work.end)
 
-    def _try(self, item: ItemT | None) -> None:
-        if item is None:
-            return
+    def _do(self, item: ItemT | None) -> None:
+        if item is not None and not self._try(partial(self._work.do, item, self._stopping)):
+            self._try(self._work.dropped)
+
+    def _pause(self) -> None:
+        # A few times a second: what goes on failing is said once.
+        self._pauses_fail = not self._try(self._work.pause, is_known=self._pauses_fail)
+
+    def _try(self, step: Callable[[], None], *, is_known: bool = False) -> bool:
+        """Whatever fails, the next item must come; answers do not depend on it. Says whether nothing did."""
         try:
-            self._work.do(item, self._stopping)
+            step()
         except Exception:
-            # Whatever it is, the next item must come; answers do not depend on it.
-            log.exception("background work failed", thread=self._thread.name)
-            self._work.dropped()
+            if not is_known:
+                with suppress(Exception):
+                    log.exception("background work failed", thread=self._thread.name)
+            return False
+        return True

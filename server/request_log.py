@@ -139,11 +139,18 @@ class RequestLog:
     def _give_up(self, n_rows: int, error: Exception) -> None:
         """Lose the file at hand: a full disk must cost no more than that."""
         file, self._file = self._file, None
+        left_behind: Path | None = None
         if file is not None:
             n_rows += file.n_rows
-            file.abandon()
+            left_behind = file.abandon()
         self._metrics.count_logged(Sampled.FAILED, n_rows)
-        log.error("request log not written", folder=str(self._folder), answers=n_rows, problem=str(error))
+        log.error(
+            "request log not written",
+            folder=str(self._folder),
+            answers=n_rows,
+            problem=str(error),
+            left_behind=left_behind and str(left_behind),
+        )
 
     def _next_file(self) -> "_File":
         now = datetime.now(UTC)
@@ -185,8 +192,12 @@ class _File:
         self._out.close()
         self._unfinished.rename(self._path)
 
-    def abandon(self) -> None:
-        """Remove it, unfinished."""
+    def abandon(self) -> Path | None:
+        """Remove it, unfinished; what cannot be removed is returned, and a later start does it."""
         with suppress(OSError, pa.ArrowException):
             self._out.close()
-        self._unfinished.unlink(missing_ok=True)
+        try:
+            self._unfinished.unlink(missing_ok=True)
+        except OSError:
+            return self._unfinished
+        return None

@@ -1,5 +1,6 @@
 """Answers looked at again: the recall that callers really got, and what each filter took."""
 
+import errno
 import threading
 import weakref
 from dataclasses import replace
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.background import Background
@@ -365,23 +367,54 @@ def test_what_finds_no_room_is_dropped_not_waited_for() -> None:
 
 
 class Failing(Kept):
-    """Fails at the first item."""
+    """Fails in the steps that a test names; in `do` at the first item only."""
+
+    def __init__(self, *fails: str) -> None:
+        super().__init__()
+        self._fails, self.has_ended = fails, False
 
     def do(self, item: Observed, stopping: threading.Event) -> None:
-        if item.time_s == 0:
-            raise RuntimeError("a defect")
+        self._fail("do" if item.time_s == 0 else "")
         super().do(item, stopping)
 
+    def pause(self) -> None:
+        self._fail("pause")
 
-def test_work_that_fails_does_not_end_the_thread() -> None:
-    """The next item comes all the same, and the failed one counts as dropped."""
-    work = Failing()
+    def dropped(self) -> None:
+        super().dropped()
+        self._fail("dropped")
+
+    def end(self) -> None:
+        self.has_ended = True
+        self._fail("end")
+
+    def _fail(self, step: str) -> None:
+        if step in self._fails:
+            raise OSError(errno.EROFS, "a disk that can only be read")
+
+
+@pytest.mark.parametrize(
+    ("fails", "done", "n_said"),
+    [
+        (["do"], [1, 2], 1),
+        (["do", "dropped"], [1, 2], 2),
+        # Said once, not a few times a second.
+        (["pause"], [0, 1, 2], 1),
+        (["end"], [0, 1, 2], 1),
+    ],
+)
+def test_work_that_fails_does_not_end_the_thread(fails: list[str], done: list[int], n_said: int) -> None:
+    """The next item comes all the same, and one that failed counts as dropped."""
+    work = Failing(*fails)
     background = Background[Observed](work, name="test", capacity=10)
     item = observed(recommender_of(make_pins(), default_people()), pb.RecommendRequest(user_id="ann"))
-    for n in range(3):
-        background.offer(replace(item, time_s=n))
-    background.start()
-    background.stop()
+    with capture_logs() as logs:
+        for n in range(3):
+            background.offer(replace(item, time_s=n))
+        background.start()
+        background.stop()
 
-    assert [each.time_s for each in work.items] == [1, 2]
-    assert work.n_dropped == 1
+    assert [each.time_s for each in work.items] == done
+    assert work.n_dropped == 3 - len(done)
+    assert work.has_ended
+    assert [line["event"] for line in logs] == ["background work failed"] * n_said

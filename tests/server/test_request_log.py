@@ -1,5 +1,6 @@
 """The request log: what was answered is on disk, whole, and no call ever waits for it."""
 
+import errno
 import os
 import resource
 import threading
@@ -8,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
 from process.user_hashes import user_hash
@@ -193,6 +195,28 @@ def test_a_disk_that_is_full_leaves_nothing_behind(
     written.do(item, NOT_STOPPING)
     written.end()
     assert len(rows(tmp_path)) == 1
+
+
+def test_a_disk_that_turns_read_only_costs_the_file_and_no_more(
+    written: RequestLog, tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun cannot even be removed: that is said, once, and the next file comes."""
+    with monkeypatch.context() as read_only, capture_logs() as logs:
+        read_only.setattr(os, "fsync", _only_be_read)
+        read_only.setattr(Path, "unlink", _only_be_read)
+        written.do(answer(), NOT_STOPPING)
+        written.end()
+    (left_behind,) = tmp_path.glob("*/.*")
+    assert [(line["answers"], line["left_behind"]) for line in logs] == [(1, str(left_behind))]
+    assert logged(metrics, "failed") == 1
+
+    written.do(answer(), NOT_STOPPING)
+    written.end()
+    assert (len(rows(tmp_path)), logged(metrics, "done")) == (1, 1)
+
+
+def _only_be_read(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.EROFS, "Read-only file system")
 
 
 def test_left_overs_of_killed_processes_go(tmp_path: Path, metrics: Metrics) -> None:
