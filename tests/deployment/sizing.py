@@ -8,12 +8,14 @@ from tests.architecture.sources import ROOT
 DOCUMENT = ROOT / "docs" / "operations.md"
 
 # What is measured, in microseconds of a core: rows of docs/performance.md (`python -m benchmarks.serving`).
-WARM_US = 180  # "CPU of a warm call", a few calls at a time.
-PEAK_US = 140  # The same where calls wait for the processor: less is woken up for each.
-USER_US = 390  # A warm call that meets a user who was never parsed, less a warm call.
-LIST_US = 1_800  # Of "CPU of a call of the mix", each list that was not cached.
+WARM_US = 89  # "CPU of a warm call", a few calls at a time.
+PEAK_US = 60  # The same where calls wait for the processor: less is woken up for each.
+PARSED_US = 329  # "CPU of a warm call that meets a user who was never parsed".
+MIX_US, MIX_HIT_RATE = 1_902, 0.6  # "CPU of a call of the mix", nearly each of a user who was never parsed.
 
 N_LISTS = 3  # Of a call.
+USER_US = PARSED_US - WARM_US
+LIST_US = round((MIX_US - PARSED_US) / (N_LISTS * (1 - MIX_HIT_RATE)), -1)  # Each that was not cached.
 BUSY = 0.6  # Of a core; the rest is for what comes in bursts.
 # Lists that are cached, users who are in memory, and what the table calls them.
 CASES = (
@@ -36,8 +38,9 @@ def section() -> str:
     told = (
         f"{_BEGIN} Over a million pins a warm call of {N_LISTS} interests and 400 candidates takes "
         f"{PEAK_US} us of a core where calls queue up, and {WARM_US} with a few at a time, as in the table; "
-        f"{USER_US} us more if the user's profile is not in memory, and some {LIST_US:,} us more for each "
-        "list that is not cached. At "
+        f"{USER_US} us more if the user's profile is not in memory ({PARSED_US} in all), and some "
+        f"{LIST_US:,.0f} us more for each list that is not cached: a call of the mix takes {MIX_US:,}, "
+        f"which is {PARSED_US} and {N_LISTS * (1 - MIX_HIT_RATE):.1f} such lists. At "
         f"{BUSY:.0%} of a core, which leaves room for what comes in bursts:".replace("%", " %")
     )
     columns = ("lists found in the cache", "users in memory", "us a call")
