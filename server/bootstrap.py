@@ -57,6 +57,8 @@ def build_server(settings: ServerSettings) -> RunningServer:
     metrics = build_metrics(settings)
     vouching = build_vouching(settings, metrics)
     wired = build_worker(settings, vouching.begin(), metrics)
+    # In place of what a worker knows.
+    metrics.gauges.watch_refused(lambda: vouching.refused | wired.exchange.refused)
 
     def follow() -> None:
         wired.exchange.swap(vouching.look(wired.exchange.versions))
@@ -104,6 +106,7 @@ def wire(
     servicer = Servicer(stages.over(served), defaults, observers.observer, recorder)
     _warm_up(pins, servicer.recommender.profiles, settings.ef_search)
     exchange = _exchange(served, opening, stages, servicer)
+    metrics.gauges.watch_refused(lambda: exchange.refused)
     server = _server(servicer, metrics, settings, calls, observers)
     _watch(server, servicer, stages, exchange)
     if recorder is not None:

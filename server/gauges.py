@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
 from server.admission import Admission
+from server.metrics_catalogue import FOLLOWED, Artefact
 from server.metrics_rows import Rows
 from server.metrics_serving import Serving
 from server.takedown import Takedown
@@ -23,24 +24,24 @@ class Gauges:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._watched: dict[str, Callable[[], float]] = {}
+        self._watched: dict[tuple[str, ...], Callable[[], float]] = {}
         self._serving: Serving | None = None
         self._watch_serving()
 
-    def watch(self, name: str, value: Callable[[], float]) -> None:
+    def watch(self, name: str, value: Callable[[], float], *labels: str) -> None:
         """Expose a gauge; it is asked at each scrape, or when one of several workers refreshes."""
-        self._watched[name] = value
+        self._watched[name, *labels] = value
 
     def refresh(self) -> None:
         """Write down what the gauges are now; of one that cannot tell, nothing is exposed."""
-        for name, value in list(self._watched.items()):
+        for series, value in list(self._watched.items()):
             try:
                 now = value()
             except Exception:
                 # One gauge must not cost the others, nor the scrape.
-                log.warning("gauge not read", gauge=name, exc_info=True)
+                log.warning("gauge not read", gauge=series[0], exc_info=True)
                 now = math.nan
-            self._rows.gauges[self._rows.layout.slot(name)] = now
+            self._rows.gauges[self._rows.layout.slot(*series)] = now
 
     def serve(self, serving: Serving) -> None:
         """Expose what is served, from now on."""
@@ -57,6 +58,11 @@ class Gauges:
         self.watch("pinnersage_takedown_unknown", lambda: takedown.blocked.unknown)
         self.watch("pinnersage_takedown_bad_lines", lambda: takedown.bad_lines)
         self.watch("pinnersage_takedown_age_seconds", lambda: takedown.age_s)
+
+    def watch_refused(self, refused: Callable[[], Collection[Artefact]]) -> None:
+        """Expose of what the live version is not served."""
+        for each in FOLLOWED:
+            self.watch("pinnersage_version_refused", _is_in(refused, each), each)
 
     def watch_cache(self, size_bytes: Callable[[], int], entries: Callable[[], int]) -> None:
         """Expose the candidate cache's size."""
@@ -87,3 +93,7 @@ class Gauges:
 
     def _of_serving(self, value: Callable[[Serving], float]) -> Callable[[], float]:
         return lambda: math.nan if self._serving is None else value(self._serving)
+
+
+def _is_in(these: Callable[[], Collection[Artefact]], each: Artefact) -> Callable[[], float]:
+    return lambda: each in these()

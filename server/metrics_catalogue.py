@@ -83,6 +83,10 @@ class Artefact(StrEnum):
     PROFILES = "profiles"
 
 
+# What is served in its live version, unless that is refused; a side goes with its pins.
+FOLLOWED = (Artefact.PINS, Artefact.PROFILES)
+
+
 class Sampled(StrEnum):
     """What became of an answer that was chosen to be looked at again."""
 
@@ -296,6 +300,12 @@ def _artefacts() -> Sequence[Family]:
             meaning="Published versions that were not taken; what was served still is.",
             labels=("artefact",),
             series=_each(*Artefact),
+        ),
+        Gauge(
+            name="pinnersage_version_refused",
+            meaning="1 while the live version is not served, whatever the reason, 0 while it is.",
+            labels=("of",),
+            series=_each(*FOLLOWED),
         ),
         Gauge(name="pinnersage_takedown_listed", meaning="Pins on the takedown list."),
         Gauge(

@@ -107,20 +107,25 @@ class Gauge:
         name: As exposed.
         meaning: One sentence for people.
         across: What it is of several workers.
+        labels: The labels' names.
+        series: Every combination of the labels' values.
     """
 
     name: str
     meaning: str
     across: Across = Across.MAX
     labels: tuple[str, ...] = ()
+    series: Sequence[tuple[str, ...]] = ALONE
     kind = "gauge"
 
-    def exposed(self, of_workers: Numbers) -> Metric:
-        """The family as Prometheus has it, from the number of each worker; empty while none is known."""
-        family = GaugeMetricFamily(self.name, self.meaning)
-        known = of_workers[~np.isnan(of_workers)]
-        if len(known):
-            family.add_metric((), self.across.of(known))
+    def exposed(self, of_workers: Callable[[tuple[str, ...]], Numbers]) -> Metric:
+        """The family as Prometheus has it, from each worker's number of each series; without the unknown."""
+        family = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
+        for labels in self.series:
+            numbers = of_workers(labels)
+            known = numbers[~np.isnan(numbers)]
+            if len(known):
+                family.add_metric(labels, self.across.of(known))
         return family
 
 
@@ -193,12 +198,15 @@ class Layout:
         for family in self.families:
             match family:
                 case Gauge():
-                    yield family.exposed(gauges[:, self.slot(family.name)])
+                    yield family.exposed(self._of_workers(family, gauges))
                 case Ratio():
                     part, whole = self.slot(family.part), self.slot(family.whole)
                     yield family.exposed(gauges[:, part], gauges[:, whole])
                 case _:
                     yield family.exposed(self._numbers(family, counted))
+
+    def _of_workers(self, family: Gauge, gauges: NDArray[np.float64]) -> Callable[[tuple[str, ...]], Numbers]:
+        return lambda labels: gauges[:, self.slot(family.name, *labels)]
 
     def _numbers(self, family: Counter | Histogram, counted: Numbers) -> Callable[[tuple[str, ...]], Numbers]:
         def numbers(labels: tuple[str, ...]) -> Numbers:
@@ -212,7 +220,8 @@ def _series(family: Family) -> Iterator[tuple[tuple[str, tuple[str, ...]], int]]
     """The series of a family and how many numbers each takes; a ratio has none of its own."""
     match family:
         case Gauge():
-            yield (family.name, ()), 1
+            for labels in family.series:
+                yield (family.name, labels), 1
         case Counter() | Histogram():
             for labels in family.series:
                 yield (family.name, labels), family.width

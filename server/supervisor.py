@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from server.bootstrap import POLL_JITTER, build_vouching
 from server.bootstrap_metrics import build_supervisor_metrics
 from server.ending import Ending
+from server.gauges import Gauges
 from server.metrics_files import prepare
 from server.serving import serve_metrics
 from server.settings import ServerSettings
@@ -40,14 +41,16 @@ def supervise(settings: ServerSettings, port: int, ending: Ending) -> None:
         prepare(folder)
         metrics = build_supervisor_metrics(settings, folder)
         vouching = build_vouching(settings, metrics)
+        metrics.gauges.watch_refused(lambda: vouching.refused)
         versions = vouching.begin()
+        metrics.gauges.refresh()
         ending.listen()
         if settings.metrics_port:
             until_end.enter_context(_served(settings, metrics.registry))
         task = Task(settings=settings, name="", port=port, metrics=folder, versions=versions)
         team = Team([Worker(replace(task, name=str(at))) for at in range(settings.workers)], versions)
         until_end.callback(team.end, ending, settings.draining_s, settings.grace_s)
-        until_end.enter_context(_following(team, vouching, settings.poll_s))
+        until_end.enter_context(_following(team, vouching, metrics.gauges, settings.poll_s))
         try:
             team.run(ending)
         except BaseException:
@@ -68,11 +71,12 @@ def _served(settings: ServerSettings, registry: CollectorRegistry) -> Iterator[N
 
 
 @contextmanager
-def _following(team: Team, vouching: Vouching, every_s: float) -> Iterator[None]:
+def _following(team: Team, vouching: Vouching, gauges: Gauges, every_s: float) -> Iterator[None]:
     """Look for new versions; in a thread, since reading a large one to its end takes long."""
 
     def look() -> None:
         team.serve(vouching.look(team.versions))
+        gauges.refresh()
 
     ticker = Ticker(look, name="swap", every_s=every_s, jitter=POLL_JITTER, niceness=LOW_PRIORITY)
     ticker.start()

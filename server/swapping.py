@@ -70,6 +70,9 @@ class Exchange:
         cache: Of candidate lists, of all versions.
         warming: The policy.
         count_refused: Told of versions that could not be taken.
+
+    Attributes:
+        refused: Of what a version that somebody vouched for could not be taken.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Exchange:
         self._cache, self._warming, self._count_refused = cache, warming, count_refused
         self._changing, self._swapping = threading.RLock(), threading.Lock()
         self._swaps = Attempts(StorageError)
+        self.refused: frozenset[Artefact] = frozenset()
         self._side = self._follower(served.main)
 
     @property
@@ -104,7 +108,10 @@ class Exchange:
     def swap(self, versions: Versions) -> None:
         """Serve versions that somebody vouched for; raises nothing: what cannot be opened is logged."""
         with self._swapping:
-            self._swaps.make(lambda: self._swap(versions), lambda problem: self._tell(versions, problem))
+            is_taken = self._swaps.make(
+                lambda: self._swap(versions), lambda problem: self._tell(versions, problem)
+            )
+            self.refused = frozenset() if is_taken else frozenset({self._changed(versions)})
 
     def _swap(self, versions: Versions) -> None:
         before, served = self.versions, self._served
@@ -172,9 +179,11 @@ class Exchange:
         log.info("warmed", pins_version=served.main.version, lists=n_warmed, of=len(hottest))
 
     def _tell(self, versions: Versions, problem: str) -> None:
-        is_pins = versions.pins != self.versions.pins
-        self._count_refused(Artefact.PINS if is_pins else Artefact.PROFILES)
+        self._count_refused(self._changed(versions))
         log.error("version not taken, what was served still is", problem=problem)
+
+    def _changed(self, versions: Versions) -> Artefact:
+        return Artefact.PINS if versions.pins != self.versions.pins else Artefact.PROFILES
 
 
 def _fetch(retrieval: Retrieval, pins: PinView, hottest: Sequence[tuple[bytes, int]]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from process.attempts import in_words
-from server.metrics_catalogue import Artefact
+from server.metrics_catalogue import FOLLOWED, Artefact
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import StorageError
 from storage.pins.artefact import PinArtefact, pin_versions
@@ -71,6 +71,9 @@ class Vouching:
         profiles: The batch profiles.
         count_refused: Told of each refusal.
         clock: Seconds that only grow.
+
+    Attributes:
+        refused: Of what the live version was not chosen when somebody last looked.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Vouching:
         self._verdicts: dict[tuple[Artefact, str], _Verdict] = {}
         self._told: set[str] = set()
         self._is_well = True
+        self.refused: frozenset[Artefact] = frozenset()
 
     def begin(self) -> Versions:
         """The live versions, to start with.
@@ -107,26 +111,34 @@ class Vouching:
             served: Those served; this object vouched for them.
         """
         self._is_well = True
-        pins, profiles = self._newest(self._pins, served.pins), self._newest(self._profiles, served.profiles)
+        live = self._live(self._pins), self._live(self._profiles)
+        pins = self._good(self._pins, live[0]) or served.pins
+        profiles = self._good(self._profiles, live[1]) or served.profiles
         wanted = (Versions(pins, profiles), Versions(served.pins, profiles), Versions(pins, served.profiles))
         chosen = next(filter(self._go_together, wanted), served)
+        self.refused = _left_out(live, chosen)
         if self._is_well:
             # What goes wrong from here on is news.
             self._told.clear()
         return chosen
 
-    def _newest(self, source: Source, served: str) -> str:
-        """The live version if it is good, else the one that is served."""
+    def _live(self, source: Source) -> str | None:
+        """The live version; None where that cannot be told."""
         try:
-            live = source.live()
+            return source.live()
         except Exception as error:
             self._refuse(source.artefact, in_words(error, StorageError))
-            return served
-        verdict = self._verdict(source, live)
+            return None
+
+    def _good(self, source: Source, version: str | None) -> str | None:
+        """The same version if it is good."""
+        if version is None:
+            return None
+        verdict = self._verdict(source, version)
         if verdict.problem:
             self._refuse(source.artefact, verdict.problem)
-            return served
-        return live
+            return None
+        return version
 
     def _verdict(self, source: Source, version: str) -> _Verdict:
         key = source.artefact, version
@@ -159,6 +171,12 @@ class Vouching:
             self._told.add(problem)
             self._count_refused(artefact)
             log.error("version refused, what was served still is", artefact=artefact.value, problem=problem)
+
+
+def _left_out(live: tuple[str | None, str | None], chosen: Versions) -> frozenset[Artefact]:
+    """Of what another version than the live one was chosen, or nobody knows."""
+    pairs = zip(FOLLOWED, live, (chosen.pins, chosen.profiles), strict=True)
+    return frozenset(artefact for artefact, version, ours in pairs if version != ours)
 
 
 def pins_at(root: Path) -> Source:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pinnersage.v1 import recommender_pb2 as pb
 from server.metrics import Metrics
 from server.metrics_calls import MethodMetrics
-from server.metrics_catalogue import SERVICE, layout
+from server.metrics_catalogue import SERVICE, Artefact, layout
 from server.metrics_exposition import expose_processes
 from server.metrics_files import SUPERVISOR, Counting, prepare
 from server.metrics_serving import Serving
@@ -41,6 +41,7 @@ def work(folder: Path, name: str, calls: int, version: str) -> None:
             metrics.count_candidates(400, 400)
         method.end(began_s, grpc.StatusCode.OK, 1)
     metrics.gauges.watch_cache(lambda: 1_000 * calls, lambda: calls)
+    metrics.gauges.watch_refused(lambda: [Artefact.PINS] if version == "old" else [])
     metrics.serve(serving(version))
     metrics.gauges.refresh()
 
@@ -80,6 +81,8 @@ def test_gauges_add_up_or_show_the_largest(scraped: CollectorRegistry) -> None:
     assert value("pinnersage_candidate_cache_bytes") == 8_000
     assert value("pinnersage_profiles") == 3
     assert value("pinnersage_takedown_listed") is None
+    assert value("pinnersage_version_refused", {"of": "pins"}) == 1
+    assert value("pinnersage_version_refused", {"of": "profiles"}) == 0
 
 
 def test_each_worker_shows(scraped: CollectorRegistry) -> None:

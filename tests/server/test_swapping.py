@@ -16,6 +16,7 @@ from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import Wired, wire
 from server.bootstrap_metrics import build_metrics
+from server.metrics_catalogue import FOLLOWED
 from server.ports import Ports
 from server.swapping import Opening
 from server.vouching import Versions
@@ -188,6 +189,11 @@ def test_a_new_version_begins_warm() -> None:
         assert text == 2
 
 
+def is_refused(wired: Wired) -> dict[str, float | None]:
+    value = wired.server.registry.get_sample_value
+    return {each: value("pinnersage_version_refused", {"of": each}) for each in FOLLOWED}
+
+
 def test_what_cannot_be_opened_is_not_served() -> None:
     """The old version goes on, the reason is said once, and the next good one is taken."""
     with served() as (wired, stub):
@@ -202,8 +208,10 @@ def test_what_cannot_be_opened_is_not_served() -> None:
             "pinnersage_refused_versions_total", {"artefact": "pins"}
         )
         assert refused == 1
+        assert is_refused(wired) == {"pins": 1, "profiles": 0}
         wired.exchange.swap(Versions(NEW, PEOPLE))
         assert stub.Recommend(BEN).artefact_version == NEW
+        assert is_refused(wired) == {"pins": 0, "profiles": 0}
 
 
 def test_new_profiles_are_served() -> None:

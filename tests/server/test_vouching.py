@@ -122,9 +122,11 @@ def test_a_bad_version_is_refused_and_the_last_good_one_stays() -> None:
         ("version refused, what was served still is", "pins-2 is damaged")
     ]
     assert world.refused == [Artefact.PINS]
+    assert world.vouching.refused == {Artefact.PINS}
     assert world.pins.reads == ["pins-1", "pins-2"]
     world.pins.publish("pins-3")
     assert world.look().pins == "pins-3"
+    assert world.vouching.refused == set()
 
 
 def test_a_bad_version_keeps_no_good_one_waiting() -> None:
@@ -133,6 +135,7 @@ def test_a_bad_version_keeps_no_good_one_waiting() -> None:
     world.pins.publish("pins-2", None)
     world.profiles.publish("profiles-2")
     assert world.look() == Versions("pins-1", "profiles-2")
+    assert world.vouching.refused == {Artefact.PINS}
 
 
 def test_a_refused_version_is_judged_again_after_a_while() -> None:
@@ -151,8 +154,10 @@ def test_what_cannot_be_found_changes_nothing() -> None:
     world = World()
     kept, world.pins.versions = world.pins.versions, {}
     assert world.look() == Versions("pins-1", "profiles-1")
+    assert world.vouching.refused == {Artefact.PINS}
     world.pins.versions = kept
     world.look()
+    assert world.vouching.refused == set()
     world.pins.versions = {}
     world.look()
     world.look()
@@ -166,9 +171,19 @@ def test_a_new_embedding_space_is_served_once_both_are_of_it() -> None:
     assert world.look() == Versions("pins-1", "profiles-1")
     world.profiles.publish("profiles-2", A)
     assert world.look() == Versions("pins-1", "profiles-2")
+    assert world.vouching.refused == {Artefact.PINS}
     world.profiles.publish("profiles-3", B)
     assert world.look() == Versions("pins-2", "profiles-3")
+    assert world.vouching.refused == set()
     assert world.refused == [Artefact.PINS] * 2
+
+
+def test_a_batch_before_its_pins_is_the_one_refused() -> None:
+    """The batch of a new space came before its pins: it is the profiles whose live version is not served."""
+    world = World()
+    world.profiles.publish("profiles-2", B)
+    assert world.look() == Versions("pins-1", "profiles-1")
+    assert world.vouching.refused == {Artefact.PROFILES}
 
 
 def test_a_start_needs_both() -> None:
