@@ -81,18 +81,35 @@ class Worker:
         return [sentinel] if self.is_ready else [sentinel, self._running.line]
 
     def start(self, versions: Versions) -> None:
-        """Spawn a process, unless there is one or it is not time yet."""
+        """Spawn a process, unless there is one or it is not time yet.
+
+        Raises:
+            StartError: The system refuses it: it has too many, or too little memory. It is tried again later.
+        """
         if self._running is not None or time.monotonic() < self._due_s:
             return
+        try:
+            self._running, self._told = self._spawn(versions), versions
+        except OSError as error:
+            name, problem = self._task.name, error.strerror or str(error)
+            pause_s = self._put_off(has_failed=True)
+            log.error("worker not started", worker=name, problem=problem, starts_again_in_s=pause_s)
+            raise StartError(f"worker {name} cannot be started: {problem}") from error
+
+    def _spawn(self, versions: Versions) -> _Running:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        task = replace(self._task, versions=versions)
-        process = context.Process(target=work, args=(task, theirs), name=f"worker {task.name}")
-        with _without_interrupts():
-            process.start()
         # The worker's end is open in the worker alone: so each notices when the other is gone.
-        theirs.close()
-        self._running, self._told = _Running(process, ours), versions
+        with theirs:
+            task = replace(self._task, versions=versions)
+            process = context.Process(target=work, args=(task, theirs), name=f"worker {task.name}")
+            try:
+                with _without_interrupts():
+                    process.start()
+            except OSError:
+                ours.close()
+                raise
+        return _Running(process, ours)
 
     def look(self) -> bool:
         """Notice that the worker is ready, or gone; says whether it died before it was ready."""
@@ -136,7 +153,7 @@ class Worker:
 
     def _bury(self, gone: _Running) -> bool:
         had_served = self.is_ready
-        pause_s = self._restarts.pause_s(self._n_failures)
+        pause_s = self._put_off(has_failed=not had_served)
         log.error(
             "worker died",
             worker=self._task.name,
@@ -147,9 +164,14 @@ class Worker:
         gone.process.join()
         gone.line.close()
         self._running, self.is_ready = None, False
-        self._n_failures += not had_served
-        self._due_s = time.monotonic() + pause_s
         return not had_served
+
+    def _put_off(self, *, has_failed: bool) -> float:
+        """Let the next start come later; says by how much."""
+        pause_s = self._restarts.pause_s(self._n_failures)
+        self._n_failures += has_failed
+        self._due_s = time.monotonic() + pause_s
+        return pause_s
 
 
 class Team:
@@ -164,6 +186,7 @@ class Team:
         self._workers = workers
         self.versions = versions
         self._is_new = threading.Event()
+        self._have_served = False
 
     def serve(self, versions: Versions) -> None:
         """Have these served by every worker; from any thread."""
@@ -174,22 +197,30 @@ class Team:
         """Keep all workers running until told to end.
 
         Raises:
-            StartError: A worker died before all of them were ready for the first time.
+            StartError: A worker died, or could not be started, before all of them were ready for the first
+                time.
         """
-        have_served = False
         while not ending.is_told:
-            has_failed = self._look()
-            if has_failed and not have_served:
+            self._start()
+            if self._look() and not self._have_served:
                 raise StartError("a worker ended before it could serve: it has said why")
-            if not have_served and all(worker.is_ready for worker in self._workers):
-                have_served = True
+            if not self._have_served and all(worker.is_ready for worker in self._workers):
+                self._have_served = True
                 log.info("all workers serve", workers=len(self._workers))
             self._tell()
 
-    def _look(self) -> bool:
-        """Start who is missing, wait for what happens; says whether a worker died that never served."""
+    def _start(self) -> None:
+        """Start who is missing."""
         for worker in self._workers:
-            worker.start(self.versions)
+            try:
+                worker.start(self.versions)
+            except StartError:
+                # Later the others go on while it is tried again; it has been said why.
+                if not self._have_served:
+                    raise
+
+    def _look(self) -> bool:
+        """Wait for what happens; says whether a worker died that never served."""
         wait([each for worker in self._workers for each in worker.waited_for], _LOOK_S)
         # Each of them is looked at, whatever the others did.
         have_failed = [worker.look() for worker in self._workers]

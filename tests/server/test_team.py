@@ -1,16 +1,24 @@
 """What becomes of workers: when they are replaced, and what a failed start says."""
 
+import errno
+import os
 import threading
+import time
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from structlog.testing import capture_logs
 
 from process.flags import Flag
 from server.ending import Ending
 from server.errors import StartError
 from server.team import RESTARTS, Restarts, Team, Worker
 from server.vouching import Versions
-from tests.waiting import HANG_S
+from server.worker import Task
+from tests.server.conftest import settings
+from tests.waiting import HANG_S, wait_until
 
 OLD, NEW = Versions("pins-1", "profiles-1"), Versions("pins-2", "profiles-1")
 
@@ -80,6 +88,77 @@ def test_later_a_worker_that_cannot_start_costs_nobody_else() -> None:
     first, second = FakeWorker("ready"), FakeWorker("ready", "dies", "dies early", "dies early", "ready")
     run(Team([first, second], OLD), OfTest(), first, second)
     assert second.is_ready
+
+
+class Refused(FakeWorker):
+    """Once it has died the system refuses its next process, once."""
+
+    n_refused = 0
+
+    def start(self, versions: Versions) -> None:
+        if self.starts and not self.is_ready and not self.n_refused:
+            self.n_refused += 1
+            raise StartError("no more processes")
+        super().start(versions)
+
+
+def test_later_a_process_that_is_refused_costs_nobody_else() -> None:
+    """The others go on, and it is tried again."""
+    first, second = FakeWorker("ready"), Refused("ready", "dies", "", "ready")
+    run(Team([first, second], OLD), OfTest(), first, second)
+    assert (second.n_refused, second.is_ready) == (1, True)
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    return Task(settings=settings(), name="1", port=1, metrics=tmp_path, versions=OLD)
+
+
+# What fails where there are too many processes, and where too many files are open.
+REFUSALS = ["multiprocessing.context.SpawnProcess.start", "multiprocessing.connection.Pipe"]
+
+
+@pytest.mark.parametrize("step", REFUSALS)
+def test_a_process_that_is_refused_is_tried_again_later(
+    step: str, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later and later, with nothing left open; it is said each time."""
+    tried: list[float] = []
+
+    def refuse(*_: object) -> NoReturn:
+        tried.append(time.monotonic())
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(step, refuse)
+    worker = Worker(task, Restarts(first_s=0.01, factor=1e6, longest_s=HANG_S))
+    n_open = len(os.listdir("/proc/self/fd"))
+    with capture_logs() as logs:
+        for n in (1, 2):
+            with pytest.raises(StartError, match="worker 1 cannot be started: Resource temporarily unavail"):
+                wait_until(lambda: worker.start(OLD))
+            assert len(tried) == n
+            assert not worker.look()
+        # The second pause is long.
+        worker.start(OLD)
+
+    assert len(tried) == 2
+    assert tried[1] - tried[0] >= 0.01
+    assert [line["starts_again_in_s"] for line in logs] == [0.01, HANG_S]
+    assert worker.waited_for == []
+    assert len(os.listdir("/proc/self/fd")) == n_open
+
+
+def test_a_process_that_is_refused_at_the_first_start_ends_the_server(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever started the server must learn of it, in a sentence."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(REFUSALS[0], refuse)
+    with pytest.raises(StartError, match="worker 1 cannot be started: Cannot allocate memory"):
+        Team([FakeWorker("ready"), Worker(task)], OLD).run(OfTest())
 
 
 def test_every_worker_is_told_of_new_versions() -> None:
