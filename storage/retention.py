@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from storage.leases import unused
+from storage.leases import Use, use_of
 from storage.syncing import sync
 
 _COLLECTED = ".collected-"
 
-LIVE, TARGET, IN_USE = "live", "to roll back to", "in use"
+LIVE, TARGET, IN_USE = "live", "to roll back to", Use.SOME.value
 
 
 class Candidate(Protocol):
@@ -97,25 +97,25 @@ def collect(root: Path, names: Sequence[str], reasons: dict[str, str]) -> Pruned
     _remove_left_overs(root)
     collected, kept = [], []
     for name in names:
-        n_bytes = None if name in reasons else _collect(root, name)
-        if n_bytes is None:
-            kept.append(Kept(name, reasons.get(name, IN_USE)))
+        outcome = Kept(name, reasons[name]) if name in reasons else _collect(root, name)
+        if isinstance(outcome, Kept):
+            kept.append(outcome)
         else:
-            collected.append(Collected(name, n_bytes))
+            collected.append(outcome)
     return Pruned(tuple(collected), tuple(kept))
 
 
-def _collect(root: Path, name: str) -> int | None:
-    """Remove a version and say how large it was; None when it is in use."""
+def _collect(root: Path, name: str) -> Collected | Kept:
+    """Remove a version, unless it is in use or nobody can tell."""
     aside = root / f"{_COLLECTED}{name}"
-    with unused(root / name) as is_unused:
-        if not is_unused:
-            return None
+    with use_of(root / name) as use:
+        if use is not Use.NONE:
+            return Kept(name, use.value)
         _move_aside(root / name, aside)
     _make_move_durable(root)
     n_bytes = sum(path.stat().st_size for path in aside.iterdir())
     _remove(aside)
-    return n_bytes
+    return Collected(name, n_bytes)
 
 
 def _move_aside(folder: Path, aside: Path) -> None:

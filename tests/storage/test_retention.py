@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 from storage import publishing
 from storage.errors import NoVersionError, PublishError, PublishLockedError
-from storage.leases import take_lease, unused
+from storage.leases import Use, take_lease, use_of
 from storage.manifests import MANIFEST
 from storage.publication import version_names
 from storage.publishing import Manifest, VersionedFolder
@@ -71,6 +72,35 @@ def reader_of(root: Path, version: str) -> Iterator["subprocess.Popen[str]"]:
         assert reader.stdout.readline() == "using\n"
         yield reader
         reader.kill()
+
+
+def is_open_for_writing(descriptor: int) -> bool:
+    return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+
+
+def on_manifests(monkeypatch: pytest.MonkeyPatch, gives: Callable[[int], bool]) -> None:
+    """Have exclusive locks on manifests refused unless the file system gives them, as NFS refuses."""
+    lock = fcntl.flock
+
+    def flock(descriptor: int, kind: int) -> None:
+        is_manifest = os.readlink(f"/proc/self/fd/{descriptor}").endswith(MANIFEST)
+        if is_manifest and kind & fcntl.LOCK_EX and not gives(descriptor):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        lock(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+def as_nobody_special(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have read-only files read-only, as they are to everybody but root."""
+    opened = os.open
+
+    def strict(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if flags & os.O_ACCMODE != os.O_RDONLY and not os.stat(path).st_mode & stat.S_IWUSR:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", strict)
 
 
 class TestPrune:
@@ -211,8 +241,8 @@ class TestInUse:
         lease = VersionedFolder(tmp_path).lease(versions[0])
         assert lease.folder.name == versions[0]
         lease.close()
-        with unused(tmp_path / versions[0]) as is_unused:
-            assert not is_unused
+        with use_of(tmp_path / versions[0]) as use:
+            assert use is Use.UNKNOWN
 
     @pytest.mark.parametrize("refuses", ["open", "flock"])
     def test_without_locks_a_version_is_used_all_the_same(
@@ -226,9 +256,47 @@ class TestInUse:
         monkeypatch.setattr(os if refuses == "open" else fcntl, refuses, refusing)
         lease = take_lease(tmp_path / versions[0])
         assert lease is not None
-        with unused(tmp_path / versions[0]) as is_unused:
-            assert not is_unused
+        with use_of(tmp_path / versions[0]) as use:
+            assert use is Use.UNKNOWN
         lease.close()
+
+    def test_where_no_locks_are_given_that_is_said(
+        self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is collected there, and nobody is told that versions are in use which nobody uses."""
+        on_manifests(monkeypatch, lambda _: False)
+        pruned = VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == versions
+        assert {each.why for each in pruned.kept[:3]} == {Use.UNKNOWN.value}
+
+    def test_where_only_writers_get_a_lock_old_versions_are_collected(
+        self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on NFS, by an owner who is not root: those in use stay, and stay read-only."""
+        on_manifests(monkeypatch, is_open_for_writing)
+        as_nobody_special(monkeypatch)
+        lease = VersionedFolder(tmp_path).lease(versions[1])
+        VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == [versions[1], *versions[3:]]
+        assert stat.S_IMODE((lease.folder / MANIFEST).stat().st_mode) == 0o444
+        lease.close()
+        VersionedFolder(tmp_path).prune(1)
+        assert names(tmp_path) == versions[3:]
+
+    def test_where_only_writers_get_a_lock_and_versions_are_others_that_is_said(
+        self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who may not write to a manifest cannot know, and collects nothing."""
+
+        def refuse(path: Path, _: int) -> None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+
+        on_manifests(monkeypatch, is_open_for_writing)
+        as_nobody_special(monkeypatch)
+        with monkeypatch.context() as others:
+            others.setattr(Path, "chmod", refuse)
+            with use_of(tmp_path / versions[0]) as use:
+                assert use is Use.UNKNOWN
 
     def test_a_version_that_was_replaced_while_it_was_locked_is_not_used(
         self, tmp_path: Path, versions: list[str], monkeypatch: pytest.MonkeyPatch
