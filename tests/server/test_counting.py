@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from server.metrics_families import Counter, Histogram, Layout
 from server.metrics_rows import Rows
-from storage.compiled import compiled
+from tests.compiling import compiled_or_skip
 
 BUCKETS = (0.1, 1.0)
 LAYOUT = Layout(
@@ -29,10 +29,7 @@ numbers = st.floats() | st.sampled_from(BUCKETS)
 @pytest.fixture(scope="module")
 def counting() -> ModuleType:
     """The compiled module."""
-    built = compiled("server._counting")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("server._counting")
 
 
 def counted(

@@ -13,7 +13,7 @@ from server.candidate_lists import CandidateList, Retrieved
 from server.describing import _TAGS, describe
 from server.encoding import encode_list
 from server.interest_records import INTEREST_BYTES, interests_in, records_of
-from storage.compiled import compiled
+from tests.compiling import compiled_or_skip
 
 
 class Given(NamedTuple):
@@ -34,10 +34,7 @@ sampled = st.lists(
 @pytest.fixture(scope="module")
 def loop() -> ModuleType:
     """The compiled module."""
-    built = compiled("server._interests")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("server._interests")
 
 
 def listed(medoid: str) -> CandidateList:

@@ -27,8 +27,8 @@ from server.encoding import (
     varint,
 )
 from server.merging import Selection
-from storage.compiled import compiled
 from storage.pins.texts import EncodedIds
+from tests.compiling import compiled_or_skip
 
 ids = st.text(min_size=1, max_size=32)
 scores = st.floats(-1, 1, width=32)
@@ -40,10 +40,7 @@ lists = st.lists(
 @pytest.fixture(scope="module")
 def loop() -> ModuleType:
     """The compiled module."""
-    built = compiled("server._encoding")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("server._encoding")
 
 
 def slow_message(chosen: list[tuple[str, float, str]], head: pb.RecommendResponse) -> pb.RecommendResponse:

@@ -16,8 +16,7 @@ from server.elements import NO_ELEMENTS
 from server.encoding import encode_list
 from server.merging import Filters, merge_any
 from server.takedown import NO_ROWS_BLOCKED, BlockedRows
-from storage.compiled import compiled
-from tests.compiling import Boasting
+from tests.compiling import Boasting, compiled_or_skip
 from tests.server.conftest import Serve
 from tests.server.world import People, make_pins
 
@@ -33,10 +32,7 @@ some_rows = st.lists(st.integers(0, N_PINS - 1), max_size=20)
 @pytest.fixture(scope="module")
 def turns() -> ModuleType:
     """The compiled module."""
-    built = compiled("server._turns")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("server._turns")
 
 
 def listed(rows: list[int], *, id_of: str) -> CandidateList:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from server.metrics_families import Across, Counter, Gauge, Histogram, Layout
 from server.metrics_rows import Rows, stages_of
-from storage.compiled import compiled
+from tests.compiling import compiled_or_skip
 
 LAYOUT = Layout(
     [
@@ -32,8 +32,8 @@ def _kind(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setattr("server.metrics_rows._counting", None)
             # For processes that are started meanwhile.
             patch.setenv("PINNERSAGE_COMPILED", "0")
-        elif compiled("server._counting") is None:
-            pytest.skip("nothing was compiled here: see `make setup`")
+        else:
+            compiled_or_skip("server._counting")
         yield
 
 

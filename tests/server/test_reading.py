@@ -17,9 +17,9 @@ from server.reading import Reader, parse
 from server.settings import MergePolicy
 from server.validation import Defaults, Options, validate_recommend
 from server.variants import Budget, Variant, Variants
-from storage.compiled import compiled
 from storage.hashes import hash_ids
 from storage.pins.filters import ColumnKind
+from tests.compiling import compiled_or_skip
 
 VARIANTS = Variants(
     [
@@ -36,10 +36,7 @@ READER = Reader(DEFAULTS)
 @pytest.fixture(scope="module")
 def loop() -> ModuleType:
     """The compiled module."""
-    built = compiled("server._reading")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("server._reading")
 
 
 def told(user_id: str, options: Options) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from server.interest_records import INTEREST_BYTES, records_of
 from server.sampling import LEAST_LEFT, Sampler, by_bisection, uniforms
-from storage.compiled import compiled
+from tests.compiling import compiled_or_skip
 
 seeds = st.integers(0, 2**64 - 1)
 importances = st.lists(st.floats(0, 1e6) | st.just(0.0), min_size=1, max_size=40)
@@ -21,10 +21,7 @@ importances = st.lists(st.floats(0, 1e6) | st.just(0.0), min_size=1, max_size=40
 @pytest.fixture(scope="module")
 def loop() -> ModuleType:
     """The compiled module."""
-    built = compiled("server._interests")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("server._interests")
 
 
 def recorded(weights: list[float]) -> bytes:

@@ -9,16 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinnersage.v1 import recommender_pb2 as pb
-from storage.compiled import compiled
 from storage.hashes import hash_id, hash_ids
+from tests.compiling import compiled_or_skip
 
 
 @pytest.fixture(params=["python", "compiled"])
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what was compiled, and without."""
-    built = compiled("storage._hashes") if request.param == "compiled" else None
-    if request.param == "compiled" and built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
+    built = compiled_or_skip("storage._hashes") if request.param == "compiled" else None
     monkeypatch.setattr("storage.hashes._hashes", built)
 
 

@@ -14,7 +14,7 @@ from storage.hashes import hash_ids
 from storage.pins import ids
 from storage.pins.ids import Buckets, IdLookup, id_table
 from storage.pins.port import NO_ROW
-from tests.compiling import Boasting
+from tests.compiling import Boasting, compiled_or_skip
 
 LAST = 2**64 - 1
 
@@ -32,10 +32,7 @@ def compiled_buckets_alone() -> type[Buckets]:
 
 
 def compiled_buckets() -> type[Buckets]:
-    built = compiled("storage.pins._lookup")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    found: type[Buckets] = built.Buckets
+    found: type[Buckets] = compiled_or_skip("storage.pins._lookup").Buckets
     return found
 
 

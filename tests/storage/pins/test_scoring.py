@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from storage.compiled import compiled
 from storage.pins import scoring
 from storage.pins.scoring import (
     best_first,
@@ -24,16 +23,14 @@ from storage.pins.scoring import (
     ranked,
     widened,
 )
+from tests.compiling import compiled_or_skip
 from tests.storage.pins.worlds import cloud, on_circle
 
 
 @pytest.fixture(scope="module")
 def loop() -> ModuleType:
     """The compiled module."""
-    built = compiled("storage.pins._scoring")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("storage.pins._scoring")
 
 
 def test_cosines_on_a_circle() -> None:

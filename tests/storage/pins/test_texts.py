@@ -11,15 +11,13 @@ from hypothesis import strategies as st
 from storage.compiled import compiled
 from storage.pins import texts as module
 from storage.pins.texts import Texts
+from tests.compiling import compiled_or_skip
 
 
 @pytest.fixture(scope="module")
 def loop() -> ModuleType:
     """The compiled module."""
-    built = compiled("storage.pins._texts")
-    if built is None:
-        pytest.skip("nothing was compiled here: see `make setup`")
-    return built
+    return compiled_or_skip("storage.pins._texts")
 
 
 some_texts = st.lists(st.text(max_size=5), min_size=1) | st.integers(1, 9).flatmap(
