@@ -1,7 +1,8 @@
 """What surrounds every call: request id, deadline, metrics, the log, and errors turned into statuses."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -22,6 +23,7 @@ from server.errors import (
     told_instead,
 )
 from server.metrics_calls import MethodMetrics
+from server.rare_lines import Clock, RareLines
 from server.request_ids import REQUEST_ID_KEY, request_id_of
 
 Unary = Callable[[bytes, "Call"], bytes]
@@ -65,9 +67,11 @@ class Refusal(grpc.Status):
     trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
-def answer_unary(behaviour: Unary, metrics: MethodMetrics) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+def answer_unary(
+    behaviour: Unary, metrics: MethodMetrics, *, clock: Clock = time.monotonic
+) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     """Surround a unary method."""
-    tell_answered = _answered_teller(metrics)
+    tell_answered, refusals = _answered_teller(metrics), _Refusals(clock)
 
     def answer(serialised: bytes, context: grpc.ServicerContext) -> bytes:
         call, began_s = _begin(context, metrics), metrics.begin()
@@ -77,7 +81,7 @@ def answer_unary(behaviour: Unary, metrics: MethodMetrics) -> Callable[[bytes, g
             response = behaviour(serialised, call)
             call.deadline.check("send")
         except Exception as error:
-            refusal = _refusal(error, call)
+            refusal = refusals.of(error, call)
             code = refusal.code
         else:
             messages = 1
@@ -92,10 +96,10 @@ def answer_unary(behaviour: Unary, metrics: MethodMetrics) -> Callable[[bytes, g
 
 
 def answer_streaming(
-    behaviour: Streaming, metrics: MethodMetrics
+    behaviour: Streaming, metrics: MethodMetrics, *, clock: Clock = time.monotonic
 ) -> Callable[[bytes, grpc.ServicerContext], Generator[bytes, None, None]]:
     """Surround a method that streams its answer."""
-    tell_answered = _answered_teller(metrics)
+    tell_answered, refusals = _answered_teller(metrics), _Refusals(clock)
 
     def answer(serialised: bytes, context: grpc.ServicerContext) -> Generator[bytes, None, None]:
         call, began_s = _begin(context, metrics), metrics.begin()
@@ -107,10 +111,10 @@ def answer_streaming(
                 messages += 1
         except GeneratorExit:
             # grpc drops the stream of a caller that is gone.
-            code = _refusal(_why_it_was_left(call.deadline), call).code
+            code = refusals.of(_why_it_was_left(call.deadline), call).code
             raise
         except Exception as error:
-            refusal = _refusal(error, call)
+            refusal = refusals.of(error, call)
             code = refusal.code
         else:
             if tell_answered is not None:
@@ -134,16 +138,38 @@ def _why_it_was_left(deadline: Deadline) -> ServerError:
     return CallCancelledError("the caller gave up while the answer was streamed")
 
 
-def _refusal(error: Exception, call: Call) -> Refusal:
-    code = status_of(error)
-    _log_refused(error, code, call)
-    message = str(error)
-    if told := told_instead(error):
-        message = f"{told}; the server's log has it under request id {call.request_id}"
-    metadata: tuple[tuple[str, str | bytes], ...] = ((REQUEST_ID_KEY, call.request_id),)
-    if isinstance(error, InvalidRequestError):
-        metadata += ((DETAILS_KEY, _bad_request(error, code, message)),)
-    return Refusal(code, message, metadata)
+class _Refusals:
+    """What the callers of one method are told, and the log."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._rare = RareLines(clock)
+
+    def of(self, error: Exception, call: Call) -> Refusal:
+        """What becomes of an error."""
+        code = status_of(error)
+        is_logged = self._log(error, code, call)
+        message = str(error)
+        if told := told_instead(error):
+            message = told
+            if is_logged:
+                message += f"; the server's log has it under request id {call.request_id}"
+        metadata: tuple[tuple[str, str | bytes], ...] = ((REQUEST_ID_KEY, call.request_id),)
+        if isinstance(error, InvalidRequestError):
+            metadata += ((DETAILS_KEY, _bad_request(error, code, message)),)
+        return Refusal(code, message, metadata)
+
+    def _log(self, error: Exception, code: grpc.StatusCode, call: Call) -> bool:
+        """Log it; says whether for everybody who reads the log, not only where all is written."""
+        level, of_others = _LOG_LEVELS.get(code, logging.DEBUG), {}
+        if code is grpc.StatusCode.UNAVAILABLE:
+            # While a store is away all calls end so: thousands of lines a second that say the same.
+            left_out = self._rare.turn(type(error).__name__)
+            if left_out is None:
+                level = logging.DEBUG
+            elif left_out:
+                of_others = {"others_left_out": left_out}
+        _log_refused(level, error, code, call, of_others)
+        return level > logging.DEBUG
 
 
 def _answered_teller(metrics: MethodMetrics) -> Callable[[Call], None] | None:
@@ -159,11 +185,13 @@ def _answered_teller(metrics: MethodMetrics) -> Callable[[Call], None] | None:
     return tell
 
 
-def _log_refused(error: Exception, code: grpc.StatusCode, call: Call) -> None:
+def _log_refused(
+    level: int, error: Exception, code: grpc.StatusCode, call: Call, of_others: Mapping[str, int]
+) -> None:
     # A message that the caller reads may name a user: it stays out of the log.
     untold = {"reason": str(error)} if told_instead(error) else {}
     log.log(
-        _LOG_LEVELS.get(code, logging.DEBUG),
+        level,
         "call refused",
         request_id=call.request_id,
         method=call.method,
@@ -171,6 +199,7 @@ def _log_refused(error: Exception, code: grpc.StatusCode, call: Call) -> None:
         error=type(error).__name__,
         exc_info=error if code is grpc.StatusCode.INTERNAL else None,
         **untold,
+        **of_others,
         **_about(call),
     )
 

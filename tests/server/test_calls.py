@@ -7,16 +7,18 @@ from typing import NoReturn, cast
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
 from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.calls import Call, answer_streaming, answer_unary
 from server.deadlines import Deadline
-from server.errors import STATUS_BY_ERROR, status_of
+from server.errors import STATUS_BY_ERROR, RecordingError, status_of
 from server.metrics import Metrics
 from server.metrics_calls import MethodMetrics
 from server.ports import Ports
+from server.rare_lines import EVERY_S
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import (
     DamagedRecordError,
@@ -120,6 +122,51 @@ def test_an_outage_of_the_store_is_unavailable(
     (line,) = (each for each in "".join(capfd.readouterr()).splitlines() if request_id in each)
     assert "warning" in line
     assert str(error) in line
+
+
+def test_an_outage_is_logged_once_a_second(method: MethodMetrics) -> None:
+    """However many calls fail: one is a line, others a number; callers are led to lines that are there."""
+    times_s = (0.0, 0.1, 0.9, EVERY_S, EVERY_S, 9.0, 99.0)
+    clock, told = iter(times_s), list[str]()
+
+    class Refused(FakeContext):
+        def abort_with_status(self, status: grpc.Status) -> NoReturn:
+            told.append(status.details)
+            super().abort_with_status(status)
+
+    def fail(_serialised: bytes, _call: Call) -> NoReturn:
+        raise StoreUnavailableError("gone")
+
+    answer = answer_unary(fail, method, clock=lambda: next(clock))
+    with capture_logs() as logs:
+        for _ in times_s:
+            with pytest.raises(ConnectionAbortedError):
+                answer(b"", Refused().as_grpcs())
+
+    lines = [each for each in logs if each["log_level"] == "warning"]
+    assert [each.get("others_left_out") for each in lines] == [None, 2, 1, None]
+    assert len([each for each in logs if each["log_level"] == "debug"]) == 3
+    assert ["under request id" in each for each in told] == [True, False, False, True, False, True, True]
+
+
+def test_another_kind_of_outage_is_a_line_of_its_own(method: MethodMetrics) -> None:
+    """What is left out says the same as what was written."""
+    errors = iter([StoreUnavailableError("gone"), RecordingError("full"), StoreUnavailableError("gone")])
+
+    def fail(_serialised: bytes, _call: Call) -> NoReturn:
+        raise next(errors)
+
+    answer = answer_unary(fail, method, clock=lambda: 0.0)
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(ConnectionAbortedError):
+                answer(b"", FakeContext().as_grpcs())
+
+    assert [(each["error"], each["log_level"]) for each in logs] == [
+        ("StoreUnavailableError", "warning"),
+        ("RecordingError", "warning"),
+        ("StoreUnavailableError", "debug"),
+    ]
 
 
 def test_a_damaged_record_is_said_to_its_caller_only(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
