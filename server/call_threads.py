@@ -22,7 +22,7 @@ log = structlog.get_logger("server.call_threads")
 class CallThreads:
     """So many threads at most, each started when it is first needed. They end when nobody holds this object.
 
-    The first is needed at once: where the system has no thread to give, work then waits for those there are,
+    Only the first is started at once: where the system has no other to give, work waits for those there are,
     never for one that may not come.
 
     Args:
