@@ -81,7 +81,8 @@ def _policy(settings: OnlineSettings, space: EmbeddingSpace) -> OnlinePolicy:
 
 
 def _weights(data: Path, space: EmbeddingSpace) -> Mapping[str, float] | None:
-    dataset = read_dataset(data)
+    # Weights are all that is read of it.
+    dataset = read_dataset(data, files_are_here=False)
     EmbeddingSpace(dataset.embedding_space, space.dimension).require(
         space, ours=f"the data set {data}", theirs="the pin artefact"
     )

@@ -52,8 +52,12 @@ class DataSet:
     filter_columns: tuple[str, ...] = ()
 
 
-def read_dataset(folder: Path) -> DataSet:
+def read_dataset(folder: Path, *, files_are_here: bool = True) -> DataSet:
     """Read FOLDER/dataset.toml.
+
+    Args:
+        folder: What it says of files is relative to it.
+        files_are_here: Those it names must exist; who reads none of them may have been brought it alone.
 
     Raises:
         DataError: It is missing or wrong; the message names the key and what to write.
@@ -67,8 +71,8 @@ def read_dataset(folder: Path) -> DataSet:
     )
     return DataSet(
         name=table.text("name", example="my-shop"),
-        pins=_data_path(table, folder, "pins", example="pins.parquet"),
-        actions=_data_path(table, folder, "actions", example="actions.parquet")
+        pins=_data_path(table, folder, "pins", example="pins.parquet", must_exist=files_are_here),
+        actions=_data_path(table, folder, "actions", example="actions.parquet", must_exist=files_are_here)
         if "actions" in table
         else None,
         embedding_space=table.text("embedding_space", example="my-model-2"),
@@ -86,9 +90,9 @@ def _at_least() -> str:
     return 'name = "my-shop", pins = "pins.parquet", embedding_space = "my-model-2"'
 
 
-def _data_path(table: TomlTable, folder: Path, key: str, *, example: str) -> Path:
+def _data_path(table: TomlTable, folder: Path, key: str, *, example: str, must_exist: bool) -> Path:
     path = folder / table.text(key, example=example)
-    if not path.exists():
+    if must_exist and not path.exists():
         raise table.problem(key, f"names {path}, which does not exist")
     return path
 

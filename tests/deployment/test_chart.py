@@ -373,3 +373,15 @@ def test_a_consumer_keeps_newest_actions_fresh() -> None:
     kept = render("external-redis")
     assert "--archive=/data/actions" in kept.container("Deployment", "-online", "online")["args"]
     assert "--actions=/data/actions" in kept.container("CronJob", "-batch", "batch")["args"]
+
+
+@pytest.mark.parametrize("case", ["external-redis", "full"])
+def test_a_consumer_weighs_actions_as_the_batch_does(case: str) -> None:
+    """It reads the same dataset.toml: on the claim, or fetched alone before it begins."""
+    rendered = render(case)
+    consumer = rendered.container("Deployment", "-online", "online")
+    assert "--data=/data" in consumer["args"]
+    assert "/data" in {mount["mountPath"] for mount in consumer["volumeMounts"]}
+    pod = rendered.one("Deployment", "online")["spec"]["template"]["spec"]
+    steps = [each["name"] for each in pod.get("initContainers", [])]
+    assert steps == (["fetch-weights", "fetch-artefact"] if case == "full" else [])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from storage.dataset import read_dataset
 from storage.publishing import VersionedFolder
 from tests.deployment.chart import CHART, Rendered, render
 from tests.deployment.objects import object_storage, rclone
@@ -60,7 +61,7 @@ class Pod:
         """With our folders in place of the mounted ones."""
         if word.startswith("/scripts/"):
             return str(SCRIPTS / Path(word).name)
-        mounted = word.startswith(("/artefact", "/data", "/tmp"))  # noqa: S108 - the chart's
+        mounted = Path(word).parts[:2] in {("/", volume) for volume in ("artefact", "data", "tmp")}
         return f"{self.disk}{word}" if mounted else word
 
 
@@ -177,3 +178,19 @@ def test_the_data_of_a_night_is_fetched(secret: dict[str, str], tmp_path: Path) 
     assert night.run("CronJob", "-batch", "fetch-data")[0] == 0
     assert (night.disk / "data" / "dataset.toml").read_text() == 'name = "shop"\n'
     assert (night.disk / "data" / "actions" / "part-0.parquet").read_text() == "rows"
+
+
+def test_a_consumer_is_brought_the_weights_alone(secret: dict[str, str], tmp_path: Path) -> None:
+    """Of the data set's folder it fetches dataset.toml, which is enough to weigh actions by."""
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "dataset.toml").write_text(
+        'name = "shop"\npins = "pins.parquet"\nembedding_space = "m"\n[action_weights]\nhide = -1\n'
+    )
+    (shop / "pins.parquet").write_text("rows")
+    rclone(secret, "copy", str(shop), "s3:shop/data")
+    consumer = pod(tmp_path / "consumer", secret)
+    assert consumer.run("Deployment", "-online", "fetch-weights")[0] == 0
+    fetched = consumer.disk / "data"
+    assert [each.name for each in fetched.iterdir()] == ["dataset.toml"]
+    assert read_dataset(fetched, files_are_here=False).action_weights == {"hide": -1}

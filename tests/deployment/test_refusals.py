@@ -43,6 +43,16 @@ BY_CHECK: list[tuple[Values, str]] = [
     ({"artefact.source": "fetch"}, "artefact.fetch.url does not say from where"),
     ({"batch.engine": "spark"}, "name one that has it in batch.sparkImage"),
     ({"online.enabled": True}, "online.enabled needs online.events"),
+    (
+        {
+            "online.enabled": True,
+            "online.events": "kafka://a:1/t",
+            "data.existingClaim": "",
+            "indexBuild.enabled": False,
+            "batch.enabled": False,
+        },
+        "online.enabled needs the weights of actions",
+    ),
     ({"server.recordActions": True}, "server.recordActions needs online.events"),
     ({"server.autoscaling.minReplicas": 20}, "minReplicas (20) is above maxReplicas (10)"),
     ({"server.autoscaling.enabled": False, "server.replicas": 1}, "serves nobody while its node is drained"),

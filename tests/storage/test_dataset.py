@@ -48,6 +48,18 @@ def test_a_whole_file_is_read(folder: Path) -> None:
     )
 
 
+def test_it_is_read_without_its_files(tmp_path: Path) -> None:
+    """Who needs the weights alone may have been brought nothing else."""
+    (tmp_path / "dataset.toml").write_text(WHOLE)
+    assert read_dataset(tmp_path, files_are_here=False).action_weights == {
+        "save": 1.0,
+        "open": 0,
+        "hide": -1.5,
+    }
+    with pytest.raises(DataError, match="does not exist"):
+        read_dataset(tmp_path)
+
+
 def test_actions_their_weights_and_the_cosine_may_be_left_out(folder: Path) -> None:
     """Building an index needs no actions; without weights every action counts 1."""
     (folder / "dataset.toml").write_text('name = "a"\npins = "pins.parquet"\nembedding_space = "b"\n')

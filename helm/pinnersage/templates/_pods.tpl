@@ -145,3 +145,14 @@ subPath: {{ .Values.data.folder | quote }}
 {{- end }}
 {{- end }}
 
+{{/* Weights of actions, without which each would count 1, a hide like a save: no more of the data than says so. */}}
+{{- define "pinnersage.fetchWeights" -}}
+{{- if not .Values.data.existingClaim }}
+- name: fetch-weights
+  {{- include "pinnersage.rclone" . | nindent 2 }}
+  command: [rclone, copy, {{ .Values.data.fetchUrl | quote }}, /data, --include, /dataset.toml]
+  volumeMounts:
+    - {name: data, mountPath: /data}
+    - {name: tmp, mountPath: /tmp}
+{{- end }}
+{{- end }}

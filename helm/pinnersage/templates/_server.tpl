@@ -142,6 +142,9 @@ limits: {memory: {{ add $own (mul 2 .Values.artefact.sizeMi) }}Mi}
 {{- if and .online.enabled (not .online.events) -}}
 {{- fail "\n\nonline.enabled needs online.events: redis://HOST:PORT/DB?stream=NAME or kafka://HOST:PORT/TOPIC." -}}
 {{- end -}}
+{{- if and .online.enabled (not (or .data.existingClaim .data.fetchUrl)) -}}
+{{- fail "\n\nonline.enabled needs the weights of actions, or each would count 1, a hide like a save: set data.existingClaim or data.fetchUrl (the folder with dataset.toml)." -}}
+{{- end -}}
 {{- if and .server.recordActions (not .online.events) -}}
 {{- fail "\n\nserver.recordActions needs online.events, the stream that actions are appended to." -}}
 {{- end -}}
