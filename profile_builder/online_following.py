@@ -1,17 +1,19 @@
 """What online profiles are computed with, followed while they are: pins, added pins, batches, rollbacks."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import structlog
 
-from process.attempts import Attempts
+from process.attempts import Attempts, in_words
 from profile_builder.errors import UsageError
 from profile_builder.online_users import Basis
 from profile_builder.times import BEFORE_ALL_S
-from storage.errors import NoVersionError, StorageError
+from storage.errors import ArtefactError, NoVersionError, StorageError
 from storage.model_file import ModelFile
 from storage.pins.artefact import PinArtefact, pin_versions
 from storage.pins.beside import version_beside
@@ -22,8 +24,44 @@ from storage.profiles.opening import live_version, open_batch_publisher
 from storage.profiles.store import BatchDescription
 
 LOOK_S = 1.0
+RETRY_S = 300.0
+"""A version that was refused is opened again so much later: it may have been mended."""
+
+Opened = TypeVar("Opened")
 
 log = structlog.get_logger("profile_builder.online")
+
+
+class _Latest(Generic[Opened]):
+    """What was opened last, by its name; what cannot be opened is tried again `RETRY_S` later, not before."""
+
+    def __init__(self, open_version: Callable[[str], Opened], clock: Callable[[], float]) -> None:
+        self._open, self._clock = open_version, clock
+        self._name = self._problem = ""
+        self._opened: Opened | None = None
+        self._tried_s = 0.0
+
+    def get(self, name: str) -> Opened:
+        """The version of this name.
+
+        Raises:
+            ArtefactError: It could not be opened when that was tried; whatever it was, the first time.
+        """
+        is_due = bool(self._problem) and self._clock() >= self._tried_s + RETRY_S
+        if name != self._name or is_due:
+            self._try(name)
+        if self._opened is None:
+            raise ArtefactError(self._problem)
+        return self._opened
+
+    def _try(self, name: str) -> None:
+        self._name, self._problem, self._opened = name, "", None
+        try:
+            self._opened = self._open(name)
+        except Exception as error:
+            # Whatever it is: to find it took reading gigabytes.
+            self._problem, self._tried_s = in_words(error, StorageError), self._clock()
+            raise
 
 
 class LivePins:
@@ -31,27 +69,28 @@ class LivePins:
 
     Args:
         root: The artefact's folder.
+        clock: Seconds that only grow.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = root
-        self._main: PinArtefact | None = None
+        self._mains = _Latest(lambda version: PinArtefact.open(root, version), clock)
+        self._sides = _Latest(lambda version: Side.open(root, version), clock)
         self._pins: PinView | None = None
-        self._side: str | None = None
+        self._of: tuple[PinArtefact, Side | None] | None = None
 
     def look(self) -> PinView:
         """The pins, now.
 
         Raises:
-            ArtefactError: They cannot be used; the next look tries again.
+            ArtefactError: They cannot be used; a look in some minutes tries again.
         """
-        main, live = self._main, pin_versions(self._root).current()
-        if main is None or main.version != live:
-            main = PinArtefact.open(self._root, live)
-        side = version_beside(self._root, main.version) if has_side(self._root) else None
-        if self._pins is None or main is not self._main or side != self._side:
-            self._pins = main if side is None else JoinedPins(main, Side.open(self._root, side))
-            self._main, self._side = main, side
+        main = self._mains.get(pin_versions(self._root).current())
+        version = version_beside(self._root, main.version) if has_side(self._root) else None
+        side = None if version is None else self._sides.get(version)
+        if self._pins is None or self._of != (main, side):
+            self._pins = main if side is None else JoinedPins(main, side)
+            self._of = main, side
         return self._pins
 
 

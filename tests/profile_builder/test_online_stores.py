@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from profile_builder.online import OnlinePolicy, OnlineSession
-from profile_builder.online_following import LiveBatch, LivePins
+from profile_builder.online_following import RETRY_S, LiveBatch, LivePins
 from profile_builder.online_metrics import OnlineMetrics
-from storage.errors import OvertakenError, PartitionLostError
+from storage.errors import ArtefactError, OvertakenError, PartitionLostError
 from storage.events.opening import open_appender, open_consumer, stream_name
 from storage.events.records import Forget
+from storage.pins.artefact import pin_versions
+from storage.pins.layout import EMBEDDINGS
+from storage.pins.side import side_versions
 from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.opening import open_online_writer
 from storage.profiles.store import OnlineWriter
@@ -92,6 +95,35 @@ def test_pins_are_followed(tmp_path: Path) -> None:
     publish_pins(tmp_path, "second")
     second = live.look()
     assert (second.version != first.version, second.n_pins) == (True, first.n_pins)
+
+
+@pytest.mark.parametrize("damaged", ["pins", "added pins"])
+def test_damaged_pins_are_read_once_in_some_minutes(tmp_path: Path, damaged: str) -> None:
+    """Not every second, which keeps a disk busy for nothing; once mended they are found."""
+    now_s = [0.0]
+    live = LivePins(tmp_path, lambda: now_s[0])
+    publish_pins(tmp_path, "first")
+    before = live.look()
+    if damaged == "pins":
+        publish_pins(tmp_path, "second")
+        folder = pin_versions(tmp_path).folder()
+    else:
+        publish_side(tmp_path, "added", beside=before.version)
+        folder = side_versions(tmp_path).folder()
+    file = folder / EMBEDDINGS
+    content = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(bytes(len(content)))
+
+    for _ in range(2):
+        with pytest.raises(ArtefactError, match="does not match its checksum"):
+            live.look()
+    file.write_bytes(content)
+    now_s[0] = RETRY_S - 1
+    with pytest.raises(ArtefactError, match="does not match its checksum"):
+        live.look()
+    now_s[0] = RETRY_S
+    assert live.look().version != before.version
 
 
 def test_batches_are_followed(tmp_path: Path) -> None:
