@@ -1,4 +1,4 @@
-"""Arrows point down: programs -> storage -> model, and nothing imports the server."""
+"""Arrows point down: programs -> storage -> model; only benchmarks and tests import a program."""
 
 import sys
 from dataclasses import dataclass
