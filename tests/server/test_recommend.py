@@ -400,7 +400,8 @@ def test_a_batch_looks_its_exclusions_up_once(serve: Serve) -> None:
         for result in part.results
     ] == [["cat-2"]] * 3
     # Those who observe a share of the answers look them up again, in threads of their own.
-    assert pins.lookups.count(("batch_0", hash_ids(excluded).tolist())) == 1
+    by = [name for name, hashes in pins.lookups if hashes == hash_ids(excluded).tolist()]
+    assert [name.startswith("batch_") for name in by].count(True) == 1
 
 
 def test_a_large_batch_comes_in_messages_of_at_most_a_mebibyte(serve: Serve) -> None:
