@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -22,11 +22,8 @@ _BREATH_S = 0.001
 # How often a list is asked for is counted as far as it tells the hottest from the others.
 _MOST_USES = 7
 
-# Less than anybody asks for.
-_SERVES_NOBODY = -1
-
-Key = int | str
-"""A medoid: its row, or its pin id where rows of pins change."""
+Key = Hashable
+"""A medoid: its row, or what else it is known by where rows of pins change; no tuple of one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +32,7 @@ class _Kept(Retrieved):
 
     Attributes:
         size_bytes: What it costs in memory.
-        serves: The most candidates that may be asked of it, where a lower efSearch will not do.
+        serves: The most candidates that may be asked of it; any number, when it has all there are.
         uses: How often it was asked for, less one each time that it was spared.
     """
 
@@ -45,12 +42,15 @@ class _Kept(Retrieved):
 
     @classmethod
     def of(cls, candidates: CandidateList) -> "_Kept":
-        serves = _SERVES_NOBODY if candidates.lowered else _most(candidates)
+        serves = math.inf if candidates.is_whole_pool else candidates.wanted
         return cls(candidates, True, candidates.size_bytes, serves)
 
 
 class _OfVersion:
-    """The lists of one version; first comes the one whose turn it is to go."""
+    """The lists of one version; first comes the one whose turn it is to go.
+
+    A medoid may have two: one of a lower efSearch has its own key, and is there as long as it serves more.
+    """
 
     def __init__(self) -> None:
         self.lists: OrderedDict[Key, _Kept] = OrderedDict()
@@ -60,10 +60,27 @@ class _OfVersion:
         self.lists[key] = kept
         self.size_bytes += kept.size_bytes
 
-    def drop(self, key: Key) -> None:
+    def replaced_by(self, kept: _Kept, medoid: Key) -> list[Key] | None:
+        """Which lists go when this one comes, first that of its own key; None when it serves nobody more."""
+        beside = _of_lower_ef(medoid)
+        if self._serves(medoid, kept.serves):
+            return None
+        if kept.candidates.lowered:
+            return None if self._serves(beside, kept.serves) else [beside]
+        lowered = self.lists.get(beside)
+        return [medoid] if lowered is None or lowered.serves > kept.serves else [medoid, beside]
+
+    def _serves(self, key: Key, at_least: float) -> bool:
+        kept = self.lists.get(key)
+        return kept is not None and kept.serves >= at_least
+
+    def drop(self, key: Key) -> int:
+        """Drop a list, if there is one; how often it was asked for."""
         kept = self.lists.pop(key, None)
-        if kept is not None:
-            self.size_bytes -= kept.size_bytes
+        if kept is None:
+            return 0
+        self.size_bytes -= kept.size_bytes
+        return kept.uses
 
 
 class CandidateCache:
@@ -79,11 +96,16 @@ class CandidateCache:
     def __init__(self, budget_bytes: int) -> None:
         self._budget_bytes = budget_bytes
         self._versions: dict[str, _OfVersion] = {}
+        # Those whose lists are kept; None before any was dropped: all.
+        self._expected: set[str] | None = None
         # It covers every change, never a look or a search.
         self._lock = threading.Lock()
 
     def get_all(self, version: str, medoids: Sequence[Key], at_least: int) -> list[Retrieved] | None:
-        """The list of each medoid, with `at_least` candidates or all there are; None when one is missing."""
+        """The list of each medoid, with `at_least` candidates or all there are; None when one is missing.
+
+        None of a lower efSearch.
+        """
         of_version = self._versions.get(version)
         if of_version is None:
             return None
@@ -108,30 +130,40 @@ class CandidateCache:
         if of_version is None:
             return [None] * len(medoids)
         found: list[CandidateList | None] = []
+        lists = of_version.lists
         for medoid in medoids:
-            kept = of_version.lists.get(medoid)
-            if kept is None:
+            kept = lists.get(medoid)
+            if also_lowered and (kept is None or kept.serves < at_least):
+                kept = lists.get(_of_lower_ef(medoid))
+            if kept is None or kept.serves < at_least:
                 found.append(None)
                 continue
-            kept.uses = min(kept.uses + 1, _MOST_USES)
-            serves = _most(kept.candidates) if also_lowered else kept.serves
-            found.append(kept.candidates if serves >= at_least else None)
+            uses = kept.uses
+            if uses < _MOST_USES:
+                kept.uses = uses + 1
+            found.append(kept.candidates)
         return found
 
     def put(self, version: str, medoid: Key, candidates: CandidateList) -> None:
-        """Keep the list unless one is there that serves as well; one larger than the budget is not kept."""
+        """Keep the list unless one is there that serves as well; one larger than the budget is not kept.
+
+        Nor is one of a version that was dropped, which a call still under way may have searched in.
+        """
         kept = _Kept.of(candidates)
         if kept.size_bytes > self._budget_bytes:
             return
         with self._lock:
+            if self._expected is not None and version not in self._expected:
+                return
             of_version = self._versions.setdefault(version, _OfVersion())
-            present = of_version.lists.get(medoid)
-            if present is None or _serves_more(candidates, present.candidates):
+            replaced = of_version.replaced_by(kept, medoid)
+            if replaced is None:
+                return
+            for key in replaced:
                 # The medoid is asked for as often as before, whatever its list.
-                kept.uses = 0 if present is None else present.uses
-                of_version.drop(medoid)
-                self._make_room(kept.size_bytes)
-                of_version.add(medoid, kept)
+                kept.uses = max(kept.uses, of_version.drop(key))
+            self._make_room(kept.size_bytes)
+            of_version.add(replaced[0], kept)
 
     def _make_room(self, n_bytes: int) -> None:
         while self.size_bytes + n_bytes > self._budget_bytes:
@@ -158,12 +190,20 @@ class CandidateCache:
             room_bytes -= kept.size_bytes
             if room_bytes < 0:
                 break
-            found[kept.candidates.medoid] = kept.candidates.wanted
+            medoid, wanted = kept.candidates.medoid, kept.candidates.wanted
+            found[medoid] = max(found.get(medoid, 0), wanted)
         return found
 
-    def keep_only(self, version: str) -> None:
-        """Drop the lists of all other versions, a few at a time: calls go on beside it."""
+    def expect(self, version: str) -> None:
+        """Keep lists of this version, too, although it may have been dropped before: it will be served."""
         with self._lock:
+            if self._expected is not None:
+                self._expected.add(version)
+
+    def keep_only(self, version: str) -> None:
+        """Drop the lists of all other versions, a few at a time, and keep no more: calls go on beside it."""
+        with self._lock:
+            self._expected = {version}
             others = [self._versions.pop(each) for each in list(self._versions) if each != version]
         for other in others:
             while other.lists:
@@ -180,11 +220,6 @@ class CandidateCache:
         return sum([len(each.lists) for each in list(self._versions.values())])
 
 
-def _most(candidates: CandidateList) -> float:
-    """How many may be asked of it; any number, when it has all there are."""
-    return math.inf if candidates.is_whole_pool else candidates.wanted
-
-
-def _serves_more(candidates: CandidateList, present: CandidateList) -> bool:
-    """Whether some call is served by the one and not by what is there."""
-    return candidates.wanted > present.wanted or (present.lowered and not candidates.lowered)
+def _of_lower_ef(medoid: Key) -> Key:
+    """The key of its list of a lower efSearch."""
+    return (medoid,)

@@ -126,6 +126,7 @@ class Exchange:
             profiles.describe().embedding_space, ours="the pin artefact", theirs="the profile store"
         )
         if main is not served.main:
+            self._cache.expect(main.version)
             self._warm(Served(main=main, pins=main, profiles=profiles), before.pins)
         self._change(main, profiles)
         if main is not served.main:

@@ -48,6 +48,57 @@ def test_a_narrower_list_never_replaces_a_wider_one() -> None:
     assert len(kept) == 400
 
 
+def lowered(medoid: str, k: int) -> CandidateList:
+    return replace(a_list(medoid, k), lowered=True)
+
+
+def widths(cache: CandidateCache, *, also_lowered: bool) -> list[int | None]:
+    """How long the list is that whoever wants so many gets."""
+    found = [
+        cache.get_each("v", ["a"], at_least, also_lowered=also_lowered)[0] for at_least in (200, 400, 800)
+    ]
+    return [None if each is None else len(each) for each in found]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (2, 0, 1), (0, 2, 1), (1, 2, 0)])
+def test_a_list_of_a_lower_ef_never_takes_the_place_of_another(order: tuple[int, ...]) -> None:
+    """Whichever comes first. What it serves besides it serves under pressure, and goes when that is nothing."""
+    cache = CandidateCache(1_000_000)
+    lists = a_list("a", 200), lowered("a", 400), lowered("a", 200)
+    for at in order:
+        cache.put("v", "a", lists[at])
+    assert widths(cache, also_lowered=False) == [200, None, None]
+    assert widths(cache, also_lowered=True) == [200, 400, None]
+    assert cache.size_bytes == sum(each.size_bytes for each in lists[:2])
+
+    cache.put("v", "a", a_list("a", 800))
+    assert widths(cache, also_lowered=True) == widths(cache, also_lowered=False) == [800] * 3
+    assert len(cache) == 1
+    cache.put("v", "a", lowered("a", 800))
+    assert len(cache) == 1
+
+
+def test_a_medoid_of_two_lists_is_warmed_once_as_wide_as_the_wider() -> None:
+    """A new version begins with what was asked for of both."""
+    cache = CandidateCache(1_000_000)
+    cache.put("v", "a", a_list("a", 200))
+    cache.put("v", "a", lowered("a", 400))
+    cache.get_each("v", ["a"], 200)
+
+    assert [(pin_id_of(medoid), wanted) for medoid, wanted in cache.hottest("v").items()] == [("a", 400)]
+
+
+def test_a_list_that_is_too_short_was_not_used() -> None:
+    """It is asked for no more, and need not be spared."""
+    cache = CandidateCache(1_000_000)
+    for medoid in "ab":
+        cache.put("v", medoid, a_list(medoid))
+    got(cache, "v", "a", 400)
+    got(cache, "v", "b", 200)
+
+    assert [pin_id_of(medoid) for medoid in cache.hottest("v")] == ["b", "a"]
+
+
 def test_a_list_can_be_cut_to_what_fewer_would_have_been() -> None:
     """The nearest, and as many asked for; a list of a small pool stays the whole of it where it fits."""
     cut = a_list("a", 400).first(200)
@@ -100,6 +151,33 @@ def test_a_replaced_version_goes_from_the_cache_and_no_other() -> None:
     assert {got(cache, "old", medoid, 0) for medoid in range(150)} == {None}
     assert len(cache) == 150
     assert cache.size_bytes == sum(a_list(str(medoid), 10).size_bytes for medoid in range(150))
+
+
+def test_a_replaced_version_stays_away() -> None:
+    """A call still under way may search in it: that list is not kept, whether others were there or not."""
+    cache = CandidateCache(1_000_000)
+    cache.put("new", "a", a_list("a"))
+    cache.keep_only("new")
+    cache.put("old", "a", a_list("a"))
+    cache.put("new", "b", a_list("b"))
+
+    assert got(cache, "old", "a", 0) is None
+    assert len(cache) == 2
+
+
+def test_a_version_that_is_gone_back_to_is_kept_again() -> None:
+    """From when it is expected: it is warmed before it is served, beside the one that still is."""
+    cache = CandidateCache(1_000_000)
+    for version, before in (("old", ""), ("new", "old"), ("old", "new")):
+        cache.expect(version)
+        cache.put(version, "warm", a_list("a"))
+        cache.put(before, "late", a_list("a"))
+        assert got(cache, version, "warm", 0) is not None
+        cache.keep_only(version)
+        cache.put(version, "later", a_list("b"))
+
+    assert [got(cache, "old", medoid, 0) is not None for medoid in ("warm", "later")] == [True, True]
+    assert len(cache) == 2
 
 
 def test_a_list_is_spared_as_often_as_it_was_asked_for() -> None:
@@ -211,6 +289,7 @@ def test_calls_and_swaps_go_on_beside_each_other() -> None:
             if chance < 0.005:
                 cache.hottest(version)
                 cache.keep_only(version)
+                cache.expect("v" if chance < 0.0025 else "w")
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(ask, range(4)))

@@ -90,6 +90,19 @@ def test_the_next_call_is_answered_by_the_new_version() -> None:
             assert wired.exchange.versions == Versions(version, PEOPLE)
 
 
+def test_lists_of_a_version_that_is_served_again_are_kept() -> None:
+    """It was dropped from the cache before; it is warmed, and what is searched for later is kept, too."""
+    store, request = Store(), pb.SimilarPinsRequest(pin_id="cat-0")
+    store.pins[OLD] = make_pins(version=OLD)
+    with served(store) as (wired, stub):
+        for version in (NEW, OLD):
+            stub.SimilarPins(request)
+            wired.exchange.swap(Versions(version, PEOPLE))
+            assert stub.SimilarPins(request).cache_hit
+        later = pb.SimilarPinsRequest(pin_id="cat-1")
+        assert [stub.SimilarPins(later).cache_hit for _ in range(2)] == [False, True]
+
+
 def test_no_answer_is_of_two_versions() -> None:
     """Swapped back and forth under load: every answer has all of its version's candidates, and no others."""
     store = Store()
