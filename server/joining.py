@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
 from model.fusing import SPREAD_OVER
 from server.candidate_cache import CandidateCache, Key
@@ -121,9 +122,12 @@ class JoinedRetrieval(Retrieval):
         return replace(joint, spread=spread)
 
     def _key(self, medoid: Medoid) -> Key:
-        # Rows of added pins change as others are added.
         pin_id, row = medoid
-        return row if row < self._joined.main.n_pins else pin_id
+        at = row - self._joined.main.n_pins
+        if at < 0:
+            return row
+        # Rows of added pins change as others are added. And one that was taken back may get another vector.
+        return pin_id, xxh3_64_intdigest(self._joined.side.rows.embeddings[at].tobytes())
 
 
 def put_in(candidates: CandidateList, added: CandidateList, wanted: int) -> CandidateList:

@@ -8,19 +8,25 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from pinnersage.v1 import recommender_pb2 as pb
 from server.bootstrap import wire_server
-from server.candidate_lists import CandidateList
+from server.candidate_cache import CandidateCache
+from server.candidate_lists import CandidateList, Retrieved
+from server.deadlines import Deadline
 from server.elements import joined
 from server.encoding import encode_list
 from server.following import SideFollower
-from server.joining import put_in
+from server.joining import JoinedRetrieval, put_in
+from server.metrics import Metrics
 from storage.pins.columns import Column
+from storage.pins.joined import JoinedPins
 from storage.pins.memory import InMemoryPins
 from storage.pins.port import PinView
-from storage.pins.side import Beside, SideRows, side_versions, write_side
+from storage.pins.side import Beside, Side, SideRows, side_versions, write_side
+from storage.pins.side_search import SideSearch
 from storage.pins.takedown import Block
 from storage.pins.takedown_writing import block
 from tests.server.conftest import Serve, settings
@@ -60,6 +66,12 @@ def side_rows(
         n_indexed=n,
         columns=columns,
     )
+
+
+def with_added(rows: SideRows) -> JoinedPins:
+    """The test world and these; other pins are another version."""
+    side = Side(version="-".join(rows.pin_ids), rows=rows, searching=SideSearch(rows.pool))
+    return JoinedPins(make_pins(), side)
 
 
 def publish(root: Path, rows: SideRows) -> None:
@@ -317,6 +329,39 @@ def test_a_running_server_serves_what_is_added(serve: Serve, tmp_path: Path) -> 
     wait_until(is_seen)
     assert set(names(answers[-1].candidates)) == {"new-0", *before[:9]}
     assert all(each.cache_hit for each in answers)
+
+
+def list_of(pin_id: str, pins: JoinedPins, cache: CandidateCache) -> Retrieved:
+    """The list of a pin, by a cache that outlasts what was added."""
+    metrics = Metrics(CollectorRegistry())
+    retrieval = JoinedRetrieval(pins, cache, ef_search=64, perplexity=325.0, metrics=metrics)
+    (found,) = retrieval.fetch([(pin_id, pins.row(pin_id))], at_least=50, deadline=Deadline())
+    return found
+
+
+def hits_of(asked: Sequence[tuple[str, JoinedPins]]) -> list[bool]:
+    """Which lists one cache had; each is the one that is found without any."""
+    cache = CandidateCache(1_000_000)
+    found = [list_of(pin_id, pins, cache) for pin_id, pins in asked]
+    for (pin_id, pins), each in zip(asked, found, strict=True):
+        anew = list_of(pin_id, pins, CandidateCache(1_000_000))
+        assert each.candidates.rows.tolist() == anew.candidates.rows.tolist()
+        assert each.candidates.medoid_pin_id == pin_id
+    return [each.cache_hit for each in found]
+
+
+def test_the_list_of_an_added_pin_stays_while_others_are_added() -> None:
+    """They move its row: the pin that has that row now has a list of its own."""
+    before, now = with_added(side_rows([0.3], twins=[5])), with_added(side_rows([0.3, 40.0], twins=[5]))
+    assert before.row("twin-0") == now.row("new-1")
+    assert hits_of([("twin-0", before), ("twin-0", now), ("new-1", now)]) == [False, True, False]
+
+
+def test_a_pin_that_is_added_again_with_another_vector_is_another_medoid() -> None:
+    """As when its embedding is mended: it is taken back, then added again. Nobody gets its old list."""
+    wrong, mended = with_added(side_rows([0.3])), with_added(side_rows([50.3]))
+    asked = [("new-0", pins) for pins in (wrong, mended, wrong, mended)]
+    assert hits_of(asked) == [False, False, True, True]
 
 
 @pytest.mark.parametrize("wanted", [1, 4, 7])

@@ -28,12 +28,11 @@ from storage.errors import StoreUnavailableError
 from storage.hashes import hash_ids
 from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
-from storage.pins.side import Side, SideRows
-from storage.pins.side_search import SideSearch
+from storage.pins.side import SideRows
 from storage.pins.takedown import Block, TakedownList
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.records import StoredUser
-from tests.server.test_following import side_rows
+from tests.server.test_following import side_rows, with_added
 from tests.server.world import CUT_S, describe, make_pins, make_profile
 
 POLICIES = (pb.MERGE_POLICY_INTERLEAVED, pb.MERGE_POLICY_FUSED)
@@ -134,11 +133,6 @@ class World:
         """Later than any profile is taken as it is."""
         self.store.is_silent = True
         self.now_s += FRESH_S
-
-
-def with_added(rows: SideRows) -> JoinedPins:
-    """Other rows are another version."""
-    return JoinedPins(MAIN, Side(version="-".join(rows.pin_ids), rows=rows, searching=SideSearch(rows.pool)))
 
 
 def zoe(recommender: Recommender) -> ServedProfile:
