@@ -115,9 +115,19 @@ class Worker:
         """Notice that the worker is ready, or gone; says whether it died before it was ready."""
         if self._running is None:
             return False
-        if not self.is_ready and _has_spoken(self._running.line):
-            self.is_ready, self._n_failures = True, 0
+        self._hear(self._running)
         return not self._running.process.is_alive() and self._bury(self._running)
+
+    def serves(self) -> bool:
+        """Whether the worker is ready, and lives."""
+        if self._running is None or not self._running.process.is_alive():
+            return False
+        self._hear(self._running)
+        return self.is_ready
+
+    def _hear(self, running: _Running) -> None:
+        if not self.is_ready and _has_spoken(running.line):
+            self.is_ready, self._n_failures = True, 0
 
     def tell(self, versions: Versions, *, again: bool) -> None:
         """Have these served, by a worker that is ready.
@@ -243,7 +253,14 @@ class Team:
             worker.end(by_s)
 
     def _drain(self, ending: Ending, drain_s: float) -> None:
-        ending.wait_for_drain(drain_s)
+        """As long as anybody serves whom callers have to leave first."""
+        by_s = time.monotonic() + drain_s
+        while not ending.is_at_once and (left_s := by_s - time.monotonic()) > 0:
+            if not any(worker.serves() for worker in self._workers):
+                log.info("no drain: no worker serves")
+                ending.now()
+                break
+            ending.wait_for_drain(min(_LOOK_S, left_s))
         if ending.is_at_once:
             for worker in self._workers:
                 worker.signal(signal.SIGINT)

@@ -1,7 +1,9 @@
 """What becomes of workers: when they are replaced, and what a failed start says."""
 
 import errno
+import math
 import os
+import signal
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -35,6 +37,7 @@ class FakeWorker(Worker):
 
     def __init__(self, *life: str) -> None:
         self.life, self.told, self.starts = list(life), list[Versions](), list[Versions]()
+        self.signals: list[int] = []
         self.is_ready = False
         self.done = threading.Event()
 
@@ -53,9 +56,18 @@ class FakeWorker(Worker):
             self.done.set()
         return event == "dies early"
 
+    def serves(self) -> bool:
+        return self.is_ready
+
     def tell(self, versions: Versions, *, again: bool) -> None:
         if again:
             self.told.append(versions)
+
+    def signal(self, number: int) -> None:
+        self.signals.append(number)
+
+    def end(self, by_s: float) -> None:
+        assert by_s > time.monotonic()
 
 
 class OfTest(Ending):
@@ -169,3 +181,50 @@ def test_every_worker_is_told_of_new_versions() -> None:
     run(team, OfTest(), *workers)
     assert [worker.told for worker in workers] == [[NEW], [NEW]]
     assert team.versions == NEW
+
+
+def end(team: Team, ending: Ending) -> None:
+    """Draining would take for ever."""
+    done = threading.Thread(target=team.end, args=(ending, math.inf, 1.0), daemon=True)
+    done.start()
+    done.join(HANG_S)
+    assert not done.is_alive()
+
+
+def test_a_server_that_serves_nobody_yet_ends_at_once() -> None:
+    """Nobody has to be led away from workers that are gone, or were never ready; that is said."""
+    workers = [FakeWorker(), FakeWorker()]
+    with capture_logs() as logs:
+        end(Team(workers, OLD), OfTest())
+    assert [worker.signals for worker in workers] == [[signal.SIGTERM, signal.SIGINT]] * 2
+    assert [each["event"] for each in logs] == ["no drain: no worker serves"]
+
+
+def test_one_worker_that_serves_is_drained() -> None:
+    """Until a second signal comes, or it is gone."""
+    first, second = FakeWorker("ready", "dies"), FakeWorker("")
+    first.look()
+    team, ending = Team([first, second], OLD), OfTest()
+    ended = threading.Thread(target=end, args=(team, ending))
+    ended.start()
+    wait_until(lambda: bool(first.signals))
+    assert first.signals == [signal.SIGTERM]
+    assert ended.is_alive()
+    ending.now()
+    ended.join(HANG_S)
+    assert first.signals == [signal.SIGTERM, signal.SIGINT]
+
+
+class Drained(FakeWorker):
+    """Is gone after some looks."""
+
+    def serves(self) -> bool:
+        self.look()
+        return self.is_ready
+
+
+def test_a_drain_ends_with_the_last_worker() -> None:
+    """Should all of them die meanwhile, nobody is waited for."""
+    worker = Drained("ready", "", "dies")
+    end(Team([worker], OLD), OfTest())
+    assert not worker.is_ready
