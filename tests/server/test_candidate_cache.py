@@ -62,7 +62,7 @@ def widths(cache: CandidateCache, *, also_lowered: bool) -> list[int | None]:
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (2, 0, 1), (0, 2, 1), (1, 2, 0)])
 def test_a_list_of_a_lower_ef_never_takes_the_place_of_another(order: tuple[int, ...]) -> None:
-    """Whichever comes first. What it serves besides it serves under pressure, and goes when that is nothing."""
+    """Whichever comes first. What it serves besides it serves under pressure; it goes when that is none."""
     cache = CandidateCache(1_000_000)
     lists = a_list("a", 200), lowered("a", 400), lowered("a", 200)
     for at in order:
