@@ -29,6 +29,7 @@ from profile_builder.archive import Archive
 from profile_builder.local import keep_freed_memory
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_metrics import OnlineMetrics
+from profile_builder.online_rejections import Rejections
 from profile_builder.online_running import spare_the_collector
 from profile_builder.online_users import Basis
 from storage.errors import StorageError
@@ -153,6 +154,7 @@ def _counting(
             archive,
             basis=lambda: basis,
             metrics=metrics,
+            rejections=Rejections(),
             policy=OnlinePolicy(),
         )
         yield _Counting(open_things.enter_context(closing(session)), metrics, n_events)

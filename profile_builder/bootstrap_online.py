@@ -10,18 +10,21 @@ from types import FrameType
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
+from model.errors import ModelError
 from process.flags import Flag
 from process.logs import configure_logs
 from profile_builder.archive import Archive
-from profile_builder.errors import UsageError
+from profile_builder.errors import ProfileBuilderError, UsageError
 from profile_builder.local import keep_freed_memory
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_following import Following, LiveBatch, LivePins
 from profile_builder.online_metrics import OnlineMetrics
+from profile_builder.online_rejections import Rejections
 from profile_builder.online_running import run_online, spare_the_collector
 from profile_builder.settings_online import OnlineSettings
 from storage.dataset import read_dataset
 from storage.embedding_space import EmbeddingSpace
+from storage.errors import StorageError
 from storage.events.decoding import EventLimits
 from storage.events.opening import open_consumer, shown, stream_name
 from storage.model_file import read_model_file
@@ -40,8 +43,9 @@ def online(settings: OnlineSettings) -> None:
     configure_logs(log_format=settings.log_format, level=settings.log_level)
     keep_freed_memory()
     spare_the_collector()
-    metrics = OnlineMetrics()
     with ExitStack() as open_things:
+        open_things.enter_context(_failure_logged())
+        metrics = OnlineMetrics()
         stop = open_things.enter_context(_stopped_by_signals())
         following = open_things.enter_context(closing(_following(settings, metrics)))
         policy = _policy(settings, following.basis.embedding_space)
@@ -57,7 +61,9 @@ def online(settings: OnlineSettings) -> None:
             actions_after_s=following.basis.watermark_s,
         )
         run_online(
-            partial(_session, settings, policy, following, metrics), stop, count_failure=metrics.count_failure
+            partial(_session, settings, policy, following, metrics, Rejections()),
+            stop,
+            count_failure=metrics.count_failure,
         )
     log.info("stopped")
 
@@ -91,7 +97,11 @@ def _weights(data: Path, space: EmbeddingSpace) -> Mapping[str, float] | None:
 
 @contextmanager
 def _session(
-    settings: OnlineSettings, policy: OnlinePolicy, following: Following, metrics: OnlineMetrics
+    settings: OnlineSettings,
+    policy: OnlinePolicy,
+    following: Following,
+    metrics: OnlineMetrics,
+    rejections: Rejections,
 ) -> Iterator[OnlineSession]:
     """Stream, store and archive, open together."""
     with ExitStack() as open_things:
@@ -108,9 +118,20 @@ def _session(
             archive,
             basis=lambda: following.basis,
             metrics=metrics,
+            rejections=rejections,
             policy=policy,
         )
         yield open_things.enter_context(closing(session))
+
+
+@contextmanager
+def _failure_logged() -> Iterator[None]:
+    """What ends the process is an error of its log, too: whoever reads that alone would only miss it."""
+    try:
+        yield
+    except (ProfileBuilderError, StorageError, ModelError) as error:
+        log.error("cannot count, so it ends", problem=str(error), kind=type(error).__name__)
+        raise
 
 
 @contextmanager

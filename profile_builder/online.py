@@ -18,6 +18,7 @@ from profile_builder.archive import Archive
 from profile_builder.online_counting import Counted, count
 from profile_builder.online_gathering import Gathered, Gathering, OpenStream
 from profile_builder.online_metrics import OnlineMetrics, Outcome
+from profile_builder.online_rejections import Rejections
 from profile_builder.online_users import Basis
 from storage.errors import DamagedRecordError, PartitionLostError
 from storage.events.records import Event, Forget
@@ -60,6 +61,7 @@ class OnlineSession:
         archive: Where accepted events are kept; None keeps none.
         basis: What profiles are computed with, now.
         metrics: Counts.
+        rejections: Tells what was no record.
         policy: How events are counted.
     """
 
@@ -72,10 +74,11 @@ class OnlineSession:
         *,
         basis: Callable[[], Basis],
         metrics: OnlineMetrics,
+        rejections: Rejections,
         policy: OnlinePolicy,
     ) -> None:
         self._name, self._writer, self._basis = name, writer, basis
-        self._metrics, self._policy = metrics, policy
+        self._metrics, self._rejections, self._policy = metrics, rejections, policy
         self._archiving = None if archive is None else _Archiving(archive, writer, policy)
         if self._archiving is not None:
             self._archiving.take_over()
@@ -97,6 +100,7 @@ class OnlineSession:
             self.tell()
         if self._archiving is not None:
             self._archiving.turn_if_due()
+        self._metrics.show_success()
 
     def tell(self) -> None:
         """Tell the stream how far it was read, and show how far that is behind."""
@@ -106,6 +110,7 @@ class OnlineSession:
             with suppress(PartitionLostError):
                 self._gathering.stream.commit(untold)
         self._metrics.show_lag(self._gathering.stream.lag())
+        self._rejections.tell()
         self._told_at_s = time.monotonic()
 
     def finish(self) -> None:
@@ -149,6 +154,7 @@ class OnlineSession:
 
     def _show(self, gathered: Gathered, counted: Counted, basis: Basis) -> None:
         self._metrics.count_read(gathered.rejected)
+        self._rejections.add(gathered.rejected)
         self._metrics.count_stored(
             counted.outcomes,
             profiles=len(counted.profiles),

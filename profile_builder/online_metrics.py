@@ -1,6 +1,7 @@
 """What an online process counts, and shows on its Prometheus port."""
 
 import time
+from collections.abc import Callable
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -23,9 +24,14 @@ class Outcome(StrEnum):
 
 
 class OnlineMetrics:
-    """The numbers of one process, in one registry."""
+    """The numbers of one process, in one registry.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Unix seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         counter, gauge, histogram = self._counter, self._gauge, self._histogram
@@ -49,6 +55,11 @@ class OnlineMetrics:
         self._archived = counter("archived", "Events kept for the archive.")
         self._lag_records = gauge("lag_records", "Records that were not read yet, where the stream can tell.")
         self._lag_bytes = gauge("lag_bytes", "The same in bytes, of a file.")
+        self._success_s = gauge(
+            "last_success_seconds",
+            "When all that was read was last stored, be it nothing; at first the process's start.",
+        )
+        self._success_s.set(clock())
         self._watermark_s = gauge("watermark_seconds", "W: the batch counts the actions up to it.")
         self._newest_s = gauge("newest_event_seconds", "Time of the newest event that was stored.")
         self._age_s = histogram(
@@ -78,13 +89,17 @@ class OnlineMetrics:
 
     def show_times(self, times_s: list[int], *, commit_s: float, watermark_s: int) -> None:
         """Show how old events were that were stored just now, and how long that took."""
-        now_s = time.time()
+        now_s = self._clock()
         for time_s in times_s:
             self._age_s.observe(max(now_s - time_s, 0.0))
         self._shown_newest_s = max([self._shown_newest_s, *times_s])
         self._newest_s.set(self._shown_newest_s)
         self._commit_s.observe(commit_s)
         self._watermark_s.set(watermark_s)
+
+    def show_success(self) -> None:
+        """Show that all went well until now."""
+        self._success_s.set(self._clock())
 
     def show_lag(self, lag: Lag) -> None:
         """Show how far the stream is ahead; what it cannot tell is no number."""

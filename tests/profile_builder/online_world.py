@@ -8,6 +8,7 @@ from pathlib import Path
 from profile_builder.archive import Archive
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_metrics import OnlineMetrics
+from profile_builder.online_rejections import Rejections
 from profile_builder.online_users import Basis
 from storage.events.memory import InMemoryConsumer, InMemoryEvents
 from storage.events.records import Event
@@ -71,6 +72,7 @@ class Online:
             self._opened,
             basis=lambda: self.basis,
             metrics=self.metrics,
+            rejections=Rejections(),
             policy=self.policy,
         )
 

@@ -5,11 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from profile_builder.online_metrics import OnlineMetrics
+from profile_builder.online_rejections import TELL_EVERY_S, Rejections
 from profile_builder.online_users import online_profiles
 from storage.errors import DamagedRecordError, OvertakenError, StoreUnavailableError
 from storage.events.memory import InMemoryConsumer
 from storage.events.records import Event, Forget
+from storage.events.stream import Rejected
 from storage.profiles.memory import InMemoryProfiles
 from storage.profiles.newest import Newest, NewestAction
 from storage.profiles.records import OnlineProfile
@@ -103,6 +107,58 @@ def test_what_is_not_counted_is_said(online: Online) -> None:
     assert online.outcomes() == {"counted": 1, "unknown_pin": 1, "not_listed": 1}
     assert online.counted("rejected_total", reason="time in the future") == 1
     assert online.counted("rejected_total", reason="not JSON") == 1
+
+
+def test_where_it_is_that_is_no_record_is_said() -> None:
+    """Not each time: the first of a reason, and later how many came since; never what it says of whom."""
+    now_s = [0.0]
+    rejections = Rejections(lambda: now_s[0])
+    said = [Rejected("0", str(place), "not JSON", '{"user_id": "ann"') for place in range(7)]
+    with capture_logs() as logs:
+        rejections.add(said[:1])
+        rejections.add(said[1:4])
+        rejections.add([Rejected("1", "9", "no pin id", "")])
+        now_s[0] = TELL_EVERY_S - 0.1
+        rejections.add(said[4:])
+        now_s[0] = TELL_EVERY_S
+        rejections.tell()
+        now_s[0] = 10 * TELL_EVERY_S
+        rejections.tell()
+
+    line = {"event": "rejected", "log_level": "warning"}
+    assert logs == [
+        {**line, "reason": "not JSON", "n": 1, "partition": "0", "position": "0"},
+        {**line, "reason": "no pin id", "n": 1, "partition": "1", "position": "9"},
+        {**line, "reason": "not JSON", "n": 6, "partition": "0", "position": "1"},
+    ]
+
+
+def test_a_session_says_what_it_rejects(online: Online) -> None:
+    """As it reads it."""
+    online.events.append_line("ann", b"nonsense")
+    with capture_logs() as logs:
+        online.run()
+
+    assert [(each["reason"], each["n"]) for each in logs if each["event"] == "rejected"] == [("not JSON", 1)]
+
+
+def test_when_all_went_well_last_is_shown(online: Online) -> None:
+    """Also where nothing came; not while the store fails, however long that takes."""
+    now_s = [100.0]
+    online.store = failing = _Failing(DESCRIPTION)
+    online.metrics = OnlineMetrics(lambda: now_s[0])
+    assert online.counted("last_success_seconds") == 100.0
+    session = online.session()
+    now_s[0] = 160.0
+    session.step(0.001)
+    assert online.counted("last_success_seconds") == 160.0
+
+    online.events.append([event("ann", "cat-1")])
+    failing.fails_before = True
+    now_s[0] = 220.0
+    with pytest.raises(StoreUnavailableError):
+        session.step(0.001)
+    assert online.counted("last_success_seconds") == 160.0
 
 
 def test_whoever_follows_goes_on_from_the_store(online: Online) -> None:

@@ -1,8 +1,11 @@
 """`python -m profile_builder online` as a person runs it: a process of its own, from its start to SIGTERM."""
 
 import gc
+import json
 import logging
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import structlog
 
+from profile_builder import bootstrap_online
 from storage.events.opening import open_appender
 from storage.events.records import Event
 from storage.events.stream import EventAppender
@@ -20,7 +24,7 @@ from storage.profiles.lmdb.online import OnlineRecords
 from storage.profiles.opening import open_batch_publisher
 from storage.profiles.store import BatchManifest
 from tests.profile_builder.conftest import Shop, Terminal
-from tests.profile_builder.online_process import running
+from tests.profile_builder.online_process import ROOT, running
 from tests.profile_builder.online_world import DESCRIPTION
 from tests.profile_builder.world import MODEL
 
@@ -35,6 +39,8 @@ def process_as_before() -> Iterator[None]:
     gc.unfreeze()
     gc.set_threshold(*threshold)
     structlog.reset_defaults()
+    # What was said first settled where all is said: at a terminal that is closed by now.
+    vars(bootstrap_online.log).pop("bind", None)
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
 
@@ -89,4 +95,17 @@ def test_a_stream_that_is_none_is_refused(shop: Shop, run: Terminal, url: str) -
     write_model_file(shop.model, MODEL)
     given = ["--events", url, "--pins", shop.pins, "--profiles", shop.profiles, "--model", shop.model]
     assert run("online", *given, "--metrics-port", 0) == 1
-    assert run.err.startswith("profile_builder: events at ")
+    assert "profile_builder: events at " in run.err
+
+
+def test_what_keeps_it_from_beginning_is_in_the_log(shop: Shop, tmp_path: Path) -> None:
+    """As an error, for whoever collects lines of JSON and sees no other."""
+    command = [sys.executable, "-m", "profile_builder", "online", "--metrics-port", "0"]
+    given = ["--events", tmp_path / "events.jsonl", "--pins", shop.pins, "--profiles", shop.profiles]
+    ended = subprocess.run(
+        [*command, *map(str, given)], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert ended.returncode == 1
+    line = json.loads(ended.stderr.splitlines()[0])
+    assert (line["event"], line["level"]) == ("cannot count, so it ends", "error")
+    assert "no batch was published yet" in line["problem"]

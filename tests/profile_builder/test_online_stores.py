@@ -9,6 +9,7 @@ import pytest
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_following import RETRY_S, LiveBatch, LivePins
 from profile_builder.online_metrics import OnlineMetrics
+from profile_builder.online_rejections import Rejections
 from storage.errors import ArtefactError, OvertakenError, PartitionLostError
 from storage.events.opening import open_appender, open_consumer, stream_name
 from storage.events.records import Forget
@@ -43,6 +44,7 @@ def session(events: str, profiles: str) -> tuple[OnlineSession, OnlineMetrics]:
             None,
             basis=lambda: basis,
             metrics=metrics,
+            rejections=Rejections(),
             policy=OnlinePolicy(gather_s=0.0, tell_every_s=3_600.0),
         ),
         metrics,

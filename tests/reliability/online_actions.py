@@ -16,6 +16,7 @@ from profile_builder.archive import Archive
 from profile_builder.errors import ArchiveError
 from profile_builder.online import OnlinePolicy, OnlineSession
 from profile_builder.online_metrics import OnlineMetrics
+from profile_builder.online_rejections import Rejections
 from profile_builder.online_running import RetryPolicy, run_online
 from profile_builder.online_users import Basis
 from storage.errors import StorageError
@@ -46,6 +47,7 @@ def session(folder: Path, metrics: OnlineMetrics) -> Iterator[OnlineSession]:
             archive,
             basis=lambda: basis,
             metrics=metrics,
+            rejections=Rejections(),
             policy=_POLICY,
         )
         yield open_things.enter_context(closing(counting))
