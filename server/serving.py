@@ -33,6 +33,9 @@ _RECORDS = Bounds(threads=16, queued=64)
 # What gRPC may take to end calls that are cut.
 _CUT_S = 1.0
 
+# What whoever may end this process asks for: it lives, whether or not calls should come here.
+LIVE = "live"
+
 _UNARY = tuple(f"/{SERVICE}/{name}" for name, kind in METHODS.items() if kind == "unary")
 
 log = structlog.get_logger("server.serving")
@@ -81,6 +84,8 @@ class RunningServer:
         self._held: HeldPort | None = None
         self._metrics_server: tuple[WSGIServer, threading.Thread] | None = None
         self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        # For good: a server that drains must not be taken for a dead one.
+        self._health.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
 
     def start(self, ports: Ports) -> int:
         """Listen, answer, and say so through health; returns the gRPC port.
@@ -126,7 +131,7 @@ class RunningServer:
 
         Says whether they did: otherwise threads may still be at work. It returns in any case.
         """
-        self._health.enter_graceful_shutdown()
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         give_up_s = time.monotonic() + grace_s
         self._end_calls(grace_s)
         are_idle = [

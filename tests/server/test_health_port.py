@@ -12,12 +12,14 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.errors import StartError
 from server.ports import Ports
+from server.serving import LIVE
 from tests.ports import free_port
 from tests.server.certificates import Authority
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
 from tests.waiting import HANG_S
 
+LIVING = health_pb2.HealthCheckRequest(service=LIVE)
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -36,8 +38,10 @@ def test_a_probe_without_tls_hears_of_health_and_nothing_else(tmp_path: Path) ->
         with pytest.raises(grpc.RpcError) as refused:
             RecommenderStub(channel).GetPins(pb.GetPinsRequest(pin_ids=["cat-0"]), timeout=HANG_S)
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert health.Check(LIVING, timeout=HANG_S).status == SERVING
         server.drain()
         assert health.Check(health_pb2.HealthCheckRequest(), timeout=HANG_S).status == NOT_SERVING
+        assert health.Check(LIVING, timeout=HANG_S).status == SERVING
         server.stop(grace_s=1)
         with pytest.raises(grpc.RpcError):
             health.Check(health_pb2.HealthCheckRequest(), timeout=HANG_S)

@@ -21,7 +21,7 @@ from server.bootstrap import wire_server
 from server.errors import StartError
 from server.ports import Ports
 from server.reflection import THREADS as REFLECTION_THREADS
-from server.serving import RunningServer
+from server.serving import LIVE, RunningServer
 from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles
@@ -59,8 +59,10 @@ def test_health_says_serving_and_then_draining() -> None:
     port = start(server)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         assert health(channel) == health(channel, "pinnersage.v1.Recommender") == SERVING
+        assert health(channel, LIVE) == SERVING
         server.drain()
         assert health(channel) == NOT_SERVING
+        assert health(channel, LIVE) == SERVING
         assert RecommenderStub(channel).Recommend(pb.RecommendRequest(user_id="ben")).candidates
     server.stop(grace_s=1)
 
