@@ -36,6 +36,7 @@ def build_stages(world: World, files: Sequence[Path]) -> list[Stage]:
             inputs=files,
             outputs=(world.pins / "CURRENT",),
             rooms=("index_builder", "storage", "model"),
+            again=("--new-embedding-space",),
         ),
         Stage(
             name="calibrate",
@@ -58,5 +59,6 @@ def build_stages(world: World, files: Sequence[Path]) -> list[Stage]:
             inputs=(*files, world.pins, world.model),
             outputs=(world.profiles / "batch" / "CURRENT",),
             rooms=("profile_builder", "storage", "model"),
+            again=("--replace-later", "--new-embedding-space"),
         ),
     ]

@@ -25,8 +25,10 @@ class Stage:
         title: What it does, for people.
         command: Program and arguments; they are the stage's parameters.
         inputs: Files, data folders or published folders that it reads.
-        outputs: What must exist when it is finished.
+        outputs: What must exist when it is finished; a CURRENT must name what the stage made live.
         rooms: The folders of our source that do the work.
+        again: What is added to the command where something is live already: a folder that is the demo's own
+            takes whatever the data set has become.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Stage:
     inputs: Sequence[Path]
     outputs: Sequence[Path]
     rooms: Sequence[str]
+    again: Sequence[str] = ()
 
 
 class Stages:
@@ -56,14 +59,15 @@ class Stages:
             DemoError: The command failed; it has said why.
         """
         stamp, fingerprint = self._folder / f"{stage.name}.json", fingerprint_of(stage)
-        finished = _read(stamp) == fingerprint and all(path.exists() for path in stage.outputs)
-        self._announce(stage.title, typed(stage.command), finished)
+        finished = all(path.exists() for path in stage.outputs) and _read(stamp) == fingerprint | _live(stage)
+        command = stage.command if finished or not _live_there(stage) else (*stage.command, *stage.again)
+        self._announce(stage.title, typed(command), finished)
         if finished:
             return
         stamp.unlink(missing_ok=True)
-        _run(stage.command)
+        _run(command)
         self._folder.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(json.dumps(fingerprint, indent=2), encoding="utf-8")
+        stamp.write_text(json.dumps(fingerprint | _live(stage), indent=2), encoding="utf-8")
 
 
 def fingerprint_of(stage: Stage) -> Fingerprint:
@@ -73,6 +77,15 @@ def fingerprint_of(stage: Stage) -> Fingerprint:
         "inputs": {str(path): _state(path) for path in stage.inputs},
         "source": _source_digest(stage.rooms),
     }
+
+
+def _live(stage: Stage) -> Fingerprint:
+    """What is live where the stage publishes: somebody else's is not what the stage made."""
+    return {"live": {str(path): _state(path.parent) for path in _live_there(stage)}}
+
+
+def _live_there(stage: Stage) -> list[Path]:
+    return [path for path in stage.outputs if path.name == PUBLISHED and path.exists()]
 
 
 def _read(stamp: Path) -> object:

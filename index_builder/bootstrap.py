@@ -35,6 +35,7 @@ def run_build(settings: BuildSettings) -> None:
         rejects_path=settings.rejects or settings.out / REJECTS_FILE,
         policy=_policy(settings, source),
         reporter=Reporter(),
+        may_change_space=settings.new_embedding_space,
     )
     print(summary(built))
     _carry_over(settings.out)

@@ -8,6 +8,7 @@ from index_builder.hnsw import HnswParameters, build_hnsw
 from index_builder.measuring import measure
 from index_builder.reading import ValidPins, read_pins
 from index_builder.refining import RefinedPins, Refinement, refine
+from index_builder.succession import Succession
 from index_builder.work import Work, work_in
 from process.progress import Reporter
 from storage.embedding_space import EmbeddingSpace
@@ -62,17 +63,32 @@ def build(
     rejects_path: Path,
     policy: BuildPolicy,
     reporter: Reporter,
+    may_change_space: bool = False,
 ) -> Built:
     """Read, refine, index, measure and publish the pins at `pins_path`.
 
     What a build that was killed had finished of the same pins is not done again (index_builder.work).
 
+    Args:
+        pins_path: A parquet file, or a folder of them.
+        embedding_space: The name of the pins'.
+        folder: Where the version goes.
+        rejects_path: Where bad rows are listed.
+        policy: How it is built.
+        reporter: Who hears of the progress.
+        may_change_space: Whether pins of another embedding space than the live version's may go live.
+
     Raises:
+        EmbeddingSpaceMismatchError: They may not, and are of another.
         StorageError: The input is bad, or the version cannot be written; what was live still is.
     """
+    succession = Succession(folder, embedding_space, may_change=may_change_space)
+    succession.require()
     with work_in(folder.root, reporter) as work:
         with Rejects(rejects_path) as rejects:
-            refined, counts = _read_and_refine(pins_path, rejects, policy, reporter, work)
+            refined, counts = _read_and_refine(
+                pins_path, rejects, policy, reporter, work, succession=succession
+            )
         pool = refined.rows.embeddings[: refined.indexed]
         index = build_hnsw(pool, policy.hnsw, reporter, work)
         search = HnswSearch(index, pool)
@@ -92,7 +108,13 @@ def build(
 
 
 def _read_and_refine(
-    pins_path: Path, rejects: Rejects, policy: BuildPolicy, reporter: Reporter, work: Work
+    pins_path: Path,
+    rejects: Rejects,
+    policy: BuildPolicy,
+    reporter: Reporter,
+    work: Work,
+    *,
+    succession: Succession,
 ) -> tuple[RefinedPins, Counts]:
     """The refined pins. The pins as they were read end here: two copies need not outlive this step."""
     valid = read_pins(
@@ -102,6 +124,7 @@ def _read_and_refine(
         max_reject_share=policy.max_reject_share,
         filter_columns=policy.filter_columns,
     )
+    succession.require(valid.embeddings.shape[1])
     refined = refine(valid, policy.refinement, reporter, work)
     return refined, _counts(valid, rejects, refined)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from process.commands import setting
-from process.shared_settings import KeptVersions, PinsFolder, VersionToMakeLive
+from process.shared_settings import KeptVersions, NewEmbeddingSpace, PinsFolder, VersionToMakeLive
 from storage.pins.hnsw import STORAGE, Storage
 
 
@@ -77,6 +77,7 @@ class BuildSettings:
             low=1,
         ),
     ] = None
+    new_embedding_space: NewEmbeddingSpace = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,14 @@ VersionToMakeLive = Annotated[
 ]
 KeptVersions = Annotated[int, setting("Keep the newest so many, too.", env="KEEP", low=1)]
 
+NewEmbeddingSpace = Annotated[
+    bool,
+    setting(
+        "Go live in place of another embedding space: the embeddings have changed on purpose.",
+        env="NEW_EMBEDDING_SPACE",
+    ),
+]
+
 ChosenLogFormat = Annotated[
     LogFormat, setting("auto is text on a terminal, json elsewhere.", env="LOG_FORMAT")
 ]

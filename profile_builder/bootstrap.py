@@ -50,6 +50,7 @@ from storage.profiles.opening import (
     shown,
 )
 from storage.profiles.redis.address import is_redis
+from storage.profiles.succession import Permit, require_live_space
 from storage.rejects import Rejects
 
 _REJECTS = "batch-rejects.jsonl"
@@ -88,7 +89,8 @@ def batch(settings: BatchSettings) -> None:
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
     """
-    publisher, model_file = open_batch_publisher(settings.profiles), read_model_file(settings.model)
+    permit = Permit(replace_later=settings.replace_later, new_embedding_space=settings.new_embedding_space)
+    publisher, model_file = open_batch_publisher(settings.profiles, permit), read_model_file(settings.model)
     policy = BatchPolicy(
         read=_read_policy(settings, model_file.parameters.window_days, _forgotten(settings)),
         max_actions=settings.max_actions,
@@ -101,6 +103,7 @@ def batch(settings: BatchSettings) -> None:
             model_file.embedding_space, ours="the pin artefact", theirs=f"the model file {settings.model}"
         )
         source = open_input(settings.data, settings.actions, pins.embedding_space)
+        require_live_space(publisher, pins.embedding_space, permit, shown(settings.profiles))
         rejects = open_things.enter_context(Rejects(_rejects_path(settings)))
         parts = BatchParts(
             source=source,

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from process.commands import setting
-from process.shared_settings import KeptVersions, PinsFolder, ProfilesUrl, VersionToMakeLive
+from process.shared_settings import (
+    KeptVersions,
+    NewEmbeddingSpace,
+    PinsFolder,
+    ProfilesUrl,
+    VersionToMakeLive,
+)
 
 _DATA = setting(
     "Folder with a dataset.toml, which names the actions and their weights.", env="DATA", metavar="FOLDER"
@@ -130,6 +136,10 @@ class BatchSettings:
             low=1,
         ),
     ] = None
+    replace_later: Annotated[
+        bool, setting("Go live in place of a batch that has later actions.", env="REPLACE_LATER")
+    ] = False
+    new_embedding_space: NewEmbeddingSpace = False
 
 
 @dataclass(frozen=True, kw_only=True)

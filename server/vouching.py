@@ -11,10 +11,10 @@ import structlog
 from process.attempts import in_words
 from server.metrics_catalogue import FOLLOWED, Artefact
 from storage.embedding_space import EmbeddingSpace
-from storage.errors import StorageError
+from storage.errors import EmbeddingSpaceMismatchError, StorageError
 from storage.pins.artefact import PinArtefact, pin_versions
 from storage.pins.mapping import let_pages_go
-from storage.profiles.opening import live_version, open_reader
+from storage.profiles.opening import live_version, open_reader, shown
 
 # A version is never mended; but a disk or a network may be.
 RETRY_S = 300.0
@@ -43,12 +43,14 @@ class Source:
         live: The same under way: in a moment, or not at all.
         read: Reads a version to its last byte, and returns the space of its vectors. All raise
             StorageErrors.
+        place: Where it is published, for people.
     """
 
     artefact: Artefact
     first: Callable[[], str]
     live: Callable[[], str]
     read: Callable[[str], EmbeddingSpace]
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,21 @@ class Vouching:
         """
         served = Versions(self._pins.first(), self._profiles.first())
         ours, theirs = self._pins.read(served.pins), self._profiles.read(served.profiles)
-        ours.require(theirs, ours="the pin artefact", theirs="the profile store")
+        if ours != theirs:
+            raise self._apart(ours, theirs)
         self._verdicts[Artefact.PINS, served.pins] = _Verdict(ours, "", self._clock())
         self._verdicts[Artefact.PROFILES, served.profiles] = _Verdict(theirs, "", self._clock())
         return served
+
+    def _apart(self, ours: EmbeddingSpace, theirs: EmbeddingSpace) -> EmbeddingSpaceMismatchError:
+        pins, profiles = self._pins.place, self._profiles.place
+        return EmbeddingSpaceMismatchError(
+            f"the pin artefact in {pins} is of embedding space {ours}, the profile store {profiles} is of "
+            f"{theirs}: their vectors cannot be compared. Build one of them anew from the other's "
+            "embeddings, or go back to what was live before: "
+            f"python -m index_builder rollback --pins {pins}, or "
+            f"python -m profile_builder rollback --profiles {profiles}"
+        )
 
     def look(self, served: Versions) -> Versions:
         """The versions to serve now: the live ones, as far as they are good and go together; raises nothing.
@@ -190,7 +203,7 @@ def pins_at(root: Path) -> Source:
         return pins.embedding_space
 
     live = pin_versions(root).current
-    return Source(artefact=Artefact.PINS, first=live, live=live, read=read)
+    return Source(artefact=Artefact.PINS, first=live, live=live, read=read, place=str(root))
 
 
 def profiles_at(url: str) -> Source:
@@ -207,4 +220,5 @@ def profiles_at(url: str) -> Source:
         first=partial(live_version, url, timeout_s=_FIRST_LOOK_S),
         live=partial(live_version, url),
         read=read,
+        place=shown(url),
     )

@@ -12,6 +12,7 @@ from storage.profiles.forgetting import decode_user, since_forgotten
 from storage.profiles.newest import Newest, actions_of
 from storage.profiles.records import OnlineProfile, Profile, StoredUser, Tombstone
 from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, Mark, PublishedBatch
+from storage.profiles.succession import UNASKED, Permit, require_follows
 from storage.retention import Collected, Kept, Pruned, reasons_to_keep
 
 _NOTHING_SEEN: Mapping[str, NDArray[np.uint64]] = {}
@@ -167,11 +168,16 @@ class _Batch:
 
 
 class InMemoryBatches:
-    """A BatchPublisher; what it publishes is read through `open_reader`."""
+    """A BatchPublisher; what it publishes is read through `open_reader`.
 
-    def __init__(self) -> None:
+    Args:
+        permit: What its batches may do to the live one; it may be set anew.
+    """
+
+    def __init__(self, permit: Permit = UNASKED) -> None:
         self._batches: dict[str, _Batch] = {}
         self._live = ""
+        self.permit = permit
 
     def publish(
         self, users: Iterable[EncodedUser], popular: Sequence[str], manifest: Callable[[], BatchManifest]
@@ -182,6 +188,8 @@ class InMemoryBatches:
         if user_ids != sorted(set(user_ids)):
             raise ValueError("users must come in ascending order, each once")
         batch = _Batch(users, tuple(popular), manifest())
+        live = self._batches[self._live].manifest.description if self._live else None
+        require_follows(batch.manifest.description, live, self.permit, "memory")
         already_live = batch == self._batches.get(self._live)
         if not already_live:
             self._live = f"{int(max(self._batches, default=0)) + 1:06d}"

@@ -9,6 +9,7 @@ from storage.profiles.lmdb.publisher import LmdbBatchPublisher
 from storage.profiles.lmdb.reader import LmdbProfiles
 from storage.profiles.redis.address import is_redis, redis_address
 from storage.profiles.store import BatchPublisher, OnlineWriter, ProfileReader, Tombstones
+from storage.profiles.succession import UNASKED, Permit
 
 # What speaks to a Redis is imported where there is one: its client is a quarter of every program's start.
 _STORES = "Give a folder, or redis://HOST:PORT/DB."
@@ -88,8 +89,12 @@ def open_reader(url: str, version: str | None = None, *, checksums: bool = True)
     return LmdbProfiles(profiles_folder(url), version, checksums=checksums)
 
 
-def open_batch_publisher(url: str) -> BatchPublisher:
+def open_batch_publisher(url: str, permit: Permit = UNASKED) -> BatchPublisher:
     """The batches at `url`: to publish one, list them, or go back to one.
+
+    Args:
+        url: A folder, or a Redis.
+        permit: What a batch published through it may do to the live one.
 
     Raises:
         StoreUnavailableError: The URL names no store.
@@ -97,8 +102,8 @@ def open_batch_publisher(url: str) -> BatchPublisher:
     if is_redis(url):
         from storage.profiles.redis.publisher import RedisBatchPublisher  # noqa: PLC0415
 
-        return RedisBatchPublisher(redis_address(url))
-    return LmdbBatchPublisher(profiles_folder(url))
+        return RedisBatchPublisher(redis_address(url), permit)
+    return LmdbBatchPublisher(profiles_folder(url), permit)
 
 
 def open_tombstones(url: str) -> Tombstones:

@@ -104,6 +104,7 @@ class BatchPublisher(Protocol):
 
         Raises:
             ValueError: The users come in another order.
+            PublishError, EmbeddingSpaceMismatchError: It may not follow the live one; see `succession`.
         """
         ...
 

@@ -23,6 +23,9 @@ from demo.occupying import occupied
 from demo.serving import served
 from demo.worlds import World
 from pinnersage.client import Client, Timeout
+from storage.manifests import MANIFEST, Manifest, read_manifest
+from storage.pins.artefact import pin_versions
+from storage.profiles.lmdb.batch import batch_folder
 from tests.waiting import HANG_S, JOB_S
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +126,31 @@ def test_a_saved_tone_never_comes_back_as_its_twin(told: str, out: Path, pins: d
             assert len(answer.candidates) == 1_000
             assert saved.isdisjoint(pins[each.pin_id].meaning for each in answer.candidates)
     assert saved_in_a_tone > 10
+
+
+def test_what_somebody_else_made_live_is_replaced_by_the_demos_own(told: str, out: Path) -> None:
+    """Pins and profiles of another embedding space in its folder: it publishes its own anew, and says how."""
+    assert told
+    world = World(data=out / "emoji" / "data", folder=out / "emoji")
+    pins, profiles = pin_versions(world.pins), batch_folder(world.profiles)
+    pins.publish(lambda draft: _of_another_space(draft, pins.folder()))
+    profiles.publish(lambda draft: _of_another_space(draft, profiles.folder()))
+
+    again = demo("--out", out)
+    assert again.returncode == 0, again.stderr
+    assert re.search(r"index_builder build .* --new-embedding-space\n", again.stdout)
+    assert re.search(r"profile_builder batch .* --replace-later --new-embedding-space\n", again.stdout)
+    assert "Now you" in again.stdout
+
+
+def _of_another_space(draft: Path, live: Path) -> Manifest:
+    """A version with the files of the live one, of a later time."""
+    for path in live.iterdir():
+        if path.name != MANIFEST:
+            shutil.copyfile(path, draft / path.name)
+    manifest = read_manifest(live, newest_format=99) | {"embedding_space": {"name": "shop-1", "dimension": 3}}
+    del manifest["files"]
+    return manifest | ({"actions_until_s": UNTIL_S + 1} if "actions_until_s" in manifest else {})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -120,6 +120,39 @@ def test_another_live_version_runs_it_again(counted: Counted, tmp_path: Path) ->
     assert counted.times_run == 2
 
 
+def test_somebody_elses_version_in_the_place_of_its_own_runs_it_again(
+    counted: Counted, tmp_path: Path
+) -> None:
+    """What the stage made comes back, said so: nothing has changed but what is live."""
+    live = tmp_path / "pins" / "CURRENT"
+    live.parent.mkdir()
+    stage = replace(counted.stage, command=python(f"open({str(live)!r}, 'w').write('ours')"), outputs=(live,))
+    counted.stages.run(stage)
+    live.write_text("theirs")
+    counted.stages.run(stage)
+    counted.stages.run(stage)
+    assert live.read_text() == "ours"
+    assert [finished for _, _, finished in counted.announced] == [False, False, True]
+
+
+def test_what_is_added_where_something_is_live(counted: Counted, tmp_path: Path) -> None:
+    """Not to the first run's command, which is short; and what is added is no change."""
+    live, told = tmp_path / "pins" / "CURRENT", tmp_path / "told.txt"
+    live.parent.mkdir()
+    write = (
+        f"import sys; open({str(live)!r}, 'w').write('ours'); open({str(told)!r}, 'w').write(str(sys.argv))"
+    )
+    stage = replace(counted.stage, command=python(write), outputs=(live,), again=("--replace",))
+    counted.stages.run(stage)
+    assert "--replace" not in told.read_text()
+    counted.stages.run(stage)
+    counted.input.write_text("another")
+    counted.stages.run(stage)
+    assert "--replace" in told.read_text()
+    assert [finished for _, _, finished in counted.announced] == [False, True, False]
+    assert ["--replace" in command for _, command, _ in counted.announced] == [False, False, True]
+
+
 def test_a_failed_stage_stops_the_demo_and_is_not_finished(counted: Counted) -> None:
     """The message names the command and its status; next time it is run again."""
     counted.stages.run(counted.stage)

@@ -281,6 +281,6 @@ def test_another_embedding_space(run: Terminal, root: Path, tmp_path: Path) -> N
     """Vectors of another space cannot be compared: those pins stay behind, and that is said."""
     add(run, root, [45])
     path = write_circle(tmp_path / "p.parquet", [0, 90])
-    assert run("build", "--pins", path, "--embedding-space", "t", "--out", root) == 0
+    assert run("build", "--pins", path, "--embedding-space", "t", "--out", root, "--new-embedding-space") == 0
     assert "1 added before, of another embedding space" in run.out
     assert representatives(root) == {}

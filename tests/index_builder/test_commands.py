@@ -16,6 +16,8 @@ from storage.pins.hnsw import Hnsw
 from storage.pins.manifest import BuildParameters
 from tests.index_builder.tables import circle, vectors, write, write_circle
 
+NEW_SPACE = "--new-embedding-space"
+
 
 class Terminal:
     """Runs commands and keeps what they said."""
@@ -55,6 +57,27 @@ def root(run: Terminal, pins: Path, tmp_path: Path) -> Path:
 
 class TestBuild:
     """python -m index_builder build."""
+
+    def test_pins_of_another_embedding_space_replace_none_unasked(
+        self, run: Terminal, root: Path, pins: Path, tmp_path: Path
+    ) -> None:
+        """A mistyped --out keeps what is live there; by name before anything is read, then by dimension."""
+        live, rejects = pin_versions(root).current(), (root / "rejects.jsonl").read_bytes()
+        assert run("build", "--pins", pins, "--embedding-space", "shop-1", "--out", root) == 1
+        assert f"the live version in {root} is of embedding space circle-1 (2 dimensions)" in run.err
+        assert "these pins are of shop-1, so they were not made live" in run.err
+        assert "See whether --out says where they should go" in run.err
+        assert run.err.count("\n") == 1
+        assert (root / "rejects.jsonl").read_bytes() == rejects
+
+        wide = write(tmp_path / "wide.parquet", pin_id=["a", "b"], embedding=vectors([[1, 0, 0], [0, 1, 0]]))
+        assert run("build", "--pins", wide, "--embedding-space", "circle-1", "--out", root) == 1
+        assert "these pins are of circle-1 (3 dimensions), so they were not made live" in run.err
+        assert [each.name for each in pin_versions(root).versions()] == [live]
+
+        said = ("--embedding-space", "shop-1", "--out", root, "--new-embedding-space")
+        assert run("build", "--pins", pins, *said) == 0
+        assert pin_versions(root).current() != live
 
     def test_the_summary(self, run: Terminal, pins: Path, tmp_path: Path) -> None:
         """Everything that came of it, in some lines."""
@@ -230,7 +253,7 @@ class TestListAndRollback:
         """Another version beside the first."""
         first = pin_versions(root).current()
         path = write_circle(tmp_path / "q.parquet", [0, 90])
-        assert run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root) == 0
+        assert run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root, NEW_SPACE) == 0
         return first, pin_versions(root).current()
 
     def test_the_table(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
@@ -293,7 +316,9 @@ class TestPrune:
         """Three versions."""
         for n in (2, 3):
             path = write_circle(tmp_path / f"{n}.parquet", [0, 90, 180][:n])
-            assert run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root) == 0
+            assert (
+                run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root, NEW_SPACE) == 0
+            )
         return [version.name for version in pin_versions(root).versions()]
 
     def test_what_is_gone_and_what_stays(self, run: Terminal, root: Path, three: list[str]) -> None:
@@ -321,7 +346,7 @@ class TestPrune:
     ) -> None:
         """After its version is live."""
         path = write_circle(tmp_path / "q.parquet", [0, 45])
-        source = ("--pins", path, "--embedding-space", "circle-2", "--out", root)
+        source = ("--pins", path, "--embedding-space", "circle-2", "--out", root, NEW_SPACE)
         assert run("build", *source, "--keep", "1") == 0
         assert run.out.endswith("2 versions collected, 0.0 MB freed.\n")
         left = [version.name for version in pin_versions(root).versions()]

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from index_builder.build import BuildPolicy, build
+from process.progress import Reporter
 from storage.model_file import read_model_file
+from storage.pins.artefact import pin_versions
 from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.opening import open_reader
 from storage.publishing import Manifest
 from tests.profile_builder.conftest import Shop, Terminal
-from tests.profile_builder.world import NEWEST_S, Act, light_users, write_actions
+from tests.profile_builder.world import NEWEST_S, SPACE, Act, light_users, write_actions
 
 
 def calibrate(run: Terminal, shop: Shop, *flags: object) -> int:
@@ -98,7 +101,7 @@ def two(run: Terminal, calibrated: Shop) -> tuple[str, str]:
     assert batch(run, calibrated) == 0
     good = batch_folder(calibrated.profiles).current()
     actions = write_actions(calibrated.out / "bad.parquet", [Act("ann", "cat-1", days=7)])
-    assert batch(run, calibrated, "--actions", actions) == 0
+    assert batch(run, calibrated, "--actions", actions, "--replace-later") == 0
     return good, batch_folder(calibrated.profiles).current()
 
 
@@ -174,6 +177,45 @@ def refused(run: Terminal, status: int) -> str:
     assert status != 0
     assert "Traceback" not in run.err
     return run.err[run.err.index("profile_builder: ") :]
+
+
+def test_a_late_batch_takes_no_later_ones_place(run: Terminal, calibrated: Shop) -> None:
+    """The folder keeps its batch, and the sentence says how to have the late one all the same."""
+    assert batch(run, calibrated) == 0
+    live = batch_folder(calibrated.profiles).current()
+    said = refused(run, batch(run, calibrated, "--now", "2023-11-01"))
+    assert f"the live batch in {calibrated.profiles} has actions until 1700000000, this one until" in said
+    assert batch_folder(calibrated.profiles).current() == live
+    assert batch(run, calibrated, "--now", "2023-11-01", "--replace-later") == 0
+
+
+def test_a_batch_of_another_embedding_space_takes_no_place_unasked(
+    run: Terminal, calibrated: Shop, tmp_path: Path
+) -> None:
+    """Before any action is read; the live batch and the list of its bad rows stay as they are."""
+    assert batch(run, calibrated) == 0
+    live, rejects = batch_folder(calibrated.profiles).current(), calibrated.profiles / "batch-rejects.jsonl"
+    before, pins, model = rejects.read_bytes(), tmp_path / "other-pins", tmp_path / "other.toml"
+    build(
+        calibrated.data / "pins.parquet",
+        "other-1",
+        pin_versions(pins),
+        rejects_path=tmp_path / "bad.jsonl",
+        policy=BuildPolicy(),
+        reporter=Reporter(quiet=True),
+    )
+    source = ("--actions", calibrated.data / "actions.parquet", "--pins", pins)
+    assert run("calibrate", *source, "--out", model) == 0
+    other = ("batch", *source, "--model", model, "--profiles", calibrated.profiles)
+
+    said = refused(run, run(*other))
+    assert "Look at times" not in run.err
+    assert f"the live batch in {calibrated.profiles} is of embedding space {SPACE}" in said
+    assert "See whether --profiles says where it should go" in said
+    assert (batch_folder(calibrated.profiles).current(), rejects.read_bytes()) == (live, before)
+
+    assert run(*other, "--new-embedding-space") == 0
+    assert batch_folder(calibrated.profiles).current() != live
 
 
 def test_an_empty_window_says_when_the_actions_were(run: Terminal, calibrated: Shop) -> None:

@@ -31,7 +31,9 @@ class Shelf:
     is_late: bool = False
 
     def source(self, artefact: Artefact) -> Source:
-        return Source(artefact=artefact, first=self.newest, live=self.live, read=self.read)
+        return Source(
+            artefact=artefact, first=self.newest, live=self.live, read=self.read, place=artefact.value
+        )
 
     def publish(self, version: str, space: EmbeddingSpace | None = A) -> None:
         self.versions.pop(version, None)
@@ -198,3 +200,15 @@ def test_a_start_needs_both() -> None:
     world.profiles.versions = {}
     with pytest.raises(NoVersionError):
         world.vouching.begin()
+
+
+def test_a_server_does_not_start_on_pins_and_profiles_of_different_spaces() -> None:
+    """Both places are named, and for each the way back to what was live before."""
+    world = World()
+    world.profiles.publish("profiles-2", B)
+    with pytest.raises(EmbeddingSpaceMismatchError) as refused:
+        world.vouching.begin()
+    said = str(refused.value)
+    assert f"the pin artefact in pins is of embedding space {A}, the profile store profiles is of {B}" in said
+    assert "python -m index_builder rollback --pins pins" in said
+    assert "python -m profile_builder rollback --profiles profiles" in said

@@ -19,6 +19,7 @@ from storage.profiles.encoding import EncodedUser, encode_popular
 from storage.profiles.lmdb.batch import FILE, POPULAR, batch_folder, profile_key, seen_key
 from storage.profiles.lmdb.environments import is_full
 from storage.profiles.store import BatchDescription, BatchManifest, BatchVersion, PublishedBatch
+from storage.profiles.succession import UNASKED, Permit, require_follows
 from storage.publishing import Manifest, VersionInfo
 from storage.retention import Pruned
 
@@ -28,10 +29,15 @@ _LENGTHS = struct.Struct("<HI")
 
 
 class LmdbBatchPublisher:
-    """Publishes batches into a profile folder (a BatchPublisher)."""
+    """Publishes batches into a profile folder (a BatchPublisher).
 
-    def __init__(self, profiles: Path) -> None:
-        self._folder = batch_folder(profiles)
+    Args:
+        profiles: The folder.
+        permit: What its batches may do to the live one.
+    """
+
+    def __init__(self, profiles: Path, permit: Permit = UNASKED) -> None:
+        self._folder, self._permit, self._place = batch_folder(profiles), permit, str(profiles)
 
     def publish(
         self, users: Iterable[EncodedUser], popular: Sequence[str], manifest: Callable[[], BatchManifest]
@@ -40,12 +46,16 @@ class LmdbBatchPublisher:
 
         Raises:
             PublishLockedError: Another process is publishing there.
-            PublishError: It cannot be written; what was live still is.
+            PublishError: It cannot be written, or the live batch has later actions; what was live still is.
+            EmbeddingSpaceMismatchError: The live batch is of another.
         """
 
         def write(folder: Path) -> Manifest:
             write_users(folder, users, encode_popular(popular))
-            return encode_manifest(manifest())
+            batch = manifest()
+            # Nobody else can publish, or go back, before this one is live.
+            require_follows(batch.description, self._live(), self._permit, self._place)
+            return encode_manifest(batch)
 
         published = self._folder.publish(write)
         return PublishedBatch(
@@ -91,6 +101,11 @@ class LmdbBatchPublisher:
             PublishError: They cannot be removed, or another process is publishing.
         """
         return self._folder.prune(keep)
+
+    def _live(self) -> BatchDescription | None:
+        """The live batch; None without one, or where it cannot be read."""
+        live = next((each for each in self._folder.versions() if each.is_current), None)
+        return None if live is None else self._description(live)[0]
 
     def _version(self, version: VersionInfo) -> BatchVersion:
         description, problem = self._description(version)

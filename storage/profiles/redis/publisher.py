@@ -16,6 +16,7 @@ from storage.profiles.redis.loading import Loader, n_existing, unlink
 from storage.profiles.redis.staging import Gathered, StagedBatch, Written
 from storage.profiles.redis.versions import Live, Versions, decode, encode
 from storage.profiles.store import BatchManifest, BatchVersion, PublishedBatch
+from storage.profiles.succession import UNASKED, Permit
 from storage.retention import IN_USE, Collected, Kept, Pruned, reasons_to_keep
 
 TIMEOUT_S = staging.TIMEOUT_S
@@ -41,12 +42,16 @@ class _Loaded(Protocol):
 class RedisBatchPublisher:
     """Publishes batches into a Redis (a BatchPublisher). Any number may, each its own batch.
 
+    Args:
+        address: The store.
+        permit: What its batches may do to the live one.
+
     Raises:
         StoreUnavailableError: It cannot be reached: better now than after a night's work.
     """
 
-    def __init__(self, address: RedisAddress) -> None:
-        self._link = Link(address, timeout_s=TIMEOUT_S)
+    def __init__(self, address: RedisAddress, permit: Permit = UNASKED) -> None:
+        self._link, self._permit = Link(address, timeout_s=TIMEOUT_S), permit
         self._keys = Keys(address.prefix)
         self._versions = Versions(self._link)
         self._link.ask(("PING",))
@@ -58,6 +63,7 @@ class RedisBatchPublisher:
 
         Raises:
             PublishError: The live batch reaches further, somebody went back meanwhile, or keys were lost.
+            EmbeddingSpaceMismatchError: The live batch is of another.
             ProfileStoreError: The store cannot be written to; what was live still is.
         """
         live = self._versions.live()
@@ -89,6 +95,7 @@ class RedisBatchPublisher:
 
         Raises:
             PublishError: The live batch reaches further, somebody went back meanwhile, or keys were lost.
+            EmbeddingSpaceMismatchError: The live batch is of another.
             ProfileStoreError: The store cannot be written to; what was live still is.
         """
         gathered = Gathered(self._link, staged, written)
@@ -177,8 +184,9 @@ class RedisBatchPublisher:
         name = self._versions.publish(
             loaded.number,
             whole,
+            batch.description,
             generation=live.generation,
-            actions_until_s=batch.description.actions_until_s,
+            permit=self._permit,
         )
         return PublishedBatch(version=name, place=place, already_live=False)
 

@@ -1,8 +1,8 @@
 """Which batches a Redis holds and which is live; what is live changes in one step, and never back unasked.
 
 The live batch is at (generation, actions_until). Within a generation a batch may only reach further than the
-one before; going back is a generation of its own. So a batch that was begun before a rollback, or late, is
-told so instead of undoing it.
+one before, unless that is permitted; going back is a generation of its own. So a batch that was begun before
+a rollback, or late, is told so instead of undoing it, and so is one of another embedding space.
 """
 
 import hashlib
@@ -11,19 +11,32 @@ import time
 from dataclasses import dataclass
 from typing import cast
 
+from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError, NoVersionError, PublishError
 from storage.manifests import Manifest
 from storage.profiles.redis.keys import Keys
-from storage.profiles.redis.link import Link
+from storage.profiles.redis.link import Command, Link
+from storage.profiles.store import BatchDescription
+from storage.profiles.succession import Permit, another_space_is_live, later_is_live
 
 _MADE_BY = "python -m profile_builder batch"
 
 # Each runs as one step: nothing comes between what it reads and what it writes.
 _PUBLISH = """
-local live = redis.call('HMGET', KEYS[1], 'generation', 'actions_until_s')
+local live = redis.call('HMGET', KEYS[1], 'generation', 'actions_until_s', 'version')
 local generation = live[1] or '0'
 if generation ~= ARGV[1] then return {'rolled back', generation} end
-if live[2] and tonumber(ARGV[2]) < tonumber(live[2]) then return {'reaches further', live[2]} end
+if live[3] and ARGV[6] == '0' then
+  local manifest = redis.call('HGET', KEYS[2], live[3])
+  local ok, space = pcall(function() return cjson.decode(manifest).embedding_space end)
+  if ok and type(space) == 'table' and type(space.name) == 'string' and type(space.dimension) == 'number'
+    and (space.name ~= ARGV[7] or space.dimension ~= tonumber(ARGV[8])) then
+    return {'another space', space.name, tostring(space.dimension)}
+  end
+end
+if live[2] and ARGV[5] == '0' and tonumber(ARGV[2]) < tonumber(live[2]) then
+  return {'reaches further', live[2]}
+end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 redis.call('HSET', KEYS[1], 'generation', generation, 'actions_until_s', ARGV[2], 'version', ARGV[3])
 return {'published', generation}
@@ -109,36 +122,46 @@ class Versions:
             )
         return decode(cast(bytes, text), f"{version} in {self._link.address}")
 
-    def publish(self, number: int, manifest: Manifest, *, generation: int, actions_until_s: int) -> str:
+    def publish(
+        self, number: int, manifest: Manifest, batch: BatchDescription, *, generation: int, permit: Permit
+    ) -> str:
         """Make a batch live whose records are all there; returns its name.
 
         Args:
             number: The batch's.
             manifest: The batch's.
+            batch: What it is.
             generation: That was live when the batch was begun.
-            actions_until_s: The batch's watermark.
+            permit: What it may do to the live one.
 
         Raises:
             PublishError: Somebody went back meanwhile, or the live batch reaches further.
+            EmbeddingSpaceMismatchError: The live batch is of another.
         """
-        text = encode(manifest)
+        text, space = encode(manifest), batch.embedding_space
         name = f"{number:06}-{hashlib.sha256(text).hexdigest()[:8]}"
-        keys = self._keys
-        (found,) = self._link.ask(
-            ("EVAL", _PUBLISH, 2, keys.live, keys.versions, generation, actions_until_s, name, text)
+        publish: Command = (
+            *("EVAL", _PUBLISH, 2, self._keys.live, self._keys.versions),
+            *(generation, batch.actions_until_s, name, text),
+            *(int(permit.replace_later), int(permit.new_embedding_space), space.name, space.dimension),
         )
-        outcome, value = (each.decode() for each in cast(list[bytes], found))
+        (found,) = self._link.ask(publish)
+        outcome, *values = (each.decode() for each in cast(list[bytes], found))
+        self._require_published(outcome, values, batch)
+        return name
+
+    def _require_published(self, outcome: str, values: list[str], batch: BatchDescription) -> None:
+        place = str(self._link.address)
         if outcome == "rolled back":
             raise PublishError(
-                f"somebody went back to another batch in {self._link.address} while this one was written, so "
+                f"somebody went back to another batch in {place} while this one was written, so "
                 "it was not made live. Publish again if it should be."
             )
+        if outcome == "another space":
+            live = EmbeddingSpace(values[0], int(values[1]))
+            raise another_space_is_live(batch.embedding_space, live, place)
         if outcome == "reaches further":
-            raise PublishError(
-                f"the live batch in {self._link.address} has actions until {value}, this one until "
-                f"{actions_until_s} only (Unix seconds), so it was not made live. To go back, use rollback."
-            )
-        return name
+            raise later_is_live(batch.actions_until_s, int(values[0]), place)
 
     def make_current(self, version: str, actions_until_s: int) -> None:
         """Make a batch live that is there; unless it is live already, that is a new generation.

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import DataError, NoVersionError
+from storage.embedding_space import EmbeddingSpace
+from storage.errors import DataError, EmbeddingSpaceMismatchError, NoVersionError, PublishError
 from storage.profiles.encoding import EncodedUser
 from storage.profiles.memory import InMemoryBatches
 from storage.profiles.opening import open_batch_publisher, open_reader
 from storage.profiles.store import BatchManifest, BatchPublisher, ProfileReader, PublishedBatch
+from storage.profiles.succession import UNASKED, Permit, require_live_space
 from tests.storage.profiles.people import DESCRIPTION, encoded, manifest, profile, same
 
 ANN, BEN = encoded("ann", "cat-1"), encoded("ben", "bee-1", "car-1")
@@ -22,9 +24,13 @@ class Store:
 
     publisher: BatchPublisher
     open_reader: Callable[[], ProfileReader]
+    permitting: Callable[[Permit], BatchPublisher]
 
     def publish(self, *users: EncodedUser) -> PublishedBatch:
         return self.publisher.publish(users, ["cat-1"], manifest)
+
+    def publish_as(self, batch: BatchManifest, permit: Permit = UNASKED) -> str:
+        return self.permitting(permit).publish([ANN], ["cat-1"], lambda: batch).version
 
     def has(self, user_id: str) -> bool:
         reader = self.open_reader()
@@ -40,9 +46,16 @@ class Store:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "memory":
         batches = InMemoryBatches()
-        return Store(batches, batches.open_reader)
+
+        def permitting(permit: Permit) -> BatchPublisher:
+            batches.permit = permit
+            return batches
+
+        return Store(batches, batches.open_reader, permitting)
     url = str(tmp_path) if request.param == "lmdb" else request.getfixturevalue("valkey").url()
-    return Store(open_batch_publisher(url), lambda: open_reader(url))
+    return Store(
+        open_batch_publisher(url), lambda: open_reader(url), lambda permit: open_batch_publisher(url, permit)
+    )
 
 
 def test_what_is_published_is_read(store: Store) -> None:
@@ -180,3 +193,72 @@ def test_users_in_another_order_are_refused(store: Store, users: list[EncodedUse
         store.publish(*users)
     with pytest.raises(NoVersionError):
         store.publisher.versions()
+
+
+def until(time_s: int) -> BatchManifest:
+    return BatchManifest(description=replace(DESCRIPTION, actions_until_s=time_s))
+
+
+def of_space(name: str, dimension: int) -> BatchManifest:
+    return BatchManifest(description=replace(DESCRIPTION, embedding_space=EmbeddingSpace(name, dimension)))
+
+
+def test_a_batch_that_comes_late_is_refused(store: Store) -> None:
+    """What is live never goes back unasked; both times are said, and what to do."""
+    live = store.publish_as(until(2_000))
+    late = "actions until 2000, this one until 1999 only .Unix seconds., so it was not made live"
+    with pytest.raises(PublishError, match=f"{late}.* use rollback; .* add --replace-later"):
+        store.publish_as(until(1_999))
+
+    assert store.current() == [live]
+    assert len(store.publisher.versions()) == 1
+    assert store.publish_as(until(2_000)) == live
+
+
+def test_a_late_batch_goes_live_when_that_is_said(store: Store) -> None:
+    """And the next is compared with it."""
+    store.publish_as(until(2_000))
+    earlier = store.publish_as(until(1_000), Permit(replace_later=True))
+    assert store.current() == [earlier]
+    assert [store.publish_as(until(1_500))] == store.current() != [earlier]
+
+
+def test_after_going_back_a_batch_need_not_reach_further_than_what_was_left(store: Store) -> None:
+    """It is compared with what is live."""
+    first = store.publish_as(until(1_000))
+    store.publish_as(until(2_000))
+    store.publisher.make_current(first)
+    assert [store.publish_as(until(1_500))] == store.current()
+
+
+@pytest.mark.parametrize("other", [of_space("shop-3", 16), of_space("shop-2", 17)])
+def test_a_batch_of_another_embedding_space_is_refused(store: Store, other: BatchManifest) -> None:
+    """A mistyped folder keeps what it has; before the work as after it, with both spaces and what to do."""
+    live, space = store.publish(ANN).version, other.description.embedding_space
+    refused = (
+        rf"is of embedding space shop-2 \(16 dimensions\), this one is of {space.name} \({space.dimension}"
+    )
+    with pytest.raises(EmbeddingSpaceMismatchError, match=f"{refused}.* add --new-embedding-space"):
+        store.publish_as(other)
+    with pytest.raises(EmbeddingSpaceMismatchError, match=refused):
+        require_live_space(store.publisher, space, UNASKED, "PLACE")
+
+    assert store.current() == [live]
+    assert len(store.publisher.versions()) == 1
+    require_live_space(store.publisher, DESCRIPTION.embedding_space, UNASKED, "PLACE")
+
+
+def test_the_embedding_space_changes_when_that_is_said(store: Store) -> None:
+    """Then the old one is the other one."""
+    other, said = of_space("shop-3", 16), Permit(new_embedding_space=True)
+    store.publish(ANN)
+    require_live_space(store.publisher, other.description.embedding_space, said, "PLACE")
+    assert [store.publish_as(other, said)] == store.current()
+    with pytest.raises(EmbeddingSpaceMismatchError):
+        store.publish_as(manifest())
+
+
+def test_into_an_empty_store_any_batch_goes(store: Store) -> None:
+    """There is nothing to take the place of."""
+    require_live_space(store.publisher, EmbeddingSpace("shop-3", 16), UNASKED, "PLACE")
+    assert [store.publish_as(until(1_000))] == store.current()
