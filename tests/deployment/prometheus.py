@@ -51,7 +51,8 @@ class Prometheus:
 @contextmanager
 def prometheus(folder: Path, port: int, targets: Mapping[str, int], every_s: int = 1) -> Iterator[Prometheus]:
     """One that scrapes ports of this machine by the names of their jobs; ended whatever happens."""
-    shutil.copy(ALERTS, folder / "alerts.yaml")
+    for rules in ALERTS:
+        shutil.copy(rules, folder)
     scrapes = [
         {
             "job_name": job,
@@ -60,7 +61,7 @@ def prometheus(folder: Path, port: int, targets: Mapping[str, int], every_s: int
         for job, at in targets.items()
     ]
     times = {"scrape_interval": f"{every_s}s", "scrape_timeout": f"{every_s}s", "evaluation_interval": "1s"}
-    config = {"global": times, "rule_files": ["alerts.yaml"], "scrape_configs": scrapes}
+    config = {"global": times, "rule_files": ["alerts*.yaml"], "scrape_configs": scrapes}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     said = folder / "log"
     with said.open("w") as log:

@@ -9,9 +9,11 @@ from typing import Any
 import promql_parser
 import yaml
 
+from tests.architecture.sources import ROOT
 from tests.deployment.chart import CHART
 
-ALERTS = CHART / "files" / "alerts.yaml"
+ALERTS = [CHART / "files" / f"{of}.yaml" for of in ("alerts", "alerts-online")]
+OBSERVABILITY = ROOT / "docs" / "observability.md"
 DASHBOARD = CHART / "files" / "pinnersage.json"
 
 # What Grafana puts in place of its variables, for "All" and a scrape every 15 s.
@@ -35,9 +37,8 @@ class Asked:
 
 
 def groups() -> list[dict[str, Any]]:
-    """The groups of rules."""
-    found: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text())["groups"]
-    return found
+    """The groups of rules, of servers and of the consumer."""
+    return [group for file in ALERTS for group in yaml.safe_load(file.read_text())["groups"]]
 
 
 def rules() -> list[dict[str, Any]]:
@@ -95,3 +96,10 @@ def asked(expression: str) -> set[Asked]:
 def wanted(value: str) -> list[str]:
     """The values that a matcher names one by one: a word, or an alternative of words."""
     return value.split("|") if re.fullmatch(r"[\w.|+-]+", value) else []
+
+
+def of_questions() -> Iterator[Query]:
+    """Of the table of questions in docs/observability.md."""
+    table = OBSERVABILITY.read_text().partition("| question | PromQL |")[2].partition("\n\n")[0]
+    for question, expression in re.findall(r"(?m)^\| (.+?) \| `(.+)` \|$", table):
+        yield Query(question, expression.replace(r"\|", "|"))

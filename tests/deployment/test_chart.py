@@ -9,7 +9,6 @@ from typing import Any
 import jsonschema
 import kubernetes_validate
 import pytest
-import yaml
 from referencing import Registry, Resource
 
 from index_builder.settings import BuildSettings
@@ -19,6 +18,7 @@ from profile_builder.settings import BatchSettings, CalibrateSettings
 from profile_builder.settings_online import OnlineSettings
 from server.settings import ServerSettings
 from tests.deployment.chart import CASES, CHART, Manifest, case_file, helm, render
+from tests.deployment.queries import groups
 
 VERSIONS = ("1.31", "1.34", "1.37")
 SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
@@ -176,6 +176,18 @@ def test_kubernetes_asks_the_server_itself() -> None:
     with_tls = render("tls").container("Deployment", "", "server")
     assert with_tls["readinessProbe"]["grpc"] == {"port": 50052}
     assert "--health-port=50052" in with_tls["args"]
+
+
+@pytest.mark.parametrize(
+    ("size_mi", "start_s", "failures"),
+    [(1_400, 0, 74), (28_000, 0, 340), (1_400, 61, 13), (28_000, 3_600, 720)],
+)
+def test_a_pod_has_time_to_read_the_artefact(size_mi: int, start_s: int, failures: int) -> None:
+    """As long as the artefact is large, or as long as one says, before a probe ends it; the consumer, too."""
+    sized = render("full", {"artefact.sizeMi": size_mi, "server.startSeconds": start_s})
+    for name, container in (("", "server"), ("-online", "online")):
+        probe = sized.container("Deployment", name, container)["startupProbe"]
+        assert (probe["periodSeconds"], probe["failureThreshold"]) == (5, failures)
 
 
 def test_a_pod_has_time_to_drain() -> None:
@@ -342,8 +354,8 @@ def test_the_operator_is_told_what_to_watch() -> None:
         if "metrics" in {port["name"] for port in each["spec"]["ports"]}
     ]
     assert sorted(scraped) == ["shop-pinnersage", "shop-pinnersage-online"]
-    rules = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
-    assert rendered.one("PrometheusRule")["spec"] == rules
+    given = rendered.one("PrometheusRule")["spec"]["groups"]
+    assert [each["name"] for each in given] == [each["name"] for each in groups()]
     dashboard = rendered.one("ConfigMap", "dashboard")
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert json.loads(dashboard["data"]["pinnersage.json"])["uid"] == "pinnersage"

@@ -10,7 +10,7 @@ from pinnersage.v1.recommender_pb2_grpc import RecommenderStub
 from server.bootstrap import wire_server
 from server.ports import Ports
 from tests.deployment.prometheus import Prometheus, prometheus
-from tests.deployment.queries import of_dashboard, rules
+from tests.deployment.queries import Query, of_dashboard, of_questions, rules
 from tests.ports import free_port
 from tests.server.conftest import settings
 from tests.server.world import default_people, make_pins
@@ -66,3 +66,10 @@ def test_every_panel_is_answered(watching: Prometheus) -> None:
     """Prometheus takes the query of each panel."""
     for query in of_dashboard():
         watching.query(query.expression)
+
+
+@pytest.mark.parametrize("query", tuple(of_questions()), ids=lambda query: query.where)
+def test_every_question_has_an_answer(watching: Prometheus, query: Query) -> None:
+    """What docs/observability.md has one ask is computed from what a server shows, and is never nothing."""
+    # A rate takes two scrapes.
+    wait_until(lambda: watching.query(query.expression))

@@ -45,6 +45,12 @@ floats: a million is to be 1000000, not 1e+06. */}}
 {{- end }}
 {{- end }}
 
+{{/* How often a pod may be asked in vain, every 5 s, until it has read the artefact. */}}
+{{- define "pinnersage.startFailures" -}}
+{{- $seconds := .Values.server.startSeconds | default (add 300 (div .Values.artefact.sizeMi 20)) -}}
+{{- ceil (divf $seconds 5) -}}
+{{- end }}
+
 {{- define "pinnersage.storeEnv" -}}
 {{- with include "pinnersage.profilesSecret" . }}
 - name: PINNERSAGE_PROFILES_PASSWORD
