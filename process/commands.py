@@ -9,9 +9,12 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import typer
+
+from process.terminating import ended_by_sigterm
 
 SettingsT = TypeVar("SettingsT")
 Run = Callable[[SettingsT], int | None]
@@ -45,7 +48,10 @@ def setting(
 
 
 class Program:
-    """A program of one or several commands, run as `python -m NAME`."""
+    """A program of one or several commands, run as `python -m NAME`.
+
+    SIGTERM ends a command at once, unless it hears signals itself.
+    """
 
     def __init__(self, name: str, *, expected: tuple[type[Exception], ...]) -> None:
         self._name = name
@@ -63,11 +69,14 @@ class Program:
         """Give the program a help text of its own; a program with several commands needs one."""
         self._app.callback()(_documented(purpose))
 
-    def command(self, name: str, settings: type[SettingsT], run: Run[SettingsT]) -> None:
+    def command(
+        self, name: str, settings: type[SettingsT], run: Run[SettingsT], *, hears_signals: bool = False
+    ) -> None:
         """Add a command: its docstring, flags and variables are those of `settings`."""
 
         def call(**values: object) -> int | None:
-            return run(settings(**values))
+            with nullcontext() if hears_signals else ended_by_sigterm(self._name):
+                return run(settings(**values))
 
         # Typer reads a command from its signature: give it the record's.
         signature = inspect.signature(settings, eval_str=True)
