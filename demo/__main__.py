@@ -4,12 +4,15 @@ import signal
 import sys
 from types import FrameType
 
-from demo.bootstrap import run_demo
-from demo.errors import DemoError
-from demo.settings import DemoSettings
-from pinnersage.client import PinnerSageError
-from process.commands import Program
-from storage.errors import StorageError
+from process.environment import explained_imports
+
+with explained_imports("demo"):
+    from demo.bootstrap import run_demo
+    from demo.errors import DemoError
+    from demo.settings import DemoSettings
+    from pinnersage.client import PinnerSageError
+    from process.commands import Program
+    from storage.errors import StorageError
 
 
 def main() -> int:
@@ -17,7 +20,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     program = Program("demo", expected=(DemoError, StorageError, PinnerSageError, OSError))
-    program.command("demo", DemoSettings, run_demo, hears_signals=True)
+    program.command("demo", DemoSettings, run_demo)
     return program.run()
 
 

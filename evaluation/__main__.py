@@ -2,11 +2,14 @@
 
 import sys
 
-from evaluation.errors import EvaluationError
-from evaluation.settings import EvaluationSettings
-from model.errors import ModelError
-from process.commands import Program
-from storage.errors import StorageError
+from process.environment import explained_imports
+
+with explained_imports("evaluation"):
+    from evaluation.errors import EvaluationError
+    from evaluation.settings import EvaluationSettings
+    from model.errors import ModelError
+    from process.commands import Program
+    from storage.errors import StorageError
 
 
 def evaluate(settings: EvaluationSettings) -> None:

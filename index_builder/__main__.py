@@ -2,23 +2,26 @@
 
 import sys
 
-from index_builder.adding import run_add
-from index_builder.bootstrap import run_build, run_list, run_prune, run_rollback, run_verify
-from index_builder.errors import IndexBuilderError
-from index_builder.settings import (
-    AddSettings,
-    BlockedSettings,
-    BlockSettings,
-    BuildSettings,
-    ListSettings,
-    PruneSettings,
-    RollbackSettings,
-    UnblockSettings,
-    VerifySettings,
-)
-from index_builder.takedown import run_block, run_blocked, run_unblock
-from process.commands import Program
-from storage.errors import StorageError
+from process.environment import explained_imports
+
+with explained_imports("index_builder"):
+    from index_builder.adding import run_add
+    from index_builder.bootstrap import run_build, run_list, run_prune, run_rollback, run_verify
+    from index_builder.errors import IndexBuilderError
+    from index_builder.settings import (
+        AddSettings,
+        BlockedSettings,
+        BlockSettings,
+        BuildSettings,
+        ListSettings,
+        PruneSettings,
+        RollbackSettings,
+        UnblockSettings,
+        VerifySettings,
+    )
+    from index_builder.takedown import run_block, run_blocked, run_unblock
+    from process.commands import Program
+    from storage.errors import StorageError
 
 
 def program() -> Program:

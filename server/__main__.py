@@ -3,16 +3,19 @@
 import sys
 from contextlib import closing
 
-from process.commands import Program
-from server.ending import Ending
-from server.errors import StartError
-from server.key_commands import key_program
-from server.logs import configure
-from server.ports import HeldPort
-from server.settings import ServerSettings
-from server.supervisor import supervise
-from server.worker import serve_alone
-from storage.errors import StorageError
+from process.environment import explained_imports
+
+with explained_imports("server"):
+    from process.commands import Program
+    from server.ending import Ending
+    from server.errors import StartError
+    from server.key_commands import key_program
+    from server.logs import configure
+    from server.ports import HeldPort
+    from server.settings import ServerSettings
+    from server.supervisor import supervise
+    from server.worker import serve_alone
+    from storage.errors import StorageError
 
 
 def serve(settings: ServerSettings) -> None:
@@ -32,7 +35,7 @@ def main() -> int:
     if sys.argv[1:2] == ["key"]:
         return key_program().run(sys.argv[2:])
     program = Program("server", expected=(StartError, StorageError))
-    program.command("serve", ServerSettings, serve, hears_signals=True)
+    program.command("serve", ServerSettings, serve)
     return program.run()
 
 

@@ -2,9 +2,12 @@
 
 import sys
 
-from demo.emoji.bootstrap import write_emoji_world
-from demo.emoji.settings import EmojiSettings
-from process.commands import Program
+from process.environment import explained_imports
+
+with explained_imports("demo.emoji"):
+    from demo.emoji.bootstrap import write_emoji_world
+    from demo.emoji.settings import EmojiSettings
+    from process.commands import Program
 
 if __name__ == "__main__":
     program = Program("demo.emoji", expected=(OSError,))

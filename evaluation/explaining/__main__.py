@@ -2,11 +2,14 @@
 
 import sys
 
-from evaluation.errors import EvaluationError
-from evaluation.explaining.settings import ExplainingSettings
-from model.errors import ModelError
-from process.commands import Program
-from storage.errors import StorageError
+from process.environment import explained_imports
+
+with explained_imports("evaluation.explaining"):
+    from evaluation.errors import EvaluationError
+    from evaluation.explaining.settings import ExplainingSettings
+    from model.errors import ModelError
+    from process.commands import Program
+    from storage.errors import StorageError
 
 
 def explain(settings: ExplainingSettings) -> None:

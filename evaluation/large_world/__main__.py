@@ -2,11 +2,14 @@
 
 import sys
 
-from evaluation.errors import EvaluationError
-from evaluation.large_world.settings import LargeWorldSettings, SweepSettings
-from model.errors import ModelError
-from process.commands import Program
-from storage.errors import StorageError
+from process.environment import explained_imports
+
+with explained_imports("evaluation.large_world"):
+    from evaluation.errors import EvaluationError
+    from evaluation.large_world.settings import LargeWorldSettings, SweepSettings
+    from model.errors import ModelError
+    from process.commands import Program
+    from storage.errors import StorageError
 
 
 def write(settings: LargeWorldSettings) -> None:
