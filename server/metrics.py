@@ -21,6 +21,7 @@ from server.metrics_catalogue import (
     Credentials,
     Dropped,
     FilterMode,
+    Gone,
     ProfileUse,
     Sampled,
     go_name,
@@ -107,6 +108,7 @@ class Metrics:
         self._measured = self._counts("pinnersage_recall_measurements", Sampled)
         self._logged = self._counts("pinnersage_request_log_answers", Sampled)
         self._spans = self._counts("pinnersage_trace_spans", Sampled)
+        self._gone = self._counts("pinnersage_worker_restarts", Gone)
 
     def _counts(self, name: str, values: Iterable[str]) -> dict[str, Count]:
         """The series of a counter with one label, by its value."""
@@ -216,6 +218,10 @@ class Metrics:
     def count_spans(self, result: Sampled, spans: int) -> None:
         """Count spans of traces."""
         self._spans[result].add(spans)
+
+    def count_gone(self, cause: Gone) -> None:
+        """Count a worker that is replaced."""
+        self._gone[cause].add()
 
     def count_takedown_error(self) -> None:
         """Count a look at the takedown list that failed."""

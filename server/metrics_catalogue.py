@@ -102,6 +102,13 @@ class Credentials(StrEnum):
     API_KEYS = "api_keys"
 
 
+class Gone(StrEnum):
+    """Why a worker had to be replaced."""
+
+    DIED = "died"
+    SILENT = "silent"
+
+
 def go_name(code: grpc.StatusCode) -> str:
     """The code as go-grpc-prometheus spells it: DEADLINE_EXCEEDED becomes DeadlineExceeded."""
     if code is grpc.StatusCode.OK:
@@ -164,6 +171,12 @@ def _calls() -> Sequence[Family]:
             name="pinnersage_queue_seconds",
             meaning="What calls that found no thread free waited for one; their handling begins after it.",
             buckets=_CALL_BUCKETS_S,
+        ),
+        Counter(
+            name="pinnersage_worker_restarts",
+            meaning="Workers replaced by the supervisor: they died, or were silent and were killed.",
+            labels=("cause",),
+            series=_each(*Gone),
         ),
     )
 

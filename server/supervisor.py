@@ -1,4 +1,4 @@
-"""Several workers on one port: started, told what to serve, replaced when they die, ended together.
+"""Several workers on one port: started, told what to serve, replaced when they die or hang, ended together.
 
 The supervisor answers no call. It takes the port, reads each new version to the end once for all, and serves
 the metrics of all workers. Workers are spawned, never forked, and share the index and the embeddings through
@@ -24,9 +24,10 @@ from server.metrics_files import prepare
 from server.serving import serve_metrics
 from server.settings import ServerSettings
 from server.side_threads import LOW_PRIORITY, Ticker
-from server.team import Team, Worker
+from server.team import Team
 from server.vouching import Vouching
 from server.worker import Task
+from server.worker_place import Worker
 
 
 def supervise(settings: ServerSettings, port: int, ending: Ending) -> None:
@@ -48,7 +49,8 @@ def supervise(settings: ServerSettings, port: int, ending: Ending) -> None:
         if settings.metrics_port:
             until_end.enter_context(_served(settings, metrics.registry))
         task = Task(settings=settings, name="", port=port, metrics=folder, versions=versions)
-        team = Team([Worker(replace(task, name=str(at))) for at in range(settings.workers)], versions)
+        tasks = [replace(task, name=str(at)) for at in range(settings.workers)]
+        team = Team([Worker(each, count_gone=metrics.count_gone) for each in tasks], versions)
         until_end.callback(team.end, ending, settings.draining_s, settings.grace_s)
         until_end.enter_context(_following(team, vouching, metrics.gauges, settings.poll_s))
         try:

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,7 +24,9 @@ from server.side_threads import LOW_PRIORITY, Ticker, yield_to_others
 from server.vouching import Versions
 from storage.errors import StorageError
 
-READY = "ready"
+# All that a worker says to its supervisor, over and over: that it lives, and then that it serves.
+ALIVE, READY = "alive", "ready"
+BEAT_S = 1.0
 
 # The supervisor reads what its workers wrote down at each scrape.
 _REFRESH_S = 1.0
@@ -64,12 +67,12 @@ def work(task: Task, supervisor: Connection) -> None:
 
     Args:
         task: What to do.
-        supervisor: Sends versions to serve, and is told when this process is ready. When it closes, the
-            supervisor is gone, and this process ends: no worker is left behind.
+        supervisor: Sends versions to serve, and is told that this process lives, and when it is ready. When
+            it closes, the supervisor is gone, and this process ends: no worker is left behind.
     """
     ending = Ending()
     configure(task.settings, task.name)
-    link = _Link(supervisor, ending, task.settings.grace_s)
+    link = Link(supervisor, ending, task.settings.grace_s)
     try:
         _work(task, link, ending)
     except (StartError, StorageError) as error:
@@ -77,7 +80,7 @@ def work(task: Task, supervisor: Connection) -> None:
         sys.exit(1)
 
 
-def _work(task: Task, link: "_Link", ending: Ending) -> None:
+def _work(task: Task, link: "Link", ending: Ending) -> None:
     _spare_the_collector()
     settings = task.settings
     metrics = build_worker_metrics(settings, Counting(task.metrics, task.name))
@@ -115,20 +118,31 @@ def _until_told(server: RunningServer, settings: ServerSettings, ending: Ending)
         os._exit(0)
 
 
-class _Link:
-    """The worker's end of the line to its supervisor, listened to from the first moment on."""
+class Link:
+    """The worker's end of the line to its supervisor, listened to and spoken on from the first moment on."""
 
     def __init__(self, supervisor: Connection, ending: Ending, grace_s: float) -> None:
         self._supervisor, self._ending, self._grace_s = supervisor, ending, grace_s
         self._ready = threading.Event()
         self._wired: Wired | None = None
         threading.Thread(target=self._listen, name="supervisor", daemon=True).start()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def follow(self, wired: Wired) -> None:
         """Say that this worker serves; serve what it is told to from now on."""
         self._wired = wired
         self._ready.set()
-        self._supervisor.send(READY)
+
+    def _beat(self) -> None:
+        """Whatever the other threads do: opening an artefact may take minutes."""
+        # Whoever listens notices that the supervisor is gone.
+        with suppress(OSError):
+            while not self._ready.is_set():
+                self._supervisor.send(ALIVE)
+                self._ready.wait(BEAT_S)
+            while True:
+                self._supervisor.send(READY)
+                time.sleep(BEAT_S)
 
     def _listen(self) -> None:
         # Here versions are opened and lists fetched for them, beside the calls.

@@ -1,5 +1,6 @@
 """RELIABILITY 16 and 25: a worker's crash is contained; starts and ends are clean."""
 
+import os
 import signal
 import time
 from collections import Counter
@@ -52,6 +53,25 @@ def test_a_killed_worker_takes_only_its_own_calls_along(world: Path, tally: Coun
         assert server.end() == 0
     if SHARE == 1:
         assert tally["worker killed", "late"] <= 1
+
+
+def test_a_stopped_worker_is_replaced(world: Path, tally: Counter[tuple[str, ...]]) -> None:
+    """It is there and answers nobody: it is killed, and another takes its place; others serve meanwhile."""
+    with serving(world, *_SHARED) as server:
+        server.wait_for("all workers serve")
+        stopped = server.workers()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        with under_load(server.address, _CALLERS) as load:
+            server.wait_for("worker killed: it is silent")
+            server.wait_for("serving", _WORKERS + 1)
+            load.wait_for(10)
+        assert stopped not in server.workers()
+        assert len(server.workers()) == _WORKERS
+        # As above.
+        assert load.n_failed <= 2 * _CALLERS
+        assert set(load.failed) <= {grpc.StatusCode.UNAVAILABLE}
+        assert server.end() == 0
+    tally["worker stopped", "replaced"] += 1
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGKILL"])

@@ -16,9 +16,10 @@ from structlog.testing import capture_logs
 from process.flags import Flag
 from server.ending import Ending
 from server.errors import StartError
-from server.team import RESTARTS, Restarts, Team, Worker
+from server.team import Team
 from server.vouching import Versions
 from server.worker import Task
+from server.worker_place import RESTARTS, Restarts, Worker
 from tests.server.conftest import settings
 from tests.waiting import HANG_S, wait_until
 
