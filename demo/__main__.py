@@ -20,7 +20,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     program = Program("demo", expected=(DemoError, StorageError, PinnerSageError, OSError))
-    program.command("demo", DemoSettings, run_demo)
+    program.command("demo", DemoSettings, run_demo, hears_signals=True)
     return program.run()
 
 

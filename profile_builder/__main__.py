@@ -28,7 +28,7 @@ def program() -> Program:
     program.describe("Turn actions into profiles: calibrate once, then batch every day.")
     program.command("calibrate", CalibrateSettings, calibrate)
     program.command("batch", BatchSettings, batch)
-    program.command("online", OnlineSettings, online)
+    program.command("online", OnlineSettings, online, hears_signals=True)
     program.command("forget", ForgetSettings, forget)
     program.command("list", ListSettings, list_batches)
     program.command("rollback", RollbackSettings, rollback)

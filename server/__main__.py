@@ -35,7 +35,7 @@ def main() -> int:
     if sys.argv[1:2] == ["key"]:
         return key_program().run(sys.argv[2:])
     program = Program("server", expected=(StartError, StorageError))
-    program.command("serve", ServerSettings, serve)
+    program.command("serve", ServerSettings, serve, hears_signals=True)
     return program.run()
 
 
