@@ -253,9 +253,10 @@ def test_nightly_jobs_come_one_at_a_time(job: str) -> None:
     assert work["template"]["spec"]["restartPolicy"] == "Never"
 
 
-def test_alpha_is_chosen_by_hand_alone() -> None:
-    """The job that calibrates is there to be started, and never starts by itself."""
-    assert render().one("CronJob", "calibrate")["spec"]["suspend"] is True
+@pytest.mark.parametrize("job", ["calibrate", "by-hand"])
+def test_what_people_start_never_starts_by_itself(job: str) -> None:
+    """The job that chooses alpha, and the one that waits for commands."""
+    assert render().one("CronJob", job)["spec"]["suspend"] is True
 
 
 def test_spark_is_an_option_of_the_batch() -> None:
@@ -303,7 +304,8 @@ def test_artefacts_on_a_volume_or_fetched() -> None:
     for where, each in shared.containers():
         for mount in each["volumeMounts"]:
             if mount["name"] == "artefact":
-                assert mount.get("readOnly", False) is ("index-build" not in where), where
+                writes = "index-build" in where or "by-hand" in where
+                assert mount.get("readOnly", False) is not writes, where
 
     fetched = render("full")
     assert "PersistentVolumeClaim" not in fetched.kinds()

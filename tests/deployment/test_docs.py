@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.architecture.sources import ROOT
-from tests.deployment.chart import CHART, Manifest, Rendered, helm
+from tests.deployment.chart import CASES, CHART, Manifest, Rendered, helm, render
 
 pytestmark = pytest.mark.tool
 
@@ -17,9 +17,6 @@ def block(document: str, beginning: str) -> Manifest:
     (found,) = re.findall(rf"(?s)```yaml\n({re.escape(beginning)}.*?)```", text)
     manifest: Manifest = yaml.safe_load(found)
     return manifest
-
-
-BY_HAND = block("operations.md", "# by-hand.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +49,37 @@ def test_the_certificate_is_of_the_name_that_callers_use(documented: Rendered) -
     assert certificate["spec"]["secretName"] in secrets
 
 
-def test_the_pod_by_hand_is_like_a_job_of_the_chart(documented: Rendered) -> None:
-    """The same claims at the same places, the same secret, image and account, under the batch's policy."""
-    by_hand, batch = BY_HAND["spec"], pod(documented, "CronJob", "-batch")
+def test_the_pod_by_hand_is_started_as_documented(documented: Rendered) -> None:
+    """The commands start a job that there is, of the same name all along, and no flag is needed any more."""
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    names = {each["metadata"]["name"] for each in documented.manifests if each["kind"] == "CronJob"}
+    (started,) = set(re.findall(r"--from=cronjob/(shop-\S+) (?:by-hand)", operations))
+    assert started in names
+    assert set(re.findall(r"exec (?:-i )?(job/\S+) --", operations)) == {"job/by-hand"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_pod_by_hand_has_what_the_programs_have(case: str) -> None:
+    """Claims and fetched artefacts as the batch, store and stream with their secrets, a policy of its own."""
+    rendered = render(case)
+    by_hand, batch = pod(rendered, "CronJob", "-by-hand"), pod(rendered, "CronJob", "-batch")
     assert claims(by_hand) == claims(batch)
-    ours, theirs = by_hand["containers"][0], batch["containers"][0]
-    assert {each["mountPath"] for each in ours["volumeMounts"]} == {
-        each["mountPath"] for each in theirs["volumeMounts"]
-    }
-    assert ours["env"][0] in theirs["env"]
-    assert ours["image"] == theirs["image"]
-    assert by_hand["serviceAccountName"] == batch["serviceAccountName"]
-    selected = documented.one("NetworkPolicy", "jobs")["spec"]["podSelector"]
-    labels = BY_HAND["metadata"]["labels"]
-    assert selected["matchLabels"].items() <= labels.items()
-    assert labels["app.kubernetes.io/component"] in selected["matchExpressions"][0]["values"]
+    fetches = [each["name"] for each in by_hand.get("initContainers", [])]
+    assert fetches == (["fetch-artefact"] if case == "full" else [])
+    (ours,), (theirs,) = by_hand["containers"], batch["containers"]
+    assert {each["name"]: each["mountPath"] for each in ours["volumeMounts"]}.items() >= {
+        each["name"]: each["mountPath"] for each in theirs["volumeMounts"] if each["name"] in claims(batch)
+    }.items()
+    told = {each["name"]: each for each in ours["env"]}
+    assert [told[each["name"]] for each in theirs.get("env", []) if "PASSWORD" in each["name"]] == [
+        each for each in theirs.get("env", []) if "PASSWORD" in each["name"]
+    ]
+    assert told["PINNERSAGE_PINS"]["value"] == "/artefact"
+    assert f"--profiles={told['PINNERSAGE_PROFILES']['value']}" in theirs["args"]
+    if "Deployment shop-pinnersage-online" in dict(rendered.pods()):
+        consumer = rendered.container("Deployment", "-online", "online")
+        assert f"--events={told['PINNERSAGE_EVENTS']['value']}" in consumer["args"]
+        assert all(each in ours["env"] for each in consumer["env"])
 
 
 def pod(rendered: Rendered, kind: str, name: str = "") -> Manifest:

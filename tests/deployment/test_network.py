@@ -18,8 +18,9 @@ def test_who_may_reach_whom() -> None:
     assert [port["port"] for port in calls["ports"] + metrics["ports"]] == ["grpc", "metrics"]
     (store,) = rendered.one("NetworkPolicy", "valkey")["spec"]["ingress"]
     (users,) = store["from"][0]["podSelector"]["matchExpressions"]
-    assert users["values"] == ["server", "batch", "online"]
-    assert rendered.one("NetworkPolicy", "jobs")["spec"]["ingress"] == []
+    assert users["values"] == ["server", "batch", "online", "by-hand"]
+    for jobs in ("jobs", "by-hand"):
+        assert rendered.one("NetworkPolicy", jobs)["spec"]["ingress"] == []
     for each in rendered.manifests:
         if each["kind"] == "NetworkPolicy":
             assert set(each["spec"]["policyTypes"]) == {"Ingress", "Egress"}
@@ -39,6 +40,8 @@ def test_pods_go_where_the_values_say() -> None:
     assert leaving(rendered, "jobs") == everybody
     assert leaving(rendered, "server") == everybody | {4317}
     assert leaving(rendered, "online") == everybody | {9092, 9093}
+    # Who asks to be forgotten is made known through the stream.
+    assert leaving(rendered, "by-hand") == everybody | {9092, 9093}
     assert leaving(rendered, "valkey") == set()
     recording = render("full", {"server.recordActions": True})
     assert leaving(recording, "server") == everybody | {4317, 9092, 9093}

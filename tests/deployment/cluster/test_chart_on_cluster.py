@@ -7,7 +7,6 @@ import pytest
 
 from tests.deployment.chart import CASES, CHART, Manifest, case_file, render
 from tests.deployment.cluster.api import Api
-from tests.deployment.test_docs import BY_HAND
 
 pytestmark = pytest.mark.tool
 
@@ -53,11 +52,6 @@ def test_every_pod_is_admitted_where_pods_are_restricted(case: str, api: Api, na
         if where.startswith("StatefulSet"):
             pod["spec"] = spec | {"volumes": [*spec["volumes"], {"name": "data", "emptyDir": {}}]}
         assert api.create(pod, dry=True) == "", where
-
-
-def test_the_pod_by_hand_is_admitted(api: Api, namespace: str) -> None:
-    """The one that docs/operations.md has a person apply."""
-    assert api.create(BY_HAND | {"metadata": BY_HAND["metadata"] | {"namespace": namespace}}, dry=True) == ""
 
 
 def test_what_is_wrong_is_not_admitted(api: Api, namespace: str) -> None:
