@@ -16,6 +16,7 @@ from pinnersage.client._channel import service_config
 from pinnersage.client._config import DEFAULT_RETRIES
 from profile_builder.settings import BatchSettings, CalibrateSettings
 from profile_builder.settings_online import OnlineSettings
+from server.serving import LIVE
 from server.settings import ServerSettings
 from tests.deployment.chart import CASES, CHART, Manifest, case_file, helm, render
 from tests.deployment.queries import groups
@@ -169,12 +170,13 @@ def test_programs_know_every_flag(case: str) -> None:
 
 
 def test_kubernetes_asks_the_server_itself() -> None:
-    """Native gRPC probes; a server that drains is left alone; with TLS health has a port of its own."""
+    """Native gRPC probes; whether it lives is another question; with TLS health has a port of its own."""
     server = render().container("Deployment", "", "server")
     assert server["readinessProbe"]["grpc"] == server["startupProbe"]["grpc"] == {"port": 50051}
-    assert "grpc" not in server["livenessProbe"]
+    assert server["livenessProbe"]["grpc"] == {"port": 50051, "service": LIVE}
     with_tls = render("tls").container("Deployment", "", "server")
     assert with_tls["readinessProbe"]["grpc"] == {"port": 50052}
+    assert with_tls["livenessProbe"]["grpc"] == {"port": 50052, "service": LIVE}
     assert "--health-port=50052" in with_tls["args"]
 
 

@@ -102,8 +102,9 @@ def test_the_first_day(cluster: Cluster) -> None:
     key = add_key(cluster.folder / "api-keys" / "keys", "feed")
     server = cluster.start(cluster.arguments("Deployment", "", "server"))
     try:
-        wait_until(lambda: is_ready(cluster.health) or server.poll() is not None)
+        wait_until(lambda: is_well(cluster, "readinessProbe") or server.poll() is not None)
         assert server.poll() is None, server.communicate()[0]
+        assert is_well(cluster, "livenessProbe")
         trusted = grpc.ssl_channel_credentials((cluster.folder / "authority.pem").read_bytes())
         address = f"localhost:{cluster.grpc}"
         with Client(address, credentials=trusted, api_key=key) as client:
@@ -116,13 +117,13 @@ def test_the_first_day(cluster: Cluster) -> None:
     assert server.returncode == 0
 
 
-def is_ready(port: int) -> bool:
-    """As the kubelet asks: in the clear."""
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+def is_well(cluster: Cluster, probe: str) -> bool:
+    """As the kubelet asks: what the chart has it ask, in the clear."""
+    told = cluster.chart.container("Deployment", "", "server")[probe]["grpc"]
+    question = health_pb2.HealthCheckRequest(service=told.get("service", ""))
+    with grpc.insecure_channel(f"127.0.0.1:{cluster.health}") as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=HANG_S
-            )
+            answer = health_pb2_grpc.HealthStub(channel).Check(question, timeout=HANG_S)
         except grpc.RpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

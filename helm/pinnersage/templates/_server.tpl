@@ -54,7 +54,8 @@
 
 {{/* The kubelet speaks no TLS: then health, and nothing else, is answered in the clear on a port of its own. */}}
 {{- define "pinnersage.isServing" -}}
-grpc: {port: {{ ternary 50052 50051 (ne .Values.tls.secretName "") }}}
+grpc:
+  port: {{ ternary 50052 50051 (ne .Values.tls.secretName "") }}
 {{- end }}
 
 {{/* One version of the artefact to run, two to pass from one to the next without reading either from the disk. */}}
