@@ -1,7 +1,7 @@
 """Which published versions are good: each is read to its last byte once, whichever process serves it then."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,10 @@ from server.metrics_catalogue import FOLLOWED, Artefact
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import EmbeddingSpaceMismatchError, StorageError
 from storage.pins.artefact import PinArtefact, pin_versions
+from storage.pins.manifest import PinManifest
 from storage.pins.mapping import let_pages_go
 from storage.profiles.opening import live_version, open_reader, shown
+from storage.publishing import VersionInfo
 
 # A version is never mended; but a disk or a network may be.
 RETRY_S = 300.0
@@ -44,6 +46,7 @@ class Source:
         read: Reads a version to its last byte, and returns the space of its vectors. All raise
             StorageErrors.
         place: Where it is published, for people.
+        kept: Versions of a space, live or not, newest first, as far as their manifests tell.
     """
 
     artefact: Artefact
@@ -51,6 +54,7 @@ class Source:
     live: Callable[[], str]
     read: Callable[[str], EmbeddingSpace]
     place: str
+    kept: Callable[[EmbeddingSpace], Iterable[str]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +98,40 @@ class Vouching:
         self.refused: frozenset[Artefact] = frozenset()
 
     def begin(self) -> Versions:
-        """The live versions, to start with.
+        """The live versions, to start with; in place of pins that are ahead of the profiles, those before.
 
         Raises:
-            StorageError: One of them cannot be served, or not with the other.
+            StorageError: One of them cannot be served, or not with the other, nor can other pins.
         """
-        served = Versions(self._pins.first(), self._profiles.first())
-        ours, theirs = self._pins.read(served.pins), self._profiles.read(served.profiles)
-        if ours != theirs:
+        live = Versions(self._pins.first(), self._profiles.first())
+        ours, theirs = self._pins.read(live.pins), self._profiles.read(live.profiles)
+        self._verdicts[Artefact.PINS, live.pins] = _Verdict(ours, "", self._clock())
+        self._verdicts[Artefact.PROFILES, live.profiles] = _Verdict(theirs, "", self._clock())
+        if ours == theirs:
+            return live
+        older = self._kept_pins(theirs)
+        if older is None:
             raise self._apart(ours, theirs)
-        self._verdicts[Artefact.PINS, served.pins] = _Verdict(ours, "", self._clock())
-        self._verdicts[Artefact.PROFILES, served.profiles] = _Verdict(theirs, "", self._clock())
-        return served
+        self._say_begun_with(older, live)
+        return Versions(older, live.profiles)
+
+    def _kept_pins(self, space: EmbeddingSpace) -> str | None:
+        """The newest of a space that can be served."""
+        for version in self._pins.kept(space):
+            verdict = self._verdict(self._pins, version)
+            if verdict.space == space:
+                return version
+            log.warning("older pins refused", pins=version, problem=verdict.problem)
+        return None
+
+    def _say_begun_with(self, older: str, live: Versions) -> None:
+        """As between pins of a new space and their batch: whoever runs already goes on with the old pair."""
+        problem = self._why_apart(live)
+        # Later looks find nothing else.
+        self._told.add(problem)
+        self._count_refused(Artefact.PINS)
+        self.refused = frozenset({Artefact.PINS})
+        log.warning("begun with older pins, the live ones are not served", pins=older, problem=problem)
 
     def _apart(self, ours: EmbeddingSpace, theirs: EmbeddingSpace) -> EmbeddingSpaceMismatchError:
         pins, profiles = self._pins.place, self._profiles.place
@@ -171,12 +197,16 @@ class Vouching:
         pins = self._verdicts[Artefact.PINS, versions.pins].space
         profiles = self._verdicts[Artefact.PROFILES, versions.profiles].space
         if pins != profiles:
-            self._refuse(
-                Artefact.PINS,
-                f"pins {versions.pins} are of {pins}, profiles {versions.profiles} of {profiles}: both are "
-                "served once they are published for one embedding space",
-            )
+            self._refuse(Artefact.PINS, self._why_apart(versions))
         return pins == profiles
+
+    def _why_apart(self, versions: Versions) -> str:
+        pins = self._verdicts[Artefact.PINS, versions.pins].space
+        profiles = self._verdicts[Artefact.PROFILES, versions.profiles].space
+        return (
+            f"pins {versions.pins} are of {pins}, profiles {versions.profiles} of {profiles}: both are "
+            "served once they are published for one embedding space"
+        )
 
     def _refuse(self, artefact: Artefact, problem: str) -> None:
         self._is_well = False
@@ -202,8 +232,21 @@ def pins_at(root: Path) -> Source:
         let_pages_go(root / version)
         return pins.embedding_space
 
+    def kept(space: EmbeddingSpace) -> Iterator[str]:
+        for version in reversed(pin_versions(root).versions()):
+            if _space_of(version) == space:
+                yield version.name
+
     live = pin_versions(root).current
-    return Source(artefact=Artefact.PINS, first=live, live=live, read=read, place=str(root))
+    return Source(artefact=Artefact.PINS, first=live, live=live, read=read, place=str(root), kept=kept)
+
+
+def _space_of(version: VersionInfo) -> EmbeddingSpace | None:
+    """As its manifest says; None where that cannot be read."""
+    try:
+        return PinManifest.from_json(version.manifest, where=version.name).embedding_space
+    except StorageError:
+        return None
 
 
 def profiles_at(url: str) -> Source:

@@ -1,12 +1,13 @@
 """Which versions are served: the live ones, as far as they are good and go together."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from server.metrics_catalogue import Artefact
-from server.vouching import RETRY_S, Source, Versions, Vouching
+from server.vouching import RETRY_S, Source, Versions, Vouching, pins_at
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import (
     DamagedArtefactError,
@@ -14,6 +15,7 @@ from storage.errors import (
     NoVersionError,
     StoreUnavailableError,
 )
+from tests.storage.pins import worlds
 
 A, B = EmbeddingSpace("a", 8), EmbeddingSpace("b", 8)
 
@@ -27,17 +29,28 @@ class Shelf:
     """
 
     versions: dict[str, EmbeddingSpace | None] = field(default_factory=dict)
+    spaces: dict[str, EmbeddingSpace] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     is_late: bool = False
 
     def source(self, artefact: Artefact) -> Source:
         return Source(
-            artefact=artefact, first=self.newest, live=self.live, read=self.read, place=artefact.value
+            artefact=artefact,
+            first=self.newest,
+            live=self.live,
+            read=self.read,
+            place=artefact.value,
+            kept=self.kept,
         )
+
+    def kept(self, space: EmbeddingSpace) -> list[str]:
+        """By their manifests, which are whole."""
+        return [version for version in reversed(self.versions) if (self.spaces[version] == space)]
 
     def publish(self, version: str, space: EmbeddingSpace | None = A) -> None:
         self.versions.pop(version, None)
         self.versions[version] = space
+        self.spaces[version] = space or A
 
     def live(self) -> str:
         if self.is_late:
@@ -188,6 +201,28 @@ def test_a_batch_before_its_pins_is_the_one_refused() -> None:
     assert world.vouching.refused == {Artefact.PROFILES}
 
 
+def test_a_start_between_pins_of_a_new_space_and_their_batch_serves_the_old_pair() -> None:
+    """As servers do that ran before: the newest good pins of the live batch's space, until all is there."""
+    world = World()
+    world.pins.publish("pins-2", A)
+    world.pins.publish("pins-3", None)
+    world.pins.publish("pins-4", B)
+    with capture_logs() as logs:
+        world.served = world.vouching.begin()
+        assert world.served == Versions("pins-2", "profiles-1")
+        assert world.look() == Versions("pins-2", "profiles-1")
+    assert [(each["log_level"], each["pins"]) for each in logs] == [
+        ("warning", "pins-3"),
+        ("warning", "pins-2"),
+    ]
+    assert "pins pins-4 are of" in logs[-1]["problem"]
+    assert world.vouching.refused == {Artefact.PINS}
+    assert world.refused == [Artefact.PINS]
+    world.profiles.publish("profiles-2", B)
+    assert world.look() == Versions("pins-4", "profiles-2")
+    assert world.vouching.refused == set()
+
+
 def test_a_start_needs_both() -> None:
     """Where something is served first nothing can stay: the errors are raised."""
     world = World()
@@ -212,3 +247,17 @@ def test_a_server_does_not_start_on_pins_and_profiles_of_different_spaces() -> N
     assert f"the pin artefact in pins is of embedding space {A}, the profile store profiles is of {B}" in said
     assert "python -m index_builder rollback --pins pins" in said
     assert "python -m profile_builder rollback --profiles profiles" in said
+
+
+def test_what_is_kept_of_a_space_is_told_by_manifests(tmp_path: Path) -> None:
+    """Newest first; a version whose manifest cannot be read is none."""
+    first = worlds.publish(tmp_path, worlds.compass()).version
+    second = worlds.publish(tmp_path, worlds.compass(titles=False))
+    worlds.publish(tmp_path, worlds.cloud(10, 4))
+    kept = pins_at(tmp_path).kept
+    assert list(kept(worlds.compass().embedding_space)) == [second.version, first]
+    assert list(kept(A)) == []
+    manifest = second.folder / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text("{")
+    assert list(kept(worlds.compass().embedding_space)) == [first]
