@@ -16,6 +16,7 @@ from pinnersage.client._channel import service_config
 from pinnersage.client._config import DEFAULT_RETRIES
 from profile_builder.settings import BatchSettings, CalibrateSettings
 from profile_builder.settings_online import OnlineSettings
+from server.request_log import RotationPolicy
 from server.serving import LIVE
 from server.settings import ServerSettings
 from tests.deployment.chart import CASES, CHART, Manifest, case_file, helm, render
@@ -317,6 +318,23 @@ def test_artefacts_on_a_volume_or_fetched() -> None:
     build = fetched.one("CronJob", "index-build")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     steps = [each["name"] for each in build["initContainers"] + build["containers"]]
     assert steps == ["fetch-data", "fetch-artefact", "index-build", "push-artefact"]
+
+
+@pytest.mark.parametrize("claim", ["", "answers"])
+def test_a_request_log_fits_its_volume(claim: str) -> None:
+    """On a claim or on the pod's disk; the server keeps below what makes Kubernetes evict the pod."""
+    rendered = render("full", {"server.requestLog.existingClaim": claim})
+    server = rendered.container("Deployment", "", "server")
+    assert {"name": "request-log", "mountPath": "/request-log"} in server["volumeMounts"]
+    assert "--request-log=/request-log" in server["args"]
+    (limit,) = (each for each in server["args"] if each.startswith("--request-log-mb="))
+    assert int(limit.partition("=")[2]) * 10**6 + RotationPolicy().n_bytes < 2_000 * 2**20
+    pod = rendered.one("Deployment", "pinnersage")["spec"]["template"]["spec"]
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "request-log")
+    assert volume == {"name": "request-log"} | (
+        {"persistentVolumeClaim": {"claimName": claim}} if claim else {"emptyDir": {"sizeLimit": "2000Mi"}}
+    )
+    assert not any("request-log" in each for each in render().container("Deployment", "", "server")["args"])
 
 
 def test_tls_and_keys_come_from_secrets() -> None:

@@ -26,6 +26,8 @@ BY_SCHEMA: list[tuple[Values, str]] = [
     ({"server.replicas": 0}, "minimum: got 0, want 1"),
     ({"server.cpu": "much"}, "at '/server/cpu'"),
     ({"server.flags": {"pins": "/elsewhere"}}, "invalid propertyName 'pins'"),
+    # Its own volume is server.requestLog.
+    ({"server.flags": {"request-log": "/here"}}, "invalid propertyName 'request-log'"),
     ({"indexBuild.keep": 1}, "minimum: got 1, want 2"),
     ({"networkPolicy.clients": []}, "at '/networkPolicy/clients'"),
 ]

@@ -14,6 +14,9 @@ the job that our ServiceMonitor makes of a Service; whoever scrapes otherwise ca
 {{/* The volumes that fill up, as an alternative. */}}
 {{- define "pinnersage.claims" -}}
 {{- $claims := list .Values.data.existingClaim -}}
+{{- if .Values.server.requestLog.enabled -}}
+{{- $claims = append $claims .Values.server.requestLog.existingClaim -}}
+{{- end -}}
 {{- if eq .Values.artefact.source "volume" -}}
 {{- $claims = append $claims (include "pinnersage.artefactClaim" .) -}}
 {{- end -}}

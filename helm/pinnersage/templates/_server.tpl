@@ -32,6 +32,11 @@
 {{- with .Values.server.variants }}
 - --variants=/etc/pinnersage/variants/variants.toml
 {{- end }}
+{{- if .Values.server.requestLog.enabled }}
+- --request-log=/request-log
+# In MB, of a volume in MiB: room is left for the files that are being written.
+- --request-log-mb={{ div (mul 9 .Values.server.requestLog.sizeMi) 10 }}
+{{- end }}
 {{- with .Values.server.traceEndpoint }}
 - --trace-endpoint={{ . }}
 {{- end }}
@@ -82,6 +87,9 @@ limits: {memory: {{ add $own (mul 2 .Values.artefact.sizeMi) }}Mi}
 {{- if .Values.server.variants }}
 - {name: variants, mountPath: /etc/pinnersage/variants, readOnly: true}
 {{- end }}
+{{- if .Values.server.requestLog.enabled }}
+- {name: request-log, mountPath: /request-log}
+{{- end }}
 {{- end }}
 
 {{- define "pinnersage.serverVolumes" -}}
@@ -100,6 +108,16 @@ limits: {memory: {{ add $own (mul 2 .Values.artefact.sizeMi) }}Mi}
 {{- if .Values.server.variants }}
 - name: variants
   configMap: {name: {{ include "pinnersage.fullname" . }}-variants}
+{{- end }}
+{{- with .Values.server.requestLog }}
+{{- if .enabled }}
+- name: request-log
+{{- if .existingClaim }}
+  persistentVolumeClaim: {claimName: {{ .existingClaim | quote }}}
+{{- else }}
+  emptyDir: {sizeLimit: {{ .sizeMi | int64 }}Mi}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
