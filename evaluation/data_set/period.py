@@ -41,7 +41,8 @@ class Period:
             raise EvaluationError(
                 f"{n_days} days from {_day(begin_s)} on cannot be judged: they need actions on them, and "
                 f"earlier ones to learn from. The data's positive actions are of {_day(positive_s[0])} to "
-                f"{_day(positive_s[-1])}: choose another first day, or fewer days."
+                f"{_day(positive_s[-1])}. Choose another first day, --test-from, or fewer days: "
+                f"--validation-days (here {self.validation_days}) and --test-days (here {self.test_days})."
             )
         return begin_s
 

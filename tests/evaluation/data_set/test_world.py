@@ -207,8 +207,9 @@ def test_a_first_day_may_be_named(shop: Shop) -> None:
 
 @pytest.mark.parametrize("day", [date(1970, 1, 1), date(2020, 1, 1), date(1970, 1, 3)])
 def test_days_that_cannot_be_judged_are_refused(shop: Shop, day: date) -> None:
-    """Nothing before them, or nothing on them; the data's own days are named."""
-    with pytest.raises(EvaluationError, match="positive actions are of 1970-01-01 to 1970-01-10"):
+    """Nothing before them, or nothing on them; the data's own days and the flags are named."""
+    ways = "--test-from, or fewer days: --validation-days .here 1. and --test-days .here 1."
+    with pytest.raises(EvaluationError, match=f"actions are of 1970-01-01 to 1970-01-10.*{ways}"):
         shop.read(Period(test_from=day, validation_days=1, test_days=1))
 
 
