@@ -61,7 +61,10 @@ def _read_condition(message: pb.Condition, field: str, kinds: Kinds, report: Rep
 
 def _unknown(column: str, kinds: Kinds) -> str:
     if not kinds:
-        return "the artefact has no filter columns; they are declared when it is built"
+        return (
+            "the artefact has no filter columns: name them under [filters] in dataset.toml, or with "
+            "--filter-column, and build it again"
+        )
     known = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
     return f"is {column[: LIMITS.id_bytes]!r}; the artefact's filter columns are {known}"
 

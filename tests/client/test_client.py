@@ -318,7 +318,10 @@ def test_closing_ends_calls_under_way() -> None:
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda client: client.recommend("ann", max_candidates=-1), "max_candidates cannot be -1: Value out"),
+        (
+            lambda client: client.recommend("ann", max_candidates=-1),
+            "max_candidates cannot be -1: it is a whole number, 0 to",
+        ),
         (lambda client: client.recommend("ann", max_interests=2**32), "max_interests cannot be 4294967296"),
         (lambda client: client.recommend("ann", seed="7"), "seed cannot be '7'"),
         (lambda client: client.recommend("ann", merge_policy="fused"), "merge_policy cannot be 'fused'"),

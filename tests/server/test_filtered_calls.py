@@ -296,7 +296,10 @@ def test_an_artefact_without_columns_says_so(serve: Serve) -> None:
     stub = serve()
     with pytest.raises(grpc.RpcError) as refusal:
         stub.Recommend(pb.RecommendRequest(user_id="ann", filter=where(EVEN)))
-    told = "the artefact has no filter columns; they are declared when it is built"
+    told = (
+        "the artefact has no filter columns: name them under [filters] in dataset.toml, or with "
+        "--filter-column, and build it again"
+    )
     assert violations(refusal.value) == [("filter.conditions[0].column", told)]
     assert stub.Recommend(pb.RecommendRequest(user_id="ann")).candidates
 

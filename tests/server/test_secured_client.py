@@ -94,7 +94,9 @@ def test_who_does_not_understand_one_another_learns_why(
         assert (status, advice in said) == (3, True), said
 
 
-def test_files_that_are_not_there_are_wrong_usage(ask: Ask, pair: Pair, tmp_path: Path) -> None:
+def test_files_that_cannot_be_used_are_wrong_usage(
+    ask: Ask, authority: Authority, pair: Pair, tmp_path: Path
+) -> None:
     """With the flag and the file, before anybody is asked; half a pair is none."""
     nowhere, nobody = tmp_path / "nowhere", "127.0.0.1:1"
 
@@ -103,5 +105,16 @@ def test_files_that_are_not_there_are_wrong_usage(ask: Ask, pair: Pair, tmp_path
             2,
             f"pinnersage: {flag} {nowhere} cannot be read: No such file or directory\n",
         )
+    junk = tmp_path / "junk.pem"
+    for content in ("", "junk", "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"):
+        junk.write_text(content)
+        status, said = ask(nobody, "--ca", junk)
+        assert (status, f"--ca {junk} holds no certificate in PEM" in said) == (2, True), said
+    status, said = ask(nobody, "--cert", junk, "--key", pair.key)
+    assert (status, f"--cert {junk} holds no certificate in PEM" in said) == (2, True), said
+    status, said = ask(nobody, "--cert", pair.certificate, "--key", junk)
+    assert (status, f"--key {junk} holds no private key in PEM" in said) == (2, True), said
+    status, said = ask(nobody, "--cert", pair.certificate, "--key", authority.own.key)
+    assert (status, "the key is another certificate's" in said) == (2, True), said
     status, said = ask(nobody, "--cert", pair.certificate)
     assert (status, "--cert FILE and --key FILE belong together" in said) == (2, True)

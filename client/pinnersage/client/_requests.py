@@ -11,6 +11,7 @@ from enum import Enum
 from typing import NoReturn, TypeVar, get_args
 
 import grpc
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -21,6 +22,12 @@ from pinnersage.v1 import recommender_pb2 as pb
 
 MessageT = TypeVar("MessageT", bound=Message)
 
+_WHOLE = {
+    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
+}
 _REPEATED = frozenset({"user_ids", "pin_ids", "exclude_pin_ids", "pins", "values"})
 
 
@@ -143,7 +150,17 @@ def _try_alone(message: type[Message], name: str, value: object) -> None:
     try:
         message(**{name: value})
     except (TypeError, ValueError) as error:
-        _refuse(message, name, f"cannot be {reprlib.repr(value)}: {error}")
+        problem = _range(message, name) if isinstance(value, int) else None
+        _refuse(message, name, f"cannot be {reprlib.repr(value)}: {problem or error}")
+
+
+def _range(message: type[Message], name: str) -> str | None:
+    """What a field of whole numbers may be; None for any other field."""
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    if field is None or field.cpp_type not in _WHOLE:
+        return None
+    low, high = _WHOLE[field.cpp_type]
+    return f"it is a whole number, {low} to {high}"
 
 
 def _refuse(message: type[Message], field: str, problem: str) -> NoReturn:

@@ -42,7 +42,15 @@ def test_without_options_a_screenful_is_asked_for(run: Run, fake: FakeRecommende
         ),
         ("similar --exclude a b", "PIN; an id comes before --exclude"),
         ("recommend ann --max-cand 3", "unrecognized arguments: --max-cand 3"),
-        ("recomend ann", "invalid choice: 'recomend'"),
+        (
+            "recomend ann",
+            "there is no command 'recomend'; did you mean recommend? It is one of recommend, similar, ",
+        ),
+        ("buy ann", "there is no command 'buy'; it is one of recommend, similar, "),
+        (
+            "recommend ann --seed=-1",
+            "seed cannot be -1: it is a whole number, 0 to 18446744073709551615",
+        ),
         ("recommend ann --max-candidates many", "--max-candidates: invalid int value: 'many'"),
         ("recommend ann --max-candidates=-1", "max_candidates cannot be -1"),
         ("recommend ann --merge-policy mean", "--merge-policy: mean is not one of interleaved, fused"),

@@ -24,6 +24,28 @@ def test_the_servers_refusal_is_one_sentence(run: Run, fake: FakeRecommender) ->
     assert error.startswith("pinnersage: user_id: there is no user 'bob' (NOT_FOUND from ")
 
 
+@pytest.mark.parametrize(
+    ("kind", "test", "advice"),
+    [
+        ("boolean", "any_of: is for text", "say --where in_stock, or --where 'not in_stock'"),
+        (
+            "time",
+            "equals: is for boolean",
+            "say --where 'in_stock>=2024-01-31', or --where 'in_stock<2024-01-31'",
+        ),
+        ("text", "within: is for time", "say --where in_stock=TEXT, or --where 'in_stock!=TEXT'"),
+    ],
+)
+def test_a_condition_on_a_column_of_another_kind(
+    run: Run, fake: FakeRecommender, kind: str, test: str, advice: str
+) -> None:
+    """The sentence says how it is typed, not what it is called on the wire."""
+    refusal = f"filter.conditions[0].{test}; the column 'in_stock' is {kind}: whatever"
+    fake.fail(grpc.StatusCode.INVALID_ARGUMENT, refusal)
+    said = f"pinnersage: in_stock is a column of {kind} values; {advice}\n"
+    assert run("recommend", "ann", "--where", "in_stock=yes") == (1, "", said)
+
+
 def test_a_server_that_cannot_serve_now(run: Run, fake: FakeRecommender) -> None:
     """It is there, and says why not: its words, and exit status 3."""
     fake.fail(grpc.StatusCode.UNAVAILABLE, "the profile store does not answer", times=3)

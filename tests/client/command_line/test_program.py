@@ -48,10 +48,10 @@ def test_a_reader_who_has_had_enough() -> None:
         process.stderr.close()
 
 
-def shell(line: str, server: str) -> "subprocess.CompletedProcess[str]":
+def shell(line: str, server: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """The installed command as a shell runs it, with its redirections."""
     command = ["sh", "-c", f"{shlex.quote(PINNERSAGE)} {line} --timeout {HANG_S}"]
-    environment = os.environ | {"PINNERSAGE_SERVER": server}
+    environment = os.environ | {"PINNERSAGE_SERVER": server} | variables
     return subprocess.run(
         command, capture_output=True, text=True, env=environment, timeout=HANG_S, check=False
     )
@@ -74,6 +74,15 @@ def test_a_closed_stream(fake: FakeRecommender, line: str, status: int) -> None:
     ran = shell(line, fake.target)
     assert (ran.returncode, ran.stderr) == (status, "")
     assert "Traceback" not in ran.stdout
+
+
+def test_grpc_says_nothing_of_its_own(fake: FakeRecommender) -> None:
+    """Of a handshake that failed there is one sentence; GRPC_VERBOSITY brings gRPC's own words back."""
+    quiet = shell("health --tls", fake.target)
+    assert quiet.returncode == 3
+    assert quiet.stderr.startswith(f"pinnersage: {fake.target} does not speak TLS")
+    assert quiet.stderr.count("\n") == 1
+    assert "ssl_transport_security" in shell("health --tls", fake.target, GRPC_VERBOSITY="INFO").stderr
 
 
 def test_a_person_who_has_had_enough() -> None:

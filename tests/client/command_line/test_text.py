@@ -109,6 +109,18 @@ def test_a_degraded_answer_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_an_interest_whose_candidates_were_not_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Fewer were asked for than there are interests: nothing is wrong with the one that comes last."""
+    answer = Recommendation(
+        candidates=(Candidate("a", 0.5, "m"),), interests=(SampledInterest("m"), SampledInterest("n"))
+    )
+    with FakeRecommender(recommendations={"bob": answer}) as fake:
+        main(["recommend", "bob", "--max-candidates", "1", "--server", fake.target])
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "  none of the 1 candidate asked for; more: --max-candidates"
+    )
+
+
 def test_similar(run: Run) -> None:
     """Nearest first."""
     status, shown, _ = run("similar", "🐶")

@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -31,6 +33,8 @@ _Help = partial(argparse.RawDescriptionHelpFormatter, max_help_position=26)
 
 _AddParser = Callable[..., argparse.ArgumentParser]
 
+COMMANDS = ("recommend", "similar", "profile", "record", "health")
+_MISTYPED = re.compile(r"argument COMMAND: invalid choice: '(?P<word>.*)' \(choose from ", re.DOTALL)
 _MISSING_ID = ("arguments are required: USER", "arguments are required: PIN")
 _WHERE_IDS_STAND = "; an id comes before --exclude, and one that begins with a dash comes last, after --"
 
@@ -64,9 +68,16 @@ class Arguments(argparse.Namespace):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says where an id belongs when it was taken for an option, or for one more of `--exclude`."""
+    """Says where an id belongs when it was taken for an option, or for one more of `--exclude`.
+
+    And which command a mistyped one is near to.
+    """
 
     def error(self, message: str) -> NoReturn:
+        if found := _MISTYPED.search(message):
+            near = get_close_matches(found["word"], COMMANDS, n=1)
+            meant = f"did you mean {near[0]}? It" if near else "it"
+            message = f"there is no command {found['word']!r}; {meant} is one of {', '.join(COMMANDS)}"
         super().error(message + _WHERE_IDS_STAND if message.endswith(_MISSING_ID) else message)
 
 

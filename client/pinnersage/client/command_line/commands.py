@@ -50,7 +50,7 @@ def recommend(client: Client, arguments: Arguments) -> Answer:
     titles, notes = _titles(client, shown) if arguments.titles else ({}, ())
     return Answer(
         document=documents.recommendation(arguments.user, answer, titles),
-        lines=text.recommendation(arguments.user, answer, titles),
+        lines=text.recommendation(arguments.user, answer, titles, arguments.max_candidates),
         notes=notes,
     )
 

@@ -1,6 +1,7 @@
 """What the command says when a call fails: one sentence and an exit status."""
 
 import enum
+import re
 
 import grpc
 
@@ -38,6 +39,15 @@ _HANDSHAKES = (
 )
 
 
+# How a condition is typed, by what the server says that the column is.
+_OF_ANOTHER_KIND = re.compile(r"filter\.conditions.* the column '(?P<column>[^']+)' is (?P<kind>\w+): ")
+_WHERE = {
+    "boolean": "--where {column}, or --where 'not {column}'",
+    "time": "--where '{column}>=2024-01-31', or --where '{column}<2024-01-31'",
+    "text": "--where {column}=TEXT, or --where '{column}!=TEXT'",
+}
+
+
 def status_of(error: CallError) -> Status:
     """The exit status for a failed call."""
     if error.target is None:
@@ -65,6 +75,19 @@ def sentence(error: CallError, *, timeout_s: float) -> str:
         )
     if error.status is grpc.StatusCode.UNIMPLEMENTED:
         return f"{error.target} does not know {error.method}: an older PinnerSage, or another service"
+    return _another_condition(error.message) or _as_told(error)
+
+
+def _another_condition(message: str) -> str | None:
+    """How a condition on the column is typed; None where the server says nothing of a column's kind."""
+    found = _OF_ANOTHER_KIND.search(message)
+    if found is None or found["kind"] not in _WHERE:
+        return None
+    column, kind = found["column"], found["kind"]
+    return f"{column} is a column of {kind} values; say {_WHERE[kind].format(column=column)}"
+
+
+def _as_told(error: CallError) -> str:
     request = f", request {error.request_id}" if error.request_id else ""
     return f"{error.message} ({error.status.name} from {error.target}{request})"
 

@@ -25,11 +25,23 @@ _WHY_EMPTY = {
 }
 
 
-def recommendation(user_id: str, answer: Recommendation, titles: Titles) -> list[str]:
-    """The candidates under the saved pin that each was found near."""
+def recommendation(
+    user_id: str, answer: Recommendation, titles: Titles, asked: int | None = None
+) -> list[str]:
+    """The candidates under the saved pin that each was found near.
+
+    Args:
+        user_id: Who they are for.
+        answer: The server's.
+        titles: Of pins, by id.
+        asked: At most so many candidates were asked for.
+    """
+    without = "  no candidate is left"
+    if asked is not None and len(answer.candidates) >= asked:
+        without = f"  none of the {_count(asked, 'candidate')} asked for; more: --max-candidates"
     lines = [f"{printable(user_id)}: {_summary(answer)}", *_degraded(answer.degraded)]
     for group in answer.by_medoid() if answer.candidates else ():
-        lines += ["", _because(group, titles), *_candidates(group, titles)]
+        lines += ["", _because(group, titles), *(_candidates(group, titles) or [without])]
     return lines
 
 
@@ -95,8 +107,6 @@ def _because(group: CandidateGroup, titles: Titles) -> str:
 
 
 def _candidates(group: CandidateGroup, titles: Titles) -> list[str]:
-    if not group.candidates:
-        return ["  no candidate is left"]
     return _scored(((candidate.score, candidate.pin_id) for candidate in group.candidates), titles)
 
 
