@@ -11,8 +11,6 @@ of a second one, and whoever runs it (systemd, Kubernetes) starts it again. The 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from prometheus_client import CollectorRegistry
 
@@ -21,6 +19,7 @@ from server.bootstrap_metrics import build_supervisor_metrics
 from server.ending import Ending
 from server.gauges import Gauges
 from server.metrics_files import prepare
+from server.metrics_folder import counting_folder
 from server.serving import serve_metrics
 from server.settings import ServerSettings
 from server.side_threads import LOW_PRIORITY, Ticker
@@ -38,7 +37,7 @@ def supervise(settings: ServerSettings, port: int, ending: Ending) -> None:
         StorageError: What is published cannot be served.
     """
     with ExitStack() as until_end:
-        folder = Path(until_end.enter_context(TemporaryDirectory(prefix="pinnersage-metrics-")))
+        folder = until_end.enter_context(counting_folder())
         prepare(folder)
         metrics = build_supervisor_metrics(settings, folder)
         vouching = build_vouching(settings, metrics)
