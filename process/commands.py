@@ -99,14 +99,20 @@ class Program:
 
     def _refuse(self, error: typer.TyperException, arguments: Sequence[str]) -> int:
         """Say which flag or variable had which value, and why that will not do."""
-        message = error.format_message()
+        # Typer checks values with pydantic, which says so.
+        message = error.format_message().replace(": Value error, ", ": ", 1)
         if isinstance(error, typer.BadParameter) and error.param is not None:
             value = _given_value(error.param, arguments)
             if value is not None:
-                message = f"{message} (got {value!r})"
+                message = f"{message.removesuffix('.')} (got {value!r})"
         if message:
-            print(f"{self._name}: {message}\nSee: python -m {self._name} --help", file=sys.stderr)
+            print(f"{self._name}: {message}\nSee: {self._place(error)} --help", file=sys.stderr)
         return BAD_USAGE
+
+    def _place(self, error: typer.TyperException) -> str:
+        """The command that was given wrongly, as it is typed."""
+        context = getattr(error, "ctx", None)
+        return f"python -m {self._name}" if context is None else str(context.command_path)
 
 
 def _documented(purpose: str) -> Callable[[], None]:

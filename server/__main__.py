@@ -9,7 +9,7 @@ with explained_imports("server"):
     from process.commands import Program
     from server.ending import Ending
     from server.errors import StartError
-    from server.key_commands import key_program
+    from server.key_commands import key_program, no_such_command
     from server.logs import configure
     from server.ports import HeldPort
     from server.settings import ServerSettings
@@ -32,8 +32,11 @@ def serve(settings: ServerSettings) -> None:
 
 def main() -> int:
     """Run the program and return its exit status."""
-    if sys.argv[1:2] == ["key"]:
+    word = next(iter(sys.argv[1:]), "--")
+    if word == "key":
         return key_program().run(sys.argv[2:])
+    if not word.startswith("-"):
+        return no_such_command(word)
     program = Program("server", expected=(StartError, StorageError))
     program.command("serve", ServerSettings, serve, hears_signals=True)
     return program.run()

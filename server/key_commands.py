@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from process.commands import Program, setting
+from process.commands import BAD_USAGE, Program, setting
 from server.api_keys import add_key
 from server.errors import StartError
 
@@ -31,6 +31,16 @@ def new_key(settings: NewKeySettings) -> None:
         "running server takes it within seconds, and lets it go when you delete that line.",
         file=sys.stderr,
     )
+
+
+def no_such_command(word: str) -> int:
+    """Refuse a word that is no command, and return the exit status."""
+    print(
+        f"server: there is no command {word!r}: the only one is key, and without one the server serves.\n"
+        "See: python -m server --help, or python -m server key --help",
+        file=sys.stderr,
+    )
+    return BAD_USAGE
 
 
 def key_program() -> Program:

@@ -72,7 +72,7 @@ def test_a_wrong_flag_is_named_with_its_value(
     assert (status, painted) == (BAD_USAGE, [])
     assert error.startswith("painter: Invalid value for '--coats' (env var: 'PINNERSAGE_TEST_COATS'): ")
     assert "less than or equal to 5 (got '9')" in error
-    assert error.endswith("See: python -m painter --help\n")
+    assert error.endswith("See: python -m painter paint --help\n")
 
 
 def test_a_wrong_variable_is_named_with_its_value(
@@ -84,6 +84,21 @@ def test_a_wrong_variable_is_named_with_its_value(
 
     assert status == BAD_USAGE
     assert "(got 'many')" in capsys.readouterr().err
+
+
+def test_a_value_that_is_none_of_some_is_told_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a person's words, not in those of the library that looked."""
+    assert run("--wall", "north", "--colour", "green")[0] == BAD_USAGE
+    said = capsys.readouterr().err
+    assert "'PINNERSAGE_TEST_COLOUR'): 'green' is not one of 'red', 'blue' (got 'green')\n" in said
+
+
+def test_a_mistyped_command_is_shown_the_programs_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """And the one that was most likely meant."""
+    assert painter(lambda _: None).run(["pant"]) == BAD_USAGE
+    assert capsys.readouterr().err == (
+        "painter: No such command 'pant'. Did you mean 'paint'?\nSee: python -m painter --help\n"
+    )
 
 
 def test_a_missing_flag_and_an_unknown_one_are_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,3 +118,14 @@ def test_the_command_refuses_a_name_that_is_taken_or_none(
         assert problem in capsys.readouterr().err
 
     assert path.read_text() == before
+
+
+def test_a_mistyped_command_is_told_the_only_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not taken for a server whose flags are missing."""
+    monkeypatch.setattr(sys, "argv", ["server", "kye", "--name", "feed-1"])
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("server: there is no command 'kye': the only one is key, and without one")
+    assert "--pins" not in said
