@@ -121,5 +121,6 @@ def _policy(settings: BuildSettings, source: _Source) -> BuildPolicy:
             threads=settings.threads or len(os.sched_getaffinity(0)),
         ),
         max_reject_share=settings.max_reject_share,
+        min_share_of_live=settings.min_share_of_live,
         filter_columns=tuple(dict.fromkeys(settings.filter_column or source.filter_columns)),
     )

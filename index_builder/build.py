@@ -31,12 +31,14 @@ class BuildPolicy:
         refinement: Which pins are not indexed.
         hnsw: How the graph is built.
         max_reject_share: The build stops when more than this share of the rows is bad.
+        min_share_of_live: It stops when it would index fewer pins than this share of the live version's.
         filter_columns: The pins' columns that requests may filter by.
     """
 
     refinement: Refinement = field(default_factory=Refinement)
     hnsw: HnswParameters = field(default_factory=HnswParameters)
     max_reject_share: float = 0.05
+    min_share_of_live: float = 0.0
     filter_columns: tuple[str, ...] = ()
 
 
@@ -80,6 +82,7 @@ def build(
 
     Raises:
         EmbeddingSpaceMismatchError: They may not, and are of another.
+        PublishError: Far fewer pins would be indexed than are now.
         StorageError: The input is bad, or the version cannot be written; what was live still is.
     """
     succession = Succession(folder, embedding_space, may_change=may_change_space)
@@ -126,6 +129,7 @@ def _read_and_refine(
     )
     succession.require(valid.embeddings.shape[1])
     refined = refine(valid, policy.refinement, reporter, work)
+    succession.require_indexed(refined.indexed, policy.min_share_of_live)
     return refined, _counts(valid, rejects, refined)
 
 

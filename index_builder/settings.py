@@ -7,7 +7,13 @@ from typing import Annotated
 import typer
 
 from process.commands import setting
-from process.shared_settings import KeptVersions, NewEmbeddingSpace, PinsFolder, VersionToMakeLive
+from process.shared_settings import (
+    KeptVersions,
+    MinShareOfLive,
+    NewEmbeddingSpace,
+    PinsFolder,
+    VersionToMakeLive,
+)
 from storage.pins.hnsw import STORAGE, Storage
 
 
@@ -78,6 +84,7 @@ class BuildSettings:
         ),
     ] = None
     new_embedding_space: NewEmbeddingSpace = False
+    min_share_of_live: MinShareOfLive = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)

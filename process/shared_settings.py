@@ -27,6 +27,16 @@ NewEmbeddingSpace = Annotated[
     ),
 ]
 
+MinShareOfLive = Annotated[
+    float,
+    setting(
+        "Go live with no fewer pins, or users, than this share of the live version's; 0 asks for none.",
+        env="MIN_SHARE_OF_LIVE",
+        low=0,
+        high=1,
+    ),
+]
+
 ChosenLogFormat = Annotated[
     LogFormat, setting("auto is text on a terminal, json elsewhere.", env="LOG_FORMAT")
 ]

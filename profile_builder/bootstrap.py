@@ -89,7 +89,11 @@ def batch(settings: BatchSettings) -> None:
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
     """
-    permit = Permit(replace_later=settings.replace_later, new_embedding_space=settings.new_embedding_space)
+    permit = Permit(
+        replace_later=settings.replace_later,
+        new_embedding_space=settings.new_embedding_space,
+        min_share_of_live=settings.min_share_of_live,
+    )
     publisher, model_file = open_batch_publisher(settings.profiles, permit), read_model_file(settings.model)
     policy = BatchPolicy(
         read=_read_policy(settings, model_file.parameters.window_days, _forgotten(settings)),

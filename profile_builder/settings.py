@@ -10,6 +10,7 @@ import typer
 from process.commands import setting
 from process.shared_settings import (
     KeptVersions,
+    MinShareOfLive,
     NewEmbeddingSpace,
     PinsFolder,
     ProfilesUrl,
@@ -140,6 +141,7 @@ class BatchSettings:
         bool, setting("Go live in place of a batch that has later actions.", env="REPLACE_LATER")
     ] = False
     new_embedding_space: NewEmbeddingSpace = False
+    min_share_of_live: MinShareOfLive = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)

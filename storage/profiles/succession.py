@@ -1,4 +1,4 @@
-"""What may follow the live batch: unasked none that reaches less far, and none of another embedding space."""
+"""What may follow the live batch: unasked none that reaches less far, of far fewer users or another space."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import EmbeddingSpaceMismatchError, NoVersionError, PublishError
 from storage.profiles.store import BatchDescription, BatchPublisher
+from storage.shrinking import require_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,10 +16,12 @@ class Permit:
     Attributes:
         replace_later: Take the place of one that has later actions.
         new_embedding_space: Take the place of one of another embedding space.
+        min_share_of_live: Take the place of one that has more users, if it has at least this share of them.
     """
 
     replace_later: bool = False
     new_embedding_space: bool = False
+    min_share_of_live: float = 0.0
 
 
 UNASKED = Permit()
@@ -35,13 +38,23 @@ def require_follows(new: BatchDescription, live: BatchDescription | None, permit
 
     Raises:
         EmbeddingSpaceMismatchError: They are of different embedding spaces.
-        PublishError: The live one has later actions.
+        PublishError: The live one has later actions, or far more users.
     """
     if live is None:
         return
     _require_space(new.embedding_space, live.embedding_space, permit, place)
+    require_users(new, live, permit, place)
     if new.actions_until_s < live.actions_until_s and not permit.replace_later:
         raise later_is_live(new.actions_until_s, live.actions_until_s, place)
+
+
+def require_users(new: BatchDescription, live: BatchDescription, permit: Permit, place: str) -> None:
+    """Refuse a batch of far fewer users than the live one, unless that is permitted.
+
+    Raises:
+        PublishError: It is one.
+    """
+    require_share(new.n_users, live.n_users, permit.min_share_of_live, what="users", place=place)
 
 
 def require_live_space(publisher: BatchPublisher, new: EmbeddingSpace, permit: Permit, place: str) -> None:

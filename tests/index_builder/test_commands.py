@@ -17,6 +17,7 @@ from storage.pins.manifest import BuildParameters
 from tests.index_builder.tables import circle, vectors, write, write_circle
 
 NEW_SPACE = "--new-embedding-space"
+FEWER = ("--min-share-of-live", 0)
 
 
 class Terminal:
@@ -78,6 +79,25 @@ class TestBuild:
         said = ("--embedding-space", "shop-1", "--out", root, "--new-embedding-space")
         assert run("build", "--pins", pins, *said) == 0
         assert pin_versions(root).current() != live
+
+    def test_far_fewer_pins_replace_none_unasked(self, run: Terminal, root: Path, tmp_path: Path) -> None:
+        """An input that was cut short is refused before it is indexed; what is live stays."""
+        live = pin_versions(root).current()
+
+        def build_of(n: int, *said: object) -> int:
+            angles = [*range(0, 15 * n, 15)]
+            ids = [f"{angle}N" for angle in angles]
+            few = write(tmp_path / f"{n}.parquet", pin_id=ids, embedding=vectors(circle(angles).tolist()))
+            return run("build", "--pins", few, "--embedding-space", "circle-1", "--out", root, *said)
+
+        assert build_of(11) == 1
+        assert f"this version has 11 indexed pins, the live one in {root} has 24, so it was" in run.err
+        assert "Most likely its input was cut short" in run.err
+        assert "Build HNSW" not in run.err
+        assert [each.name for each in pin_versions(root).versions()] == [live]
+
+        assert build_of(12) == 0
+        assert build_of(2, *FEWER) == 0
 
     def test_the_summary(self, run: Terminal, pins: Path, tmp_path: Path) -> None:
         """Everything that came of it, in some lines."""
@@ -253,7 +273,10 @@ class TestListAndRollback:
         """Another version beside the first."""
         first = pin_versions(root).current()
         path = write_circle(tmp_path / "q.parquet", [0, 90])
-        assert run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root, NEW_SPACE) == 0
+        assert (
+            run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root, NEW_SPACE, *FEWER)
+            == 0
+        )
         return first, pin_versions(root).current()
 
     def test_the_table(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
@@ -317,7 +340,10 @@ class TestPrune:
         for n in (2, 3):
             path = write_circle(tmp_path / f"{n}.parquet", [0, 90, 180][:n])
             assert (
-                run("build", "--pins", path, "--embedding-space", "circle-2", "--out", root, NEW_SPACE) == 0
+                run(
+                    "build", "--pins", path, "--embedding-space", "circle-2", "--out", root, NEW_SPACE, *FEWER
+                )
+                == 0
             )
         return [version.name for version in pin_versions(root).versions()]
 

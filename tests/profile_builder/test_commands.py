@@ -17,6 +17,8 @@ from storage.publishing import Manifest
 from tests.profile_builder.conftest import Shop, Terminal
 from tests.profile_builder.world import NEWEST_S, SPACE, Act, light_users, write_actions
 
+FEWER = ("--min-share-of-live", 0)
+
 
 def calibrate(run: Terminal, shop: Shop, *flags: object) -> int:
     return run("calibrate", "--data", shop.data, "--pins", shop.pins, "--out", shop.model, *flags)
@@ -101,7 +103,7 @@ def two(run: Terminal, calibrated: Shop) -> tuple[str, str]:
     assert batch(run, calibrated) == 0
     good = batch_folder(calibrated.profiles).current()
     actions = write_actions(calibrated.out / "bad.parquet", [Act("ann", "cat-1", days=7)])
-    assert batch(run, calibrated, "--actions", actions, "--replace-later") == 0
+    assert batch(run, calibrated, "--actions", actions, "--replace-later", *FEWER) == 0
     return good, batch_folder(calibrated.profiles).current()
 
 
@@ -189,6 +191,19 @@ def test_a_late_batch_takes_no_later_ones_place(run: Terminal, calibrated: Shop)
     assert batch(run, calibrated, "--now", "2023-11-01", "--replace-later") == 0
 
 
+def test_a_batch_of_far_fewer_users_takes_no_place_unasked(run: Terminal, calibrated: Shop) -> None:
+    """Actions that were cut short leave everybody else the profile they had."""
+    assert batch(run, calibrated) == 0
+    live = batch_folder(calibrated.profiles).current()
+    few = write_actions(calibrated.out / "few.parquet", light_users(30))
+    said = refused(run, batch(run, calibrated, "--actions", few))
+    assert f"this version has 30 users, the live one in {calibrated.profiles} has 62, so it was not" in said
+    assert batch_folder(calibrated.profiles).current() == live
+
+    assert batch(run, calibrated, "--actions", few, "--min-share-of-live", "0.4") == 0
+    assert batch(run, calibrated, "--actions", few) == 0
+
+
 def test_a_batch_of_another_embedding_space_takes_no_place_unasked(
     run: Terminal, calibrated: Shop, tmp_path: Path
 ) -> None:
@@ -239,7 +254,7 @@ def test_one_impossible_time_empties_no_window(run: Terminal, shop: Shop) -> Non
     assert run.out.splitlines()[-1] == warning
     assert "  users             60" in run.out.splitlines()
 
-    assert batch(run, shop, "--actions", actions, "--now", "2078-08-18") == 0
+    assert batch(run, shop, "--actions", actions, "--now", "2078-08-18", *FEWER) == 0
     assert "  users             1" in run.out.splitlines()
     assert "Warning" not in run.out
 

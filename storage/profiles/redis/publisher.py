@@ -16,7 +16,7 @@ from storage.profiles.redis.loading import Loader, n_existing, unlink
 from storage.profiles.redis.staging import Gathered, StagedBatch, Written
 from storage.profiles.redis.versions import Live, Versions, decode, encode
 from storage.profiles.store import BatchManifest, BatchVersion, PublishedBatch
-from storage.profiles.succession import UNASKED, Permit
+from storage.profiles.succession import UNASKED, Permit, require_users
 from storage.retention import IN_USE, Collected, Kept, Pruned, reasons_to_keep
 
 TIMEOUT_S = staging.TIMEOUT_S
@@ -62,7 +62,8 @@ class RedisBatchPublisher:
         """Write a batch and make it live, whole or not at all.
 
         Raises:
-            PublishError: The live batch reaches further, somebody went back meanwhile, or keys were lost.
+            PublishError: The live batch reaches further or has far more users, somebody went back meanwhile,
+                or keys were lost.
             EmbeddingSpaceMismatchError: The live batch is of another.
             ProfileStoreError: The store cannot be written to; what was live still is.
         """
@@ -94,7 +95,8 @@ class RedisBatchPublisher:
             manifest: What the batch says of itself.
 
         Raises:
-            PublishError: The live batch reaches further, somebody went back meanwhile, or keys were lost.
+            PublishError: The live batch reaches further or has far more users, somebody went back meanwhile,
+                or keys were lost.
             EmbeddingSpaceMismatchError: The live batch is of another.
             ProfileStoreError: The store cannot be written to; what was live still is.
         """
@@ -177,9 +179,13 @@ class RedisBatchPublisher:
         batch, place = manifest(), str(self._link.address)
         content = {"keys": loaded.n_keys, "bytes": loaded.n_bytes, "sha256": loaded.sha256}
         whole: Manifest = {**encode_manifest(batch), _CONTENT: content}
-        if live.version is not None and self._versions.manifests().get(live.version) == encode(whole):
-            loaded.drop()
-            return PublishedBatch(version=live.version, place=place, already_live=True)
+        if live.version is not None and (text := self._versions.manifests().get(live.version)) is not None:
+            if text == encode(whole):
+                loaded.drop()
+                return PublishedBatch(version=live.version, place=place, already_live=True)
+            now = self._version(live.version, text, is_current=True).description
+            if now is not None:
+                require_users(batch.description, now, self._permit, place)
         loaded.keep()
         name = self._versions.publish(
             loaded.number,

@@ -203,6 +203,24 @@ def of_space(name: str, dimension: int) -> BatchManifest:
     return BatchManifest(description=replace(DESCRIPTION, embedding_space=EmbeddingSpace(name, dimension)))
 
 
+def of_users(n: int) -> BatchManifest:
+    return BatchManifest(description=replace(DESCRIPTION, n_users=n))
+
+
+def test_a_batch_of_far_fewer_users_is_refused(store: Store) -> None:
+    """Both numbers are said, what has happened most likely, and what to do; what is live stays."""
+    live = store.publish_as(of_users(2_000))
+    fewer = r"has 999 users, the live one in .* has 2,000, so it was not made live: less than 0.5 of them"
+    with pytest.raises(PublishError, match=f"{fewer} .* input was cut short.* lower --min-share-of-live"):
+        store.publish_as(of_users(999), Permit(min_share_of_live=0.5))
+    assert store.current() == [live]
+    assert len(store.publisher.versions()) == 1
+
+    half = store.publish_as(of_users(1_000), Permit(min_share_of_live=0.5))
+    assert store.current() == [half]
+    assert [store.publish_as(of_users(1), Permit(min_share_of_live=0.0))] == store.current()
+
+
 def test_a_batch_that_comes_late_is_refused(store: Store) -> None:
     """What is live never goes back unasked; both times are said, and what to do."""
     live = store.publish_as(until(2_000))
