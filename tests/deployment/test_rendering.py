@@ -81,6 +81,12 @@ def test_the_notes_say_what_to_build_first() -> None:
     assert "--from=cronjob" not in notes("minimal", "--set=indexBuild.enabled=false,batch.enabled=false")
 
 
+def test_the_notes_say_what_a_shared_volume_needs() -> None:
+    """Locks, by which old versions are collected; a pod's own disk has them."""
+    assert "shop-pinnersage-artefact has to have file locks" in notes("minimal")
+    assert "file locks" not in notes("full")
+
+
 @pytest.mark.parametrize(
     ("case", "arguments"),
     [

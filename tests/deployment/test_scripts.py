@@ -24,10 +24,10 @@ def publish(root: Path, content: str) -> str:
     return VersionedFolder(root).publish(write).version
 
 
-def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(script: str, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(SCRIPTS / script), *map(str, arguments)],
-        env=with_program(tool("rclone")) | {"RCLONE_CONFIG": os.devnull},
+        env=with_program(tool("rclone")) | {"RCLONE_CONFIG": os.devnull} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -98,6 +98,51 @@ def test_a_fetch_that_fails_changes_nothing(bucket: Path, tmp_path: Path) -> Non
     hidden.rename(bucket / second)
     assert run("fetch.sh", bucket, ours).returncode == 0
     assert VersionedFolder(ours).current() == second
+
+
+@pytest.mark.tool
+def test_what_the_disk_damaged_is_fetched_again(bucket: Path, tmp_path: Path) -> None:
+    """With the next start at once; by who follows within the hour, and not before, for it takes reading."""
+    live = publish(bucket, "first")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    run("fetch.sh", bucket, ours)
+    data = ours / live / "data"
+
+    def damage() -> None:
+        data.write_text("fir5t")
+
+    damage()
+    following = {"COMPARE_EVERY_MIN": "60"}
+    assert run("fetch.sh", bucket, ours, **following).returncode == 0
+    assert data.read_text() == "fir5t"
+    os.utime(ours / ".compared", (0, 0))
+    said = run("fetch.sh", bucket, ours, **following)
+    assert (said.returncode, data.read_text()) == (0, "first"), said.stderr
+    damage()
+    # What is damaged is better than nothing.
+    (bucket / live).rename(bucket / "away")
+    assert run("fetch.sh", bucket, ours).returncode != 0
+    assert data.read_text() == "fir5t"
+    (bucket / "away").rename(bucket / live)
+    assert run("fetch.sh", bucket, ours).returncode == 0
+    assert data.read_text() == "first"
+
+
+@pytest.mark.tool
+def test_a_folder_that_is_no_version_keeps_no_pins_away(bucket: Path, tmp_path: Path) -> None:
+    """Added pins of which none are live yet, and files whose names only resemble those of ours."""
+    live = publish(bucket, "first")
+    publish(bucket / "side", "added")
+    (bucket / "side" / "CURRENT").unlink()
+    (bucket / "blocked.txt.bak").write_text("85123A\n")
+    (bucket / "CURRENT.bak").write_text("nonsense\n")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    said = run("fetch.sh", bucket, ours)
+    assert said.returncode == 0, said.stderr
+    assert VersionedFolder(ours).current() == live
+    assert not (ours / "blocked.txt").exists()
 
 
 @pytest.mark.tool
