@@ -34,6 +34,7 @@ NO_REQUEST = "exactly one request message is needed"
 TOO_MANY = "the server has as many calls as it can answer in time: come back later, or ask another one"
 
 Handed: TypeAlias = Any  # grpc's own objects, of classes without types
+Behaviour: TypeAlias = Callable[..., Any]
 Method: TypeAlias = bytes  # "/pinnersage.v1.Recommender/Recommend"
 Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
 T = TypeVar("T")
@@ -52,9 +53,15 @@ _HANDED_OVER = _taken()
 
 
 class Arriving(Protocol):
-    """A call that has come: from gRPC's core (server.unary), or from grpc._server (`_HandedOver`)."""
+    """A call that has come: from gRPC's core (server.unary), or from grpc._server (`_HandedOver`).
+
+    Attributes:
+        method: What is called.
+        arrived_s: When its request was here, by time.perf_counter: its context says the same.
+    """
 
     method: Method
+    arrived_s: float
 
     def time_remaining(self) -> float:
         """Seconds to its deadline."""
@@ -128,12 +135,13 @@ class RequestFirstPool(ThreadPoolExecutor):
 
     def _hand_over(self, call: Arriving, request: bytes) -> None:
         """Let the next thread that is free answer it."""
-        waits_since = time.perf_counter() if self.admission.queued else None
+        call.arrived_s = time.perf_counter()
+        waits = self.admission.queued > 0
 
         def answer(request: bytes) -> None:
             began = time.perf_counter()
-            if waits_since is not None:
-                self._count_wait(began - waits_since)
+            if waits:
+                self._count_wait(began - call.arrived_s)
             try:
                 call.answer(request)
             finally:
@@ -179,6 +187,8 @@ class _HandedOver:
         self._run, self._handed = run, handed
         self._event, self._state = handed[1:3]
         self.method: Method = self._event.call_details.method
+        # Until its request is here.
+        self.arrived_s = 0.0
 
     def time_remaining(self) -> float:
         """As grpc's own; without a deadline it is centuries away."""
@@ -212,12 +222,25 @@ class _HandedOver:
     def answer(self, request: bytes) -> None:
         """As grpc's own thread would, which asked for the request first."""
         how, event, state, behaviour, _await_request, deserialiser, serialiser = self._handed
-        self._run(how, event, state, behaviour, lambda: request, deserialiser, serialiser)
+        timed = _with_arrival(behaviour, self.arrived_s)
+        self._run(how, event, state, timed, lambda: request, deserialiser, serialiser)
 
     def refuse(self, code: StatusCode, why: str, metadata: Metadata = ()) -> None:
         """End it without an answer."""
         self._state.trailing_metadata = metadata
         _server._abort(self._state, self._event.call, code.value[0], why.encode())
+
+
+def _with_arrival(behaviour: Behaviour, arrived_s: float) -> Behaviour:
+    """The same method, whose context says when the request was here."""
+
+    def answer(request: Handed, context: Handed, *further: Handed) -> Handed:
+        context.arrived_s = arrived_s
+        return behaviour(request, context, *further)
+
+    # grpc looks there for how it is to be called.
+    answer.__dict__.update(behaviour.__dict__)
+    return answer
 
 
 def _give_up(call: Arriving) -> None:

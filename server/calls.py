@@ -74,7 +74,7 @@ def answer_unary(
     tell_answered, refusals = _answered_teller(metrics), _Refusals(clock)
 
     def answer(serialised: bytes, context: grpc.ServicerContext) -> bytes:
-        call, began_s = _begin(context, metrics), metrics.begin()
+        call, began_s = _begin(context, metrics), metrics.begin(arrived_s_of(context))
         code, messages = grpc.StatusCode.OK, 0
         try:
             call.deadline.check("parse")
@@ -102,7 +102,7 @@ def answer_streaming(
     tell_answered, refusals = _answered_teller(metrics), _Refusals(clock)
 
     def answer(serialised: bytes, context: grpc.ServicerContext) -> Generator[bytes, None, None]:
-        call, began_s = _begin(context, metrics), metrics.begin()
+        call, began_s = _begin(context, metrics), metrics.begin(arrived_s_of(context))
         code, messages = grpc.StatusCode.OK, 0
         try:
             call.deadline.check("parse")
@@ -125,6 +125,11 @@ def answer_streaming(
         _refuse(refusal, context)
 
     return answer
+
+
+def arrived_s_of(context: grpc.ServicerContext) -> float | None:
+    """When the call's request was here, by time.perf_counter; None where nobody noted it."""
+    return getattr(context, "arrived_s", None)
 
 
 def _begin(context: grpc.ServicerContext, metrics: MethodMetrics) -> Call:

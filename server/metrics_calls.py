@@ -28,12 +28,16 @@ class MethodMetrics:
         }
         self._answered = self._handled[grpc.StatusCode.OK]
 
-    def begin(self) -> float:
-        """Count a call that begins, and say when that was: `end` asks for it."""
+    def begin(self, arrived_s: float | None = None) -> float:
+        """Count a call that begins, and say when it came: `end` asks for it.
+
+        Args:
+            arrived_s: When that was, by time.perf_counter; default now.
+        """
         self._started.add()
         # Every method here takes one message.
         self._received.add()
-        return perf_counter()
+        return perf_counter() if arrived_s is None else arrived_s
 
     def end(self, began_s: float, code: grpc.StatusCode, messages: int) -> None:
         """Count how it ended.

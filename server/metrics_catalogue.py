@@ -154,7 +154,7 @@ def _calls() -> Sequence[Family]:
         Counter(name="grpc_server_msg_sent", meaning="Messages sent.", labels=_OF_METHOD, series=methods),
         Histogram(
             name="grpc_server_handling_seconds",
-            meaning="Time of a call, from its first line of ours to its answer.",
+            meaning="Time of a call, from its request's arrival to its answer, its wait for a thread too.",
             buckets=_CALL_BUCKETS_S,
             labels=_OF_METHOD,
             series=methods,
@@ -169,7 +169,7 @@ def _calls() -> Sequence[Family]:
         ),
         Histogram(
             name="pinnersage_queue_seconds",
-            meaning="What calls that found no thread free waited for one; their handling begins after it.",
+            meaning="What calls that found no thread free waited for one, a part of the time of a call.",
             buckets=_CALL_BUCKETS_S,
         ),
         Counter(

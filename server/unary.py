@@ -158,11 +158,14 @@ class UnaryCall:
         "_is_gone",
         "_metadata",
         "_pool",
+        "arrived_s",
         "method",
     )
 
     def __init__(self, method: Method, event: Handed, calls: UnaryCalls) -> None:
         self.method = method
+        # Until its request is here.
+        self.arrived_s = 0.0
         self._call: Handed = event.call
         self._deadline_s: float = event.call_details.deadline
         self._metadata: Metadata = event.invocation_metadata

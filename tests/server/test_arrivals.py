@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, cast
 
 import grpc
@@ -20,6 +21,7 @@ from grpc_status import rpc_status
 
 from server.admission import Admission, Bounds
 from server.arrivals import PUSHBACK_KEY, PUSHBACK_MS, RequestFirstPool
+from server.calls import arrived_s_of
 from server.unary import UnaryCalls
 from tests.server.threads import refuse_threads
 from tests.waiting import HANG_S, wait_until
@@ -29,6 +31,7 @@ STREAM = "/tests.Echo/Twice"
 SHED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 Behaviour = Callable[[bytes, grpc.ServicerContext], bytes]
+Streaming = Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]
 Serving = AbstractContextManager[tuple[grpc.Channel, Admission, Counter[bytes]]]
 
 
@@ -74,6 +77,7 @@ def twice(request: bytes, _: grpc.ServicerContext) -> Iterator[bytes]:
 def running(
     behaviour: Behaviour = echo,
     *,
+    streaming: Streaming = twice,
     is_direct: bool,
     threads: int = 2,
     queued: int = 4,
@@ -103,7 +107,7 @@ def running(
         "tests.Echo",
         {
             "Echo": grpc.unary_unary_rpc_method_handler(behaviour),
-            "Twice": grpc.unary_stream_rpc_method_handler(twice),
+            "Twice": grpc.unary_stream_rpc_method_handler(streaming),
         },
     )
     server.add_generic_rpc_handlers((handlers,))
@@ -175,6 +179,40 @@ def test_who_waits_for_a_thread_is_timed(serving: Callable[..., Serving]) -> Non
 
     assert len(waits) == 2
     assert min(waits) > 0
+
+
+def test_a_call_says_when_its_request_came(serving: Callable[..., Serving]) -> None:
+    """Not when a thread took it: what its method measures from then on is what its caller waits for."""
+    gate, arrived_s = Gate(), list[float]()
+
+    def noting(request: bytes, context: grpc.ServicerContext) -> bytes:
+        arrived_s.append(arrived_s_of(context) or 0.0)
+        return gate(request, context)
+
+    before_s = perf_counter()
+    with serving(noting, threads=1) as (channel, admission, _):
+        calls = many(channel, 2)
+        gate.wait_for(inside=1)
+        wait_until(lambda: admission.queued == 1)
+        taken_s = perf_counter()
+        gate.open()
+        assert codes(calls) == {grpc.StatusCode.OK: 2}
+    first_s, second_s = arrived_s
+    assert before_s <= first_s <= second_s <= taken_s
+
+
+def test_a_stream_says_when_its_request_came() -> None:
+    """As other calls do."""
+    arrived_s: list[float] = []
+
+    def noting(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        arrived_s.append(arrived_s_of(context) or 0.0)
+        yield request
+
+    before_s = perf_counter()
+    with running(streaming=noting, is_direct=True) as (channel, _, _):
+        assert streamed(channel) == [b"cat"]
+    assert before_s <= arrived_s[0] <= perf_counter()
 
 
 def test_unary_and_streamed_answers_arrive(serving: Callable[..., Serving]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from time import perf_counter
 from typing import NoReturn, cast
 
 import grpc
@@ -73,6 +74,14 @@ class FakeContext:
     def as_grpcs(self) -> grpc.ServicerContext:
         """The same, under the type of the whole context, of which a call uses only this much."""
         return cast(grpc.ServicerContext, self)
+
+
+class Waited(FakeContext):
+    """Of a call that came a while ago."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.arrived_s = perf_counter() - seconds
 
 
 @pytest.fixture
@@ -167,6 +176,23 @@ def test_another_kind_of_outage_is_a_line_of_its_own(method: MethodMetrics) -> N
         ("RecordingError", "warning"),
         ("StoreUnavailableError", "debug"),
     ]
+
+
+def test_a_call_is_timed_from_its_arrival(method: MethodMetrics, registry: CollectorRegistry) -> None:
+    """What it waited for a thread is part of it, of whichever kind; where nobody knows, from here on."""
+    unary = answer_unary(lambda serialised, _call: serialised, method)
+    streaming = answer_streaming(lambda serialised, _call: iter([serialised]), method)
+
+    def took_s() -> float:
+        return registry.get_sample_value("grpc_server_handling_seconds_sum", LABELS) or 0.0
+
+    began_s = perf_counter()
+    unary(b"", FakeContext().as_grpcs())
+    assert 0 < took_s() <= perf_counter() - began_s
+    unary(b"", Waited(100.0).as_grpcs())
+    assert took_s() >= 100.0
+    list(streaming(b"", Waited(1_000.0).as_grpcs()))
+    assert took_s() >= 1_100.0
 
 
 def test_a_damaged_record_is_said_to_its_caller_only(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
