@@ -1,5 +1,6 @@
 """Alerts fire on what they are for and on nothing else, and the chart makes them those of its release."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -62,6 +63,27 @@ def promtool(folder: Path, *arguments: str) -> None:
         [str(tool("promtool")), *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_operator_is_told_what_to_watch() -> None:
+    """One monitor for server and consumer, the rules, and the dashboard where Grafana's sidecar looks."""
+    rendered = render("full")
+    monitor = rendered.one("ServiceMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    watched = monitor["spec"]["selector"]["matchLabels"]
+    scraped = [
+        each["metadata"]["name"]
+        for each in rendered.manifests
+        if each["kind"] == "Service" and watched.items() <= each["metadata"]["labels"].items()
+        if "metrics" in {port["name"] for port in each["spec"]["ports"]}
+    ]
+    assert sorted(scraped) == ["shop-pinnersage", "shop-pinnersage-online"]
+    given = rendered.one("PrometheusRule")["spec"]["groups"]
+    assert [each["name"] for each in given] == [each["name"] for each in groups()]
+    dashboard = rendered.one("ConfigMap", "dashboard")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(dashboard["data"]["pinnersage.json"])["uid"] == "pinnersage"
+    assert render().kinds().isdisjoint({"ServiceMonitor", "PrometheusRule"})
 
 
 def alerting(case: str, **monitoring: bool) -> list[Manifest]:
