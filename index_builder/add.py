@@ -55,17 +55,19 @@ class SideChange:
     left_behind: int = 0
 
 
-def add(root: Path, pins: ValidPins, reporter: Reporter) -> SideChange:
+def add(root: Path, pins: ValidPins, reporter: Reporter) -> SideChange | None:
     """Put pins beside the live version of the artefact under `root`, with those added before.
 
     Whoever adds pins at this moment is waited for. When many are not in an index, one is made of them after
-    they are live.
+    they are live. None, and nothing is published, where the artefact holds them all and none was ever added.
 
     Raises:
         UsageError: The pins are of another dimension than the artefact's.
         StorageError: There is no artefact, what was added before cannot be read, or nothing can be written;
             the live side still is what it was.
     """
+    if not has_side(root) and _holds_all(root, pins):
+        return None
     return _published(root, newly_added(pins), reporter)
 
 
@@ -90,6 +92,11 @@ def verify_side(root: Path) -> Side | None:
     with closing(PinArtefact.open(root, checksums=False)) as main:
         JoinedPins(main, side)
     return side
+
+
+def _holds_all(root: Path, pins: ValidPins) -> bool:
+    with closing(PinArtefact.open(root, checksums=False)) as main:
+        return bool((main.rows(newly_added(pins).pin_ids) != NO_ROW).all())
 
 
 def _published(root: Path, new: Added | None, reporter: Reporter) -> SideChange:

@@ -10,7 +10,7 @@ from index_builder.errors import LeftBehindError, UsageError
 from index_builder.reading import ValidPins, read_pins
 from index_builder.settings import AddSettings
 from process.progress import Reporter
-from process.showing import fact_lines, shown_version
+from process.showing import counted, fact_lines, shown_version
 from storage.errors import StorageError
 from storage.pins.artefact import PinArtefact, pin_versions
 from storage.pins.columns import encoded
@@ -101,11 +101,14 @@ def _added(settings: AddSettings, pins: Path) -> Iterator[tuple[str, str]]:
         )
     _require_kinds(valid, kinds, pins)
     change = add(settings.to, valid, Reporter())
-    yield "read", f"{valid.n_read:,} rows"
+    yield "read", counted(valid.n_read, "row")
     for reason, n in sorted(rejects.counts.items()):
         yield "rejected", f"{n:,} {reason}"
     if rejects.counts:
         yield "", f"listed in {rejects.path}"
+    if change is None:
+        yield "new", "0: the artefact holds them all, so nothing was added"
+        return
     yield "new", f"{change.new:,}"
     yield "not added", f"{change.already_in_main:,} that the artefact holds"
     yield "", f"{change.already_added:,} that were added before"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from index_builder.build import Built
-from process.showing import Column, fact_lines, freed, shown_version, table_of_versions
+from process.showing import Column, counted, fact_lines, freed, shown_version, table_of_versions
 from storage.pins.manifest import PinManifest
 from storage.pins.verifying import Verified
 from storage.publishing import VersionInfo
@@ -40,7 +40,7 @@ def version_table(versions: Sequence[VersionInfo]) -> str:
 
 def _summary_lines(built: Built) -> Iterator[tuple[str, str]]:
     counts = built.manifest.counts
-    yield "read", f"{counts.read:,} rows"
+    yield "read", counted(counts.read, "row")
     for reason, n in counts.rejected.items():
         yield "rejected", f"{n:,} {reason}"
     if counts.rejected:

@@ -103,7 +103,11 @@ def work_in(root: Path, reporter: Reporter) -> Iterator[Work]:
         root.mkdir(parents=True, exist_ok=True)
         lock = (root / _LOCK).open("w")
     except OSError as error:
-        raise PublishError(f"cannot build into {root}: {error.strerror}") from error
+        why = "it is a file" if root.is_file() else error.strerror
+        raise PublishError(
+            f"cannot build into {root}: {why}. Name another folder with --out: one that is there and may be "
+            "written to, or one to be made."
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -50,6 +50,11 @@ def fact_lines(facts: Iterable[tuple[str, str]]) -> list[str]:
     return [f"  {title:<18}{text}" for title, text in facts]
 
 
+def counted(n: int, noun: str) -> str:
+    """So many of them."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def shown_version(version: str, *, already_live: bool) -> str:
     """The version that a program published, or found to be there already."""
     return f"{version} (the same as before: nothing was written)" if already_live else version

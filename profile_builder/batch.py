@@ -7,12 +7,18 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from process.progress import Reporter
-from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, WindowRows, read_window
+from profile_builder.inputs import (
+    ActionInput,
+    ReadPolicy,
+    WindowActions,
+    WindowRows,
+    nobody_usable,
+    read_window,
+)
 from profile_builder.local import LocalPolicy, OpenPins, build_users
 from profile_builder.popular import popular_pins
 from profile_builder.users import BuiltUser, Rules
 from profile_builder.window import Window
-from storage.errors import DataError
 from storage.model_file import ModelFile
 from storage.pins.port import Pins
 from storage.profiles.encoding import EncodedUser
@@ -154,10 +160,7 @@ def require_users(tally: Tally, rejects: Rejects) -> None:
         DataError: It is one.
     """
     if not tally.n_users:
-        raise DataError(
-            "no user has a usable action: every action in the window has weight 0 or less, or is on a pin "
-            f"that the artefact does not hold. Rejected rows are listed in {rejects.path}"
-        )
+        raise nobody_usable(rejects)
 
 
 def rules_of(parts: BatchParts, policy: BatchPolicy, window: Window) -> Rules:

@@ -38,6 +38,7 @@ from profile_builder.summary import (
 )
 from profile_builder.times import parse_time
 from storage.dataset import read_dataset
+from storage.events.address import FileAddress, event_address
 from storage.events.opening import open_appender
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
@@ -132,6 +133,7 @@ def forget(settings: ForgetSettings) -> None:
         ProfileBuilderError, StorageError: Each says what to do.
     """
     wish = tombstone_of(settings.user, int(time.time()))
+    _require_there(settings)
     is_sealed = not is_redis(settings.profiles)
     is_new = not holds_anything(settings.profiles)
     if settings.events is None:
@@ -147,6 +149,25 @@ def forget(settings: ForgetSettings) -> None:
     print(describe_forgotten(wish, shown(settings.profiles), is_stored=is_stored, is_sealed=is_sealed))
     if is_new:
         print(f"! {settings.profiles} held no profiles: see whether it is what the servers read.")
+
+
+def _require_there(settings: ForgetSettings) -> None:
+    """A mistyped place would be made, and the wish be where nobody reads it.
+
+    Raises:
+        UsageError: The folder of the profiles, or the file of the stream, is not there.
+    """
+    if not is_redis(settings.profiles) and not (folder := profiles_folder(settings.profiles)).exists():
+        raise UsageError(
+            f"nobody was forgotten, --profiles {folder} does not exist: name the store that the servers "
+            f"read. If its first batch is still to come: mkdir -p {folder}"
+        )
+    stream = None if settings.events is None else event_address(settings.events)
+    if isinstance(stream, FileAddress) and not stream.path.exists():
+        raise UsageError(
+            f"nobody was forgotten, --events {stream.path} does not exist: name the stream that the consumer "
+            f"reads. If nothing was ever recorded in it: touch {stream.path}"
+        )
 
 
 def _run(settings: BatchSettings, parts: BatchParts, policy: BatchPolicy) -> BatchResult:

@@ -74,6 +74,7 @@ def _following(settings: OnlineSettings, metrics: OnlineMetrics) -> Following:
         LiveBatch(settings.profiles).look,
         None if settings.model is None else read_model_file(settings.model),
         count_refused=metrics.count_refused,
+        place=shown_profiles(settings.profiles),
     )
 
 

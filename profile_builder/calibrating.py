@@ -21,7 +21,7 @@ from model.parameters import Parameters
 from process.progress import Reporter
 from profile_builder.actions import ActionTable
 from profile_builder.errors import ModelExistsError
-from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, read_window
+from profile_builder.inputs import ActionInput, ReadPolicy, WindowActions, nobody_usable, read_window
 from profile_builder.users import model_actions, newest, positive
 from storage.model_file import ModelFile, read_model_file, write_model_file
 from storage.pins.port import Pins
@@ -82,7 +82,7 @@ def run_calibration(parts: CalibrateParts, policy: CalibratePolicy) -> Calibrate
     """Read the window, cluster its users, choose alpha, write the model file.
 
     Raises:
-        StorageError: Bad data, or the file cannot be written.
+        StorageError: Bad data, nobody's actions can be used, or the file cannot be written.
         CalibrationError: No alpha tells these pins apart.
         ModelExistsError: Another model is there, and may not be replaced.
     """
@@ -90,6 +90,8 @@ def run_calibration(parts: CalibrateParts, policy: CalibratePolicy) -> Calibrate
         parts.source, parts.pins, policy.read, rejects=parts.rejects, reporter=parts.reporter
     )
     heights = _heights(actions.selected.actions, parts, policy)
+    if not heights:
+        raise nobody_usable(parts.rejects)
     calibration = _calibrated(heights, parts.pins)
     model_file = ModelFile(
         embedding_space=parts.pins.embedding_space,

@@ -145,6 +145,14 @@ def read_window(
     return WindowActions(window=window, selected=selected, strays=strays_left_out(seen, policy))
 
 
+def nobody_usable(rejects: Rejects) -> DataError:
+    """The error of actions that make nobody any interest."""
+    return DataError(
+        "no user has a usable action: every action in the window has weight 0 or less, or is on a pin "
+        f"that the artefact does not hold. Rejected rows are listed in {rejects.path}"
+    )
+
+
 def window_of(seen: Survey, policy: ReadPolicy) -> Window:
     """The window that the policy asks for.
 

@@ -133,6 +133,7 @@ class Following:
         batch: Looks at the batch.
         model_file: What counts as long as there is no batch.
         count_refused: Told once of each thing that is refused.
+        place: Where the batch was looked for, for people.
 
     Raises:
         StorageError: There is nothing to begin with.
@@ -146,8 +147,9 @@ class Following:
         model_file: ModelFile | None,
         *,
         count_refused: Callable[[], None],
+        place: str = "the profile store",
     ) -> None:
-        self._pins, self._batch, self._model_file = pins, batch, model_file
+        self._pins, self._batch, self._model_file, self._place = pins, batch, model_file, place
         self._count_refused, self._looks = count_refused, Attempts(StorageError)
         self._stopped = threading.Event()
         self.basis = self._basis()
@@ -191,7 +193,8 @@ class Following:
             parameters, version = self._model_file.parameters, self._model_file.version
         else:
             raise UsageError(
-                "no batch was published yet: publish one, or say --model model.toml to begin without"
+                f"no batch was published in {self._place} yet: see whether --profiles says where batches go, "
+                "publish one there, or say --model model.toml to begin without"
             )
         pins.embedding_space.require(space, ours="the pin artefact", theirs=where)
         return Basis(

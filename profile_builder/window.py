@@ -38,7 +38,7 @@ def choose_window(survey: Survey, *, now_s: int | None, days: int, allowed_laten
     All actions up to that have then arrived.
 
     Raises:
-        DataError: The data's actions all lie outside.
+        DataError: The data's actions all lie outside, or there is no such window.
     """
     cut_s = survey.newest_believed_s if now_s is None else now_s
     window = Window(
@@ -46,6 +46,12 @@ def choose_window(survey: Survey, *, now_s: int | None, days: int, allowed_laten
         watermark_s=cut_s if now_s is None else cut_s - allowed_lateness_s,
         cut_s=cut_s,
     )
+    if window.watermark_s <= window.after_s:
+        raise DataError(
+            f"no time lies before --now {show_time(cut_s)} less the {allowed_lateness_s:,} s that an action "
+            f"may be late: the data's run from {show_time(survey.oldest_s)} to "
+            f"{show_time(survey.newest_believed_s)}. Give a --now near the latter, or leave it out."
+        )
     if survey.newest_s <= window.after_s or survey.oldest_s > window.watermark_s:
         raise empty_window(survey, window)
     return window

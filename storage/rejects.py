@@ -66,7 +66,7 @@ class Rejects:
             return
         self.close()
         raise TooManyRejectsError(
-            f"{n_rejected:,} of {n_read:,} rows ({n_rejected / n_read:.1%}) were rejected, "
+            f"{n_rejected:,} of {n_read:,} rows ({_share(n_rejected, n_read)}) were rejected, "
             f"more than the {max_share:.1%} allowed: {_top_reasons(counted)}. "
             f"They are listed in {self.path}. Mend the data, or allow a larger share (--max-reject-share)."
         )
@@ -90,6 +90,12 @@ class Rejects:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _share(n: int, of: int) -> str:
+    """In percent, and all of them only where it is all of them."""
+    share = f"{n / of:.1%}"
+    return "over 99.9%" if share == "100.0%" and n < of else share
 
 
 def _top_reasons(counts: Counter[str]) -> str:

@@ -277,6 +277,17 @@ def test_usage(run: Terminal, root: Path, tmp_path: Path) -> None:
     assert not (root / "side" / "CURRENT").exists()
 
 
+def test_pins_that_are_all_there_change_nothing(run: Terminal, root: Path, tmp_path: Path) -> None:
+    """That is said, and no empty version is published beside the artefact."""
+    path = write_circle(tmp_path / "p.parquet", [0])
+    assert run("add", "--pins", path, "--to", root) == 0
+    assert run.out.splitlines() == [
+        "  read              1 row",
+        "  new               0: the artefact holds them all, so nothing was added",
+    ]
+    assert not (root / "side").exists()
+
+
 def test_another_embedding_space(run: Terminal, root: Path, tmp_path: Path) -> None:
     """Vectors of another space cannot be compared: those pins stay behind, and that is said."""
     add(run, root, [45])

@@ -223,7 +223,10 @@ class TestBuild:
         (tmp_path / "file").touch()
         flags = ("--pins", pins, "--embedding-space", "s", "--out", tmp_path / "file" / "a")
         assert run("build", *flags) == 1
-        assert run.err == f"index_builder: cannot build into {tmp_path}/file/a: Not a directory\n"
+        assert run.err == (
+            f"index_builder: cannot build into {tmp_path}/file/a: Not a directory. Name another folder with "
+            "--out: one that is there and may be written to, or one to be made.\n"
+        )
 
     def test_a_value_out_of_range(self, run: Terminal, tmp_path: Path) -> None:
         """Flag, variable and value."""

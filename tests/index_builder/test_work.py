@@ -116,7 +116,9 @@ class TestKeeping:
         """Before hours of work, not after."""
         (tmp_path / "file").write_text("")
         with (
-            pytest.raises(PublishError, match=r"cannot build into .*file: "),
+            pytest.raises(
+                PublishError, match=r"cannot build into .*file: it is a file\. Name another folder with --out"
+            ),
             work_in(tmp_path / "file", QUIET),
         ):
             pass

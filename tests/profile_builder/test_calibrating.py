@@ -116,6 +116,16 @@ def test_with_few_light_users_random_pairs_decide(tmp_path: Path) -> None:
     )
 
 
+def test_actions_that_make_nobody_an_interest_make_no_model(tmp_path: Path) -> None:
+    """As a batch of them is refused: most likely their pins are those of another artefact."""
+    acts = [Act("ann", "nowhere"), Act("ben", "cat-1", action="hide")]
+    with pytest.raises(
+        DataError, match=r"no user has a usable action: .* pin that the artefact does not hold"
+    ):
+        calibrate(tmp_path, acts)
+    assert not (tmp_path / "model.toml").exists()
+
+
 def test_another_model_is_not_written_over(tmp_path: Path) -> None:
     """Somebody may have edited it; profiles depend on it. --replace says that it is meant."""
     edited = ModelFile(embedding_space=SPACE, parameters=Parameters(alpha=0.77))

@@ -159,6 +159,7 @@ def test_the_command_tells_the_stream_where_there_is_one(
 ) -> None:
     """The wish is appended, and waited for until the consumer, the only writer, has stored it."""
     events, profiles = tmp_path / "events.jsonl", published.profiles
+    events.touch()
 
     def consume() -> None:
         with (
@@ -182,6 +183,7 @@ def test_the_command_tells_the_stream_where_there_is_one(
 def test_a_stream_that_nobody_reads_is_told_of(run: Terminal, published: Shop, tmp_path: Path) -> None:
     """The wish is not lost, and whoever asked hears that it does not hold yet."""
     events, profiles = tmp_path / "events.jsonl", published.profiles
+    events.touch()
     flags = ("--profiles", profiles, "--events", events, "--wait-s")
     assert run("forget", "user-01", *flags, 0.1) == 1
     assert "is in the event stream for good. But no consumer stored it within 0.1 s" in run.err
@@ -194,10 +196,25 @@ def test_a_stream_that_nobody_reads_is_told_of(run: Terminal, published: Shop, t
 
 def test_a_store_that_held_nothing_is_said_to_be_one(run: Terminal, tmp_path: Path) -> None:
     """A wish may come before the first batch; but a slip in the folder's name must not look like one."""
+    (tmp_path / "slip").mkdir()
     assert run("forget", "user-01", "--profiles", tmp_path / "slip") == 0
     assert "slip held no profiles: see whether it is what the servers read." in run.out
     assert run("forget", "user-02", "--profiles", tmp_path / "slip") == 0
     assert "held no profiles" not in run.out
+
+
+def test_a_place_that_does_not_exist_is_named_and_not_made(
+    run: Terminal, published: Shop, tmp_path: Path
+) -> None:
+    """Neither the store nor the stream: nobody would read what was written there."""
+    nowhere, nothing = tmp_path / "nowhere", tmp_path / "nothing.jsonl"
+    assert run("forget", "user-01", "--profiles", nowhere) == 1
+    assert f"nobody was forgotten, --profiles {nowhere} does not exist: name the store that" in run.err
+    assert run("forget", "user-01", "--profiles", published.profiles, "--events", nothing) == 1
+    assert f"nobody was forgotten, --events {nothing} does not exist: name the stream that" in run.err
+    assert run.out == ""
+    assert not nowhere.exists()
+    assert not nothing.exists()
 
 
 @pytest.mark.parametrize(("user_id", "why"), [("", "no user id"), ("ü" * 65, "user id over 128 bytes")])

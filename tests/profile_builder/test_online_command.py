@@ -80,7 +80,8 @@ def test_what_keeps_it_from_beginning_is_said(shop: Shop, run: Terminal, tmp_pat
     """One sentence, and what to do."""
     given = ["--events", tmp_path / "events.jsonl", "--pins", shop.pins, "--profiles", shop.profiles]
     assert run("online", *given) == 1
-    assert "no batch was published yet: publish one, or say --model model.toml to begin" in run.err
+    assert f"no batch was published in {shop.profiles} yet: see whether --profiles says where" in run.err
+    assert "publish one there, or say --model model.toml to begin without" in run.err
     write_model_file(shop.model, MODEL)
     given += ["--model", shop.model]
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -108,4 +109,4 @@ def test_what_keeps_it_from_beginning_is_in_the_log(shop: Shop, tmp_path: Path) 
     assert ended.returncode == 1
     line = json.loads(ended.stderr.splitlines()[0])
     assert (line["event"], line["level"]) == ("cannot count, so it ends", "error")
-    assert "no batch was published yet" in line["problem"]
+    assert "no batch was published in " in line["problem"]

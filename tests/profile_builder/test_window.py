@@ -55,6 +55,14 @@ def test_a_window_without_actions_says_when_they_were(now_s: int) -> None:
     assert "Give a --now near the latter, or leave it out." in str(refusal.value)
 
 
+def test_a_now_before_all_time_is_said_to_be_one() -> None:
+    """Its window would end before it begins."""
+    with pytest.raises(
+        DataError, match=r"no time lies before --now 1970-01-01 00:16:40 UTC less the 3,600 s"
+    ):
+        window(1_000)
+
+
 @pytest.mark.parametrize("now_s", [NEWEST_S + 90 * DAY_S - 1, SEEN.oldest_s + 3_600])
 def test_a_window_with_one_action_at_its_edge_is_one(now_s: int) -> None:
     """The newest just inside its beginning, the oldest just at W."""

@@ -76,6 +76,14 @@ def test_too_many_stop_the_build_and_say_why(tmp_path: Path) -> None:
     assert len(lines_of(path)) == 7
 
 
+def test_not_all_rows_are_not_a_hundred_percent(tmp_path: Path) -> None:
+    """The share is not rounded up to what it is not."""
+    rejects = Rejects(tmp_path / "rejects.jsonl")
+    rejects.count({"a": 1_999})
+    with pytest.raises(TooManyRejectsError, match=r"^1,999 of 2,000 rows \(over 99\.9%\) were rejected"):
+        rejects.check(n_read=2_000, max_share=0.05)
+
+
 def test_a_file_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     """Known before any work is done."""
     (tmp_path / "file").touch()

@@ -4,6 +4,7 @@ Whatever interrupts a caller between its commands and their answers drops the co
 would read answers meant for this one.
 """
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from storage.profiles.redis.silence import Silence
 
 # The client's connections are typed in part.
 _Connection = Any
+
+# What the client says of who does not answer, with its number of the fault.
+_NOT_REACHED = re.compile(r"Error -?\d+ (?:while )?connecting to \S+\. (?P<why>.*?)\.?$", re.DOTALL)
 
 Command = Sequence[str | bytes | int | float]
 Reply = object
@@ -134,5 +138,10 @@ def _as_store_error(address: RedisAddress, error: Exception) -> ProfileStoreErro
     if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
         return StoreUnavailableError(
             f"{address} refuses us: {error}. Check the user, its password and its ACL."
+        )
+    if (found := _NOT_REACHED.match(str(error))) is not None:
+        return StoreUnavailableError(
+            f"{address} cannot be reached: {found['why']}. See whether the store runs, and whether its "
+            "host and port are right."
         )
     return StoreUnavailableError(f"{address} cannot be used: {error}")
