@@ -7,6 +7,9 @@ from demo.processes import python_command
 from demo.stages import Stage
 from demo.worlds import World
 
+# What is shown is the data set as it is now, whatever it was.
+_HOWEVER_FEW = ("--min-share-of-live", "0")
+
 
 def emoji_stage(world: World) -> Stage:
     """Write the emoji world as a data set."""
@@ -36,7 +39,7 @@ def build_stages(world: World, files: Sequence[Path]) -> list[Stage]:
             inputs=files,
             outputs=(world.pins / "CURRENT",),
             rooms=("index_builder", "storage", "model"),
-            again=("--new-embedding-space",),
+            again=("--new-embedding-space", *_HOWEVER_FEW),
         ),
         Stage(
             name="calibrate",
@@ -59,6 +62,6 @@ def build_stages(world: World, files: Sequence[Path]) -> list[Stage]:
             inputs=(*files, world.pins, world.model),
             outputs=(world.profiles / "batch" / "CURRENT",),
             rooms=("profile_builder", "storage", "model"),
-            again=("--replace-later", "--new-embedding-space"),
+            again=("--replace-later", "--new-embedding-space", *_HOWEVER_FEW),
         ),
     ]

@@ -138,8 +138,9 @@ def test_what_somebody_else_made_live_is_replaced_by_the_demos_own(told: str, ou
 
     again = demo("--out", out)
     assert again.returncode == 0, again.stderr
-    assert re.search(r"index_builder build .* --new-embedding-space\n", again.stdout)
-    assert re.search(r"profile_builder batch .* --replace-later --new-embedding-space\n", again.stdout)
+    assert re.search(r"index_builder build .* --new-embedding-space --min-share-of-live 0\n", again.stdout)
+    flags = "--replace-later --new-embedding-space --min-share-of-live 0"
+    assert re.search(rf"profile_builder batch .* {flags}\n", again.stdout)
     assert "Now you" in again.stdout
 
 
