@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ from profile_builder.summary import (
 from profile_builder.times import parse_time
 from storage.dataset import read_dataset
 from storage.events.address import FileAddress, event_address
+from storage.events.decoding import DEFAULT_LIMITS
 from storage.events.opening import open_appender
 from storage.model_file import read_model_file
 from storage.pins.artefact import PinArtefact
@@ -58,8 +59,12 @@ _REJECTS = "batch-rejects.jsonl"
 _NOBODY: Mapping[str, int] = {}
 
 
-def calibrate(settings: CalibrateSettings) -> None:
+def calibrate(settings: CalibrateSettings, clock: Callable[[], float] = time.time) -> None:
     """Run a calibration as the settings say, and print its summary.
+
+    Args:
+        settings: They say what.
+        clock: Unix seconds.
 
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
@@ -67,7 +72,7 @@ def calibrate(settings: CalibrateSettings) -> None:
     if settings.out.is_dir():
         raise UsageError(f"--out {settings.out} is a folder: name the file to write, for example model.toml")
     policy = CalibratePolicy(
-        read=_read_policy(settings, settings.window_days),
+        read=_read_policy(settings, settings.window_days, clock),
         lambda_per_day=settings.lambda_per_day,
         max_actions=settings.max_actions,
         replace=settings.replace,
@@ -84,8 +89,12 @@ def calibrate(settings: CalibrateSettings) -> None:
     print("\n".join(describe_calibration(result, settings.out, rejects)))
 
 
-def batch(settings: BatchSettings) -> None:
+def batch(settings: BatchSettings, clock: Callable[[], float] = time.time) -> None:
     """Run a batch as the settings say, and print its summary.
+
+    Args:
+        settings: They say what.
+        clock: Unix seconds.
 
     Raises:
         ProfileBuilderError, StorageError, ModelError: Each says what to do.
@@ -97,7 +106,7 @@ def batch(settings: BatchSettings) -> None:
     )
     publisher, model_file = open_batch_publisher(settings.profiles, permit), read_model_file(settings.model)
     policy = BatchPolicy(
-        read=_read_policy(settings, model_file.parameters.window_days, _forgotten(settings)),
+        read=_read_policy(settings, model_file.parameters.window_days, clock, _forgotten(settings)),
         max_actions=settings.max_actions,
         n_popular=settings.popular,
         local=LocalPolicy(processes=settings.processes or len(os.sched_getaffinity(0))),
@@ -233,12 +242,19 @@ def _forgotten(settings: BatchSettings) -> Mapping[str, int]:
 
 
 def _read_policy(
-    settings: CalibrateSettings | BatchSettings, window_days: int, forgotten: Mapping[str, int] = _NOBODY
+    settings: CalibrateSettings | BatchSettings,
+    window_days: int,
+    clock: Callable[[], float],
+    forgotten: Mapping[str, int] = _NOBODY,
 ) -> ReadPolicy:
+    clock_s = int(clock())
+    now_s = None if settings.now is None else parse_time(settings.now, clock_s)
     return ReadPolicy(
-        now_s=None if settings.now is None else parse_time(settings.now),
+        now_s=now_s,
         allowed_lateness_s=settings.allowed_lateness_s,
         window_days=window_days,
         max_reject_share=settings.max_reject_share,
         forgotten_until_s=forgotten,
+        # As in the stream; whoever says that it is later knows better.
+        latest_s=max(clock_s + DEFAULT_LIMITS.max_ahead_s, now_s or 0),
     )

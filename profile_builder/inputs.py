@@ -10,6 +10,7 @@ from profile_builder.reading import ACTION, ActionBatch, find_action_files, read
 from profile_builder.selecting import TEXTS, RowCounts, Selected, select
 from profile_builder.survey import Survey, survey
 from profile_builder.timeline import Strays
+from profile_builder.times import LATEST_S
 from profile_builder.window import Window, choose_window, empty_window
 from storage.dataset import read_dataset
 from storage.embedding_space import EmbeddingSpace
@@ -47,6 +48,7 @@ class ReadPolicy:
         window_days: How far to look back.
         max_reject_share: The largest share of bad rows; unknown pins do not count.
         forgotten_until_s: By user who asked to be forgotten, Unix seconds UTC.
+        latest_s: A later action is rejected: whoever dates it so has another clock.
     """
 
     now_s: int | None
@@ -54,6 +56,7 @@ class ReadPolicy:
     window_days: int
     max_reject_share: float
     forgotten_until_s: Mapping[str, int] = field(default_factory=dict)
+    latest_s: int = LATEST_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,8 @@ def read_window(
         TooManyRejectsError: Too many rows are bad.
     """
     with reporter.step("Look at times", source.n_rows) as step:
-        seen = survey(_watched(read_batches(source.files, [ACTION]), step), source.weights)
+        batches = _watched(read_batches(source.files, [ACTION]), step)
+        seen = survey(batches, source.weights, latest_s=policy.latest_s)
     window = window_of(seen, policy)
     with reporter.step("Read actions", source.n_rows) as step:
         selected = select(
@@ -162,7 +166,7 @@ def window_of(seen: Survey, policy: ReadPolicy) -> Window:
     window = choose_window(
         seen, now_s=policy.now_s, days=policy.window_days, allowed_lateness_s=policy.allowed_lateness_s
     )
-    return replace(window, forgotten_until_s=policy.forgotten_until_s)
+    return replace(window, forgotten_until_s=policy.forgotten_until_s, latest_s=policy.latest_s)
 
 
 def strays_left_out(seen: Survey, policy: ReadPolicy) -> Strays | None:

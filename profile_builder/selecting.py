@@ -25,6 +25,9 @@ UNKNOWN_PIN = "unknown pin"
 """Counted and written out like a bad row, but ordinary: pins leave the artefact every day."""
 
 DUPLICATE = "duplicate event"
+FUTURE = "time in the future"
+"""As in an event stream."""
+
 TEXTS = (USER, PIN, ACTION, EVENT)
 """The columns of texts that are looked at."""
 
@@ -137,6 +140,7 @@ class Selector:
         self.counts.read += len(batch)
         batch = self._listed(batch)
         batch = self._without_faults(batch)
+        batch = self._without_future(batch)
         batch = self._in_window(batch)
         if self._window.forgotten_until_s:
             batch = self._remembered(batch)
@@ -164,6 +168,9 @@ class Selector:
         for reason, column, find in _FAULTS:
             batch = self._without(find(batch), batch, reason, column)
         return batch
+
+    def _without_future(self, batch: ActionBatch) -> ActionBatch:
+        return self._without(batch.times_s > self._window.latest_s, batch, FUTURE, TIME)
 
     def _in_window(self, batch: ActionBatch) -> ActionBatch:
         too_old, too_new = batch.times_s <= self._window.after_s, batch.times_s > self._window.watermark_s

@@ -26,7 +26,7 @@ _ACTIONS = setting(
     metavar="PATH",
 )
 _NOW = setting(
-    "The time to look back from: Unix seconds or ISO 8601. Default: the newest action.",
+    "The time to look back from: now, Unix seconds or ISO 8601. Default: the newest action.",
     env="NOW",
     metavar="TIME",
 )

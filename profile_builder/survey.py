@@ -36,17 +36,20 @@ class Survey:
         return self.newest_s if self.strays is None else self.strays.after_s
 
 
-def survey(batches: Iterable[ActionBatch], weights: Mapping[str, float] | None) -> Survey:
+def survey(
+    batches: Iterable[ActionBatch], weights: Mapping[str, float] | None, *, latest_s: int = LATEST_S
+) -> Survey:
     """Look at every row's time and action.
 
     Args:
         batches: All rows, with their actions.
         weights: The listed actions; None lists all.
+        latest_s: Later actions are going to be rejected, Unix seconds UTC.
 
     Raises:
         DataError: The times are not in seconds, none is possible, or no action is listed.
     """
-    look = Look(weights)
+    look = Look(weights, latest_s)
     for batch in batches:
         look.at(batch)
     return look.result()
@@ -63,8 +66,9 @@ def is_listed(actions: Texts, weights: Mapping[str, float] | None) -> NDArray[np
 class Look:
     """What was seen of some rows, small however many they are."""
 
-    def __init__(self, weights: Mapping[str, float] | None) -> None:
-        self._weights = weights
+    def __init__(self, weights: Mapping[str, float] | None, latest_s: int = LATEST_S) -> None:
+        self._weights, self._latest_s = weights, latest_s
+        self._n_ahead = 0
         self._n_of_unit = Counter(dict.fromkeys(UNITS, 0))
         self._example_of_unit: dict[str, str] = {}
         self._timeline = Timeline()
@@ -76,7 +80,10 @@ class Look:
         self._note_units(batch)
         listed = is_listed(batch.texts[ACTION], self._weights)
         self._n_listed += int(np.count_nonzero(listed))
-        self._timeline.add(batch, np.flatnonzero(listed & is_possible(batch.times_s)))
+        is_ahead = batch.times_s > self._latest_s
+        possible = listed & is_possible(batch.times_s)
+        self._n_ahead += int(np.count_nonzero(possible & is_ahead))
+        self._timeline.add(batch, np.flatnonzero(possible & ~is_ahead))
         self._unlisted.update(batch.texts[ACTION].where(~listed).distinct()[0])
 
     def merge(self, later: "Look") -> "Look":
@@ -85,6 +92,7 @@ class Look:
         self._example_of_unit = later._example_of_unit | self._example_of_unit
         self._timeline.merge(later._timeline)
         self._n_listed += later._n_listed
+        self._n_ahead += later._n_ahead
         self._unlisted |= later._unlisted
         return self
 
@@ -101,6 +109,12 @@ class Look:
                 f"the data has: {', '.join(sorted(self._unlisted)[:_MAX_NAMES_SHOWN])}"
             )
         seen = self._timeline
+        if seen.newest_s < seen.oldest_s and self._n_ahead:
+            raise DataError(
+                f"no action has a possible time: {self._n_ahead:,} are later than "
+                f"{show_time(self._latest_s)}, the latest by this machine's clock. Set that, or mend the "
+                "times."
+            )
         if seen.newest_s < seen.oldest_s:
             raise DataError("no action has a possible time: all are missing, before 1970 or after 2100")
         return Survey(oldest_s=seen.oldest_s, newest_s=seen.newest_s, strays=seen.strays())

@@ -13,6 +13,9 @@ LATEST_S = 4_102_444_800
 BEFORE_ALL_S = -1
 """The second before the first possible one."""
 
+NOW = "now"
+"""The clock, where a time is asked for."""
+
 UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
 """How many of each make a second."""
 
@@ -27,12 +30,18 @@ def show_time(time_s: int) -> str:
     return f"{datetime.fromtimestamp(time_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def parse_time(text: str) -> int:
-    """Unix seconds from Unix seconds or ISO 8601; a time without an offset is UTC.
+def parse_time(text: str, clock_s: int) -> int:
+    """Unix seconds from Unix seconds, ISO 8601 or "now"; a time without an offset is UTC.
+
+    Args:
+        text: What was written.
+        clock_s: The time now, Unix seconds.
 
     Raises:
         UsageError: It is neither, or not between 1970 and 2100.
     """
+    if text == NOW:
+        return clock_s
     try:
         time_s = int(text)
     except ValueError:
@@ -47,6 +56,6 @@ def _parse_iso(text: str) -> int:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            f"--now {text}: write Unix seconds (1383768900) or ISO 8601 (2013-11-06T20:15:00Z)"
+            f"--now {text}: write now, Unix seconds (1383768900) or ISO 8601 (2013-11-06T20:15:00Z)"
         ) from error
     return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())

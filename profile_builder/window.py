@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from model.parameters import SECONDS_PER_DAY
 from profile_builder.survey import Survey
-from profile_builder.times import BEFORE_ALL_S, show_time
+from profile_builder.times import BEFORE_ALL_S, LATEST_S, show_time
 from storage.errors import DataError
 
 
@@ -21,12 +21,14 @@ class Window:
         watermark_s: W: later actions are the online profile's, because they may not all have arrived.
         cut_s: The batch's `now`: importance is computed at this time.
         forgotten_until_s: By user who asked to be forgotten: actions at this time or before are void.
+        latest_s: A later action is rejected.
     """
 
     after_s: int
     watermark_s: int
     cut_s: int
     forgotten_until_s: Mapping[str, int] = field(default_factory=dict)
+    latest_s: int = LATEST_S
 
     def __str__(self) -> str:
         return f"{show_time(self.after_s)} to {show_time(self.watermark_s)}"

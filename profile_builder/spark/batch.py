@@ -176,7 +176,8 @@ class _Run:
         return replace(window, forgotten_until_s=sent(forgotten, self._spark.sparkContext, self._scratch))
 
     def _survey(self) -> Survey:
-        context, look = self._spark.sparkContext, partial(look_at, weights=self._parts.source.weights)
+        context, latest_s = self._spark.sparkContext, self._policy.read.latest_s
+        look = partial(look_at, weights=self._parts.source.weights, latest_s=latest_s)
         with self._parts.reporter.step("Look at times"):
             looks = context.parallelize(self._splits, len(self._splits)).map(look)
             together: Look = looks.treeReduce(Look.merge)

@@ -41,9 +41,9 @@ EVENTS = pa.schema(_COLUMNS)
 SELECTED = EVENTS.append(pa.field(REPORT, pa.string()))
 
 
-def look_at(split: Split, weights: Mapping[str, float] | None) -> Look:
+def look_at(split: Split, weights: Mapping[str, float] | None, latest_s: int) -> Look:
     """What a split's rows are, for the survey."""
-    look = Look(weights)
+    look = Look(weights, latest_s)
     for batch in read_split(split, [ACTION]):
         look.at(batch)
     return look

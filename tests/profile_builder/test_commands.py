@@ -9,13 +9,17 @@ import pytest
 
 from index_builder.build import BuildPolicy, build
 from process.progress import Reporter
+from profile_builder.bootstrap import batch as run_batch
+from profile_builder.settings import BatchSettings
+from storage.errors import TooManyRejectsError
 from storage.model_file import read_model_file
 from storage.pins.artefact import pin_versions
 from storage.profiles.lmdb.batch import batch_folder
 from storage.profiles.opening import open_reader
+from storage.profiles.store import BatchDescription
 from storage.publishing import Manifest
 from tests.profile_builder.conftest import Shop, Terminal
-from tests.profile_builder.world import NEWEST_S, SPACE, Act, light_users, write_actions
+from tests.profile_builder.world import DAY_S, NEWEST_S, SPACE, Act, light_users, write_actions
 
 FEWER = ("--min-share-of-live", 0)
 
@@ -242,11 +246,11 @@ def test_an_empty_window_says_when_the_actions_were(run: Terminal, calibrated: S
 
 def test_one_impossible_time_empties_no_window(run: Terminal, shop: Shop) -> None:
     """Both commands look back from the newest time they believe, and name the row they do not."""
-    acts = [*light_users(60), Act("ann", "cat-1", days=-20_000)]
+    acts = [*light_users(60), Act("ann", "cat-1", days=-400)]
     actions = write_actions(shop.out / "a.parquet", acts)
     warning = (
         "Warning: the window ends before 1 of the actions, too far ahead of all others to be believed; the "
-        "newest is of 2078-08-17 22:13:20 UTC (row 720 of a.parquet). If that is right, give a --now."
+        "newest is of 2024-12-18 22:13:20 UTC (row 720 of a.parquet). If that is right, give a --now."
     )
     assert calibrate(run, shop, "--actions", actions) == 0
     assert run.out.splitlines()[-1] == warning
@@ -254,15 +258,69 @@ def test_one_impossible_time_empties_no_window(run: Terminal, shop: Shop) -> Non
     assert run.out.splitlines()[-1] == warning
     assert "  users             60" in run.out.splitlines()
 
-    assert batch(run, shop, "--actions", actions, "--now", "2078-08-18", *FEWER) == 0
+    assert batch(run, shop, "--actions", actions, "--now", "2024-12-19", *FEWER) == 0
     assert "  users             1" in run.out.splitlines()
     assert "Warning" not in run.out
+
+
+def settings_of(shop: Shop, actions: Path, now: str | None = None) -> BatchSettings:
+    return BatchSettings(
+        pins=shop.pins,
+        model=shop.model,
+        profiles=str(shop.profiles),
+        actions=actions,
+        now=now,
+        processes=1,
+        min_share_of_live=0.0,
+    )
+
+
+def described(shop: Shop) -> BatchDescription:
+    reader = open_reader(str(shop.profiles))
+    live = reader.describe()
+    reader.close()
+    return live
+
+
+def test_now_is_when_the_batch_begins(calibrated: Shop) -> None:
+    """And an action ahead of that is a later batch's."""
+    acts = [*light_users(60), Act("ann", "cat-1", days=-1)]
+    actions = write_actions(calibrated.out / "a.parquet", acts)
+    run_batch(settings_of(calibrated, actions, "now"), clock=lambda: NEWEST_S + 7_200.9)
+
+    live = described(calibrated)
+    assert (live.computed_at_s, live.actions_until_s) == (NEWEST_S + 7_200, NEWEST_S + 3_600)
+    assert live.n_users == 60
+
+
+def test_an_action_ahead_of_the_clock_moves_no_window(
+    calibrated: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One row would switch off every user's newest actions until its time; it is said and listed."""
+    acts = [*light_users(60), Act("ann", "cat-1", days=-25), Act("ben", "cat-1", days=-1 / 24)]
+    actions = write_actions(calibrated.out / "a.parquet", acts)
+    run_batch(settings_of(calibrated, actions), clock=lambda: float(NEWEST_S))
+
+    assert described(calibrated).actions_until_s == NEWEST_S + 3_600
+    assert "1 time in the future" in capsys.readouterr().out
+    listed = (calibrated.profiles / "batch-rejects.jsonl").read_text()
+    assert f'"reason": "time in the future", "value": {NEWEST_S + 25 * DAY_S}' in listed
+
+    run_batch(settings_of(calibrated, actions, str(NEWEST_S + 26 * DAY_S)), clock=lambda: float(NEWEST_S))
+    assert described(calibrated).actions_until_s == NEWEST_S + 26 * DAY_S - 3_600
+
+
+def test_a_clock_that_is_behind_spoils_no_batch(calibrated: Shop) -> None:
+    """Where too much is ahead of it nothing is published, as with whatever else is wrong with rows."""
+    actions = write_actions(calibrated.out / "a.parquet", light_users(60))
+    with pytest.raises(TooManyRejectsError, match="x time in the future"):
+        run_batch(settings_of(calibrated, actions), clock=lambda: float(NEWEST_S - 10 * DAY_S))
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--now", "yesterday"), "--now yesterday: write Unix seconds"),
+        (("--now", "yesterday"), "--now yesterday: write now, Unix seconds"),
         (("--engine", "flink"), "Invalid value for '--engine'"),
         (("--processes", "-1"), "Invalid value for '--processes'"),
         (("--max-reject-share", "2"), "Invalid value for '--max-reject-share'"),

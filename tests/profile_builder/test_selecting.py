@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,6 +62,18 @@ def rejects(tmp_path: Path) -> Iterator[Rejects]:
 def written(rejects: Rejects) -> list[dict[str, object]]:
     rejects.close()
     return [json.loads(line) for line in rejects.path.read_text().splitlines()]
+
+
+def test_actions_ahead_of_the_clock_are_rejected(tmp_path: Path, rejects: Rejects) -> None:
+    """As in an event stream, and by the same name; they are not what a later batch is going to count."""
+    acts = [Act("ann", "cat-1", days=1), Act("ann", "cat-2", days=-1), Act("ann", "cat-3", days=-3)]
+    window = replace(WINDOW, latest_s=NEWEST_S + 2 * DAY_S)
+    selected = selected_of(write_actions(tmp_path / "a.parquet", acts), rejects, window=window)
+
+    assert shown(selected) == [("ann", "cat-1", 1, 1.0)]
+    assert selected.counts.after_watermark == 1
+    (line,) = written(rejects)
+    assert (line["row"], line["reason"], line["value"]) == (2, "time in the future", NEWEST_S + 3 * DAY_S)
 
 
 def test_actions_are_laid_out_by_user_and_time(tmp_path: Path, rejects: Rejects) -> None:

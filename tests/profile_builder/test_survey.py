@@ -8,13 +8,16 @@ import pytest
 
 from profile_builder.reading import ACTION, find_action_files, read_batches
 from profile_builder.survey import Survey, survey
+from profile_builder.times import LATEST_S
 from storage.errors import DataError
 
 # 2013-08-07 20:53:01 UTC.
 SOME_TIME_S = 1_375_908_781
 
 
-def look(folder: Path, times: list[int | None], *, actions: list[str] | None = None) -> Survey:
+def look(
+    folder: Path, times: list[int | None], *, actions: list[str] | None = None, latest_s: int = LATEST_S
+) -> Survey:
     """Survey a file of these times; only "save" is listed."""
     n = len(times)
     table = {
@@ -24,7 +27,8 @@ def look(folder: Path, times: list[int | None], *, actions: list[str] | None = N
         "action": pa.array(actions or ["save"] * n, pa.string()),
     }
     pq.write_table(pa.table(table), folder / "actions.parquet")
-    return survey(read_batches(find_action_files(folder), [ACTION]), {"save": 1.0})
+    batches = read_batches(find_action_files(folder), [ACTION])
+    return survey(batches, {"save": 1.0}, latest_s=latest_s)
 
 
 def test_the_range_is_that_of_listed_possible_times(tmp_path: Path) -> None:
@@ -35,6 +39,17 @@ def test_the_range_is_that_of_listed_possible_times(tmp_path: Path) -> None:
         actions=["save"] * 6 + ["look", "look"],
     )
     assert seen == Survey(oldest_s=20, newest_s=50)
+
+
+def test_times_ahead_of_the_clock_do_not_count(tmp_path: Path) -> None:
+    """However many there are; where all are, the clock is as likely to be wrong as they are."""
+    assert look(tmp_path, [10, 50, 51, 52], latest_s=50) == Survey(oldest_s=10, newest_s=50)
+    with pytest.raises(DataError) as refusal:
+        look(tmp_path, [51, 52], latest_s=50)
+    assert str(refusal.value) == (
+        "no action has a possible time: 2 are later than 1970-01-01 00:00:50 UTC, the latest by this "
+        "machine's clock. Set that, or mend the times."
+    )
 
 
 @pytest.mark.parametrize(
