@@ -14,6 +14,7 @@ from referencing import Registry, Resource
 from index_builder.settings import BuildSettings
 from profile_builder.settings import BatchSettings, CalibrateSettings
 from profile_builder.settings_online import OnlineSettings
+from profile_builder.times import NOW
 from server.settings import ServerSettings
 from tests.deployment.chart import CASES, CHART, Manifest, case_file, helm, render
 
@@ -183,6 +184,14 @@ def test_nightly_jobs_come_one_at_a_time(job: str) -> None:
 def test_what_people_start_never_starts_by_itself(job: str) -> None:
     """The job that chooses alpha, and the one that waits for commands."""
     assert render().one("CronJob", job)["spec"]["suspend"] is True
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_beside_a_consumer_the_batch_looks_back_from_the_clock(case: str) -> None:
+    """No action dated ahead moves W; alone, a batch of older data looks back from its newest action."""
+    rendered = render(case)
+    consumes = "Deployment shop-pinnersage-online" in dict(rendered.pods())
+    assert (f"--now={NOW}" in rendered.container("CronJob", "-batch", "batch")["args"]) is consumes
 
 
 def test_spark_is_an_option_of_the_batch() -> None:
