@@ -84,8 +84,8 @@ class Gauges:
             "pinnersage_indexed_pins": lambda now: now.n_indexed,
             "pinnersage_side_pins": lambda now: now.n_side,
             "pinnersage_profiles": lambda now: now.n_users,
-            "pinnersage_pins_age_seconds": lambda now: time.time() - now.pins_published_s,
-            "pinnersage_side_age_seconds": lambda now: time.time() - now.side_published_s,
+            "pinnersage_pins_age_seconds": lambda now: time.time() - now.pins_made_s(),
+            "pinnersage_side_age_seconds": lambda now: time.time() - now.side_made_s(),
             "pinnersage_profiles_age_seconds": lambda now: time.time() - now.profiles_computed_s,
         }
         for name, value in gauges.items():

@@ -302,10 +302,13 @@ def _artefacts() -> Sequence[Family]:
     return (
         Gauge(name="pinnersage_indexed_pins", meaning="Pins in the index."),
         Gauge(
-            name="pinnersage_pins_age_seconds", meaning="Since the served version of the pins was published."
+            name="pinnersage_pins_age_seconds",
+            meaning="Since a build last made the served version of the pins.",
         ),
         Gauge(name="pinnersage_side_pins", meaning="Pins added since the build, candidates or not."),
-        Gauge(name="pinnersage_side_age_seconds", meaning="Since the served version of them was published."),
+        Gauge(
+            name="pinnersage_side_age_seconds", meaning="Since an `add` last made the served version of them."
+        ),
         Gauge(name="pinnersage_profiles", meaning="Users with a batch profile."),
         Gauge(name="pinnersage_profiles_age_seconds", meaning="Age of the batch profiles' cut."),
         Counter(

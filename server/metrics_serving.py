@@ -1,14 +1,23 @@
 """What a process serves, as metrics tell it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from storage.pins.joined import JoinedPins
 from storage.pins.port import PinView
 from storage.pins.side import SIDE
 from storage.profiles.store import BatchDescription
+
+Made: TypeAlias = Callable[[], float]
+
+
+def nobody_knows() -> float:
+    """A time that cannot be told."""
+    return math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +31,8 @@ class Serving:
         n_indexed: Candidates, those added among them.
         n_side: Pins added, candidates or not.
         n_users: Users with a batch profile.
-        pins_published_s: When that version was published, Unix seconds; NaN where nobody knows.
-        side_published_s: The same of the pins added.
+        pins_made_s: When that version was last made, Unix seconds; NaN where nobody knows.
+        side_made_s: The same of the pins added.
         profiles_computed_s: The time the batch profiles were computed for.
     """
 
@@ -33,8 +42,8 @@ class Serving:
     n_indexed: int
     n_side: int = 0
     n_users: int
-    pins_published_s: float = math.nan
-    side_published_s: float = math.nan
+    pins_made_s: Made = nobody_knows
+    side_made_s: Made = nobody_knows
     profiles_computed_s: float
 
     @property
@@ -63,14 +72,17 @@ def serving_of(pins: PinView, batch: BatchDescription, root: Path) -> Serving:
         n_indexed=pins.n_indexed,
         n_side=0 if side is None else len(side.rows),
         n_users=batch.n_users,
-        pins_published_s=_published_s(root / main.version),
-        side_published_s=math.nan if side is None else _published_s(root / SIDE / side.version),
+        pins_made_s=partial(_made_s, root / main.version),
+        side_made_s=nobody_knows if side is None else partial(_made_s, root / SIDE / side.version),
         profiles_computed_s=batch.computed_at_s,
     )
 
 
-def _published_s(version: Path) -> float:
-    """When a version was published, by its manifest's file: manifests themselves hold no clock's time."""
+def _made_s(version: Path) -> float:
+    """When a version was last made, by its manifest's file: manifests themselves hold no clock's time.
+
+    A build that comes to what is live already publishes nothing, and says there that it came.
+    """
     try:
         return (version / "manifest.json").stat().st_mtime
     except OSError:

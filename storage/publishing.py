@@ -29,6 +29,7 @@ from storage.publication import (
     commit,
     go_to,
     live_version,
+    mark_as_made_again,
     prepare,
     publisher,
     sequence_of,
@@ -48,7 +49,7 @@ class Published:
     Attributes:
         version: The live version's name.
         folder: Its folder.
-        already_live: The same thing was live before, so nothing was written.
+        already_live: The same thing was live before, so nothing was written but that it was made again.
     """
 
     version: str
@@ -157,6 +158,8 @@ class VersionedFolder:
                 twin = self._live_twin(publication)
                 if twin is None:
                     commit(publication)
+                else:
+                    mark_as_made_again(self.root / twin)
             finally:
                 # What cannot be collected now, the next publisher collects.
                 with suppress(OSError):

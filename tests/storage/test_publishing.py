@@ -176,6 +176,20 @@ class TestPublish:
         assert (again.version, again.folder) == (first.version, first.folder)
         assert names(tmp_path) == before
 
+    def test_a_night_without_news_is_told_from_one_that_did_not_come(self, tmp_path: Path) -> None:
+        """By the time of the live version's manifest, whose bytes stay."""
+        folder = VersionedFolder(tmp_path)
+        first, second = folder.publish(writing("a")), folder.publish(writing("b"))
+        times = [published.folder / "manifest.json" for published in (first, second)]
+        content = times[1].read_bytes()
+        for path in times:
+            os.utime(path, (1_000_000, 1_000_000))
+
+        assert folder.publish(writing("b")).already_live
+        assert times[0].stat().st_mtime == 1_000_000
+        assert times[1].stat().st_mtime > 1_000_000
+        assert times[1].read_bytes() == content
+
     def test_what_was_only_observed_makes_no_new_version(self, tmp_path: Path) -> None:
         """Measured times, and files whose bytes depend on threads, may differ between two equal builds."""
 
