@@ -4,12 +4,19 @@ from collections.abc import Iterator, Sequence
 
 from index_builder.build import Built
 from process.showing import Column, counted, fact_lines, freed, shown_version, table_of_versions
-from storage.pins.manifest import PinManifest
+from storage.pins.manifest import Measured, PinManifest
+from storage.pins.port import EF_SEARCH
 from storage.pins.verifying import Verified
 from storage.publishing import VersionInfo
 from storage.retention import Pruned
 
-_COLUMNS = (Column("pins"), Column("indexed"), Column("d"), Column("embedding space", is_text=True))
+_COLUMNS = (
+    Column("pins"),
+    Column("indexed"),
+    Column(f"recall (efSearch {EF_SEARCH})"),
+    Column("d"),
+    Column("embedding space", is_text=True),
+)
 
 
 def summary(built: Built) -> str:
@@ -70,4 +77,10 @@ def _cells(version: VersionInfo) -> list[str] | None:
         return None
     manifest = PinManifest.from_json(version.manifest, where=version.name)
     space, counts = manifest.embedding_space, manifest.counts
-    return [f"{counts.pins:,}", f"{counts.indexed:,}", str(space.dimension), space.name]
+    shown = (f"{counts.pins:,}", f"{counts.indexed:,}", _recall(manifest.measured))
+    return [*shown, str(space.dimension), space.name]
+
+
+def _recall(measured: Measured) -> str:
+    """What the build measured at the efSearch that servers search with unless they are told another."""
+    return next((f"{at.recall:.4f}" for at in measured.at if at.ef_search == EF_SEARCH), "-")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from index_builder import showing
 from index_builder.__main__ import program
 from storage.pins.artefact import PinArtefact, pin_versions
 from storage.pins.hnsw import Hnsw
@@ -283,12 +284,21 @@ class TestListAndRollback:
         return first, pin_versions(root).current()
 
     def test_the_table(self, run: Terminal, root: Path, two: tuple[str, str]) -> None:
-        """One line a version, oldest first, a star at the live one."""
+        """One line a version, oldest first, a star at the live one, with the recall measured."""
         assert run("list", "--pins", root) == 0
-        title, first, second = (line.split() for line in run.out.splitlines())
-        assert title == ["version", "live", "pins", "indexed", "d", "embedding", "space", "MB"]
-        assert first[:5] == [two[0], "26", "24", "2", "circle-1"]
-        assert second[:6] == [two[1], "*", "2", "2", "2", "circle-2"]
+        title, first, second = (re.split(" {2,}", line) for line in run.out.splitlines())
+        facts = ["pins", "indexed", "recall (efSearch 320)", "d", "embedding space", "MB"]
+        assert title == ["version", "live", *facts]
+        assert first[:6] == [two[0], "26", "24", "1.0000", "2", "circle-1"]
+        assert second[:7] == [two[1], "*", "2", "2", "1.0000", "2", "circle-2"]
+
+    def test_a_recall_that_nobody_measured_there_is_none(
+        self, run: Terminal, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A version of another time may have been measured at other efSearch."""
+        monkeypatch.setattr(showing, "EF_SEARCH", 321)
+        assert run("list", "--pins", root) == 0
+        assert run.out.splitlines()[1].split()[4:6] == ["-", "2"]
 
     def test_a_damaged_version_does_not_hide_the_others(
         self, run: Terminal, root: Path, two: tuple[str, str]
@@ -297,7 +307,7 @@ class TestListAndRollback:
         (root / two[0] / "manifest.json").unlink()
         assert run("list", "--pins", root) == 0
         _, first, second, problem = run.out.splitlines()
-        assert first.split() == [two[0], *"?????"]
+        assert first.split() == [two[0], *"??????"]
         assert second.split()[:2] == [two[1], "*"]
         assert problem.startswith(f"! {two[0]}: {root}/{two[0]}/manifest.json is missing")
 
