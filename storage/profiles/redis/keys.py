@@ -51,6 +51,10 @@ class Keys:
         """A batch's popular pins."""
         return f"{self.prefix}:b:{number:06}:popular"
 
+    def given_up(self, number: int) -> str:
+        """There when a batch is never to be live, for as long as somebody might still try."""
+        return f"{self.prefix}:given-up:{number:06}"
+
     @property
     def forgotten(self) -> str:
         """Hash: a user who asked to be forgotten -> until when, Unix seconds."""

@@ -69,7 +69,7 @@ class RedisBatchPublisher:
         """
         live = self._versions.live()
         loader = Loader(self._link, self._keys, self._versions.begin())
-        with _dropped_on_error(loader):
+        with self._given_up_on_error(loader):
             for user in users:
                 loader.add(user)
             return self._published(loader, popular, manifest, live)
@@ -101,12 +101,12 @@ class RedisBatchPublisher:
             ProfileStoreError: The store cannot be written to; what was live still is.
         """
         gathered = Gathered(self._link, staged, written)
-        with _dropped_on_error(gathered):
+        with self._given_up_on_error(gathered):
             return self._published(gathered, popular, manifest, staged.live)
 
     def drop_staged(self, staged: StagedBatch) -> None:
         """Give a batch up that others write: they are told so, and what they wrote goes."""
-        Gathered(self._link, staged, Written()).drop()
+        self._give_up(Gathered(self._link, staged, Written()))
 
     def versions(self) -> list[BatchVersion]:
         """Every batch that is still there, oldest first.
@@ -196,6 +196,21 @@ class RedisBatchPublisher:
         )
         return PublishedBatch(version=name, place=place, already_live=False)
 
+    @contextmanager
+    def _given_up_on_error(self, loaded: _Loaded) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            # What cannot be taken away now expires.
+            with suppress(ProfileStoreError):
+                self._give_up(loaded)
+            raise
+
+    def _give_up(self, loaded: _Loaded) -> None:
+        """Take away what was written, unless it is live: what failed may be the answer that says so."""
+        if self._versions.give_up(loaded.number):
+            loaded.drop()
+
     def _before(self, version: str) -> str | None:
         return next((name for name in reversed(self._versions.manifests()) if name < version), None)
 
@@ -210,17 +225,6 @@ class RedisBatchPublisher:
         return BatchVersion(
             name=name, is_current=is_current, description=description, n_bytes=n_bytes, problem=problem
         )
-
-
-@contextmanager
-def _dropped_on_error(loaded: _Loaded) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        # What cannot be taken away now expires.
-        with suppress(ProfileStoreError):
-            loaded.drop()
-        raise
 
 
 def require_whole(link: Link, keys: Keys, version: str, manifest: Manifest) -> None:

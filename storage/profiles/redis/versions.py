@@ -16,6 +16,7 @@ from storage.errors import DamagedArtefactError, NoVersionError, PublishError
 from storage.manifests import Manifest
 from storage.profiles.redis.keys import Keys
 from storage.profiles.redis.link import Command, Link
+from storage.profiles.redis.loading import STAGING_S
 from storage.profiles.store import BatchDescription
 from storage.profiles.succession import Permit, another_space_is_live, later_is_live
 
@@ -23,6 +24,7 @@ _MADE_BY = "python -m profile_builder batch"
 
 # Each runs as one step: nothing comes between what it reads and what it writes.
 _PUBLISH = """
+if redis.call('EXISTS', KEYS[3]) == 1 then return {'given up'} end
 local live = redis.call('HMGET', KEYS[1], 'generation', 'actions_until_s', 'version')
 local generation = live[1] or '0'
 if generation ~= ARGV[1] then return {'rolled back', generation} end
@@ -46,6 +48,13 @@ if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return 0 end
 if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then return 1 end
 redis.call('HINCRBY', KEYS[1], 'generation', 1)
 redis.call('HSET', KEYS[1], 'actions_until_s', ARGV[2], 'version', ARGV[1])
+return 1
+"""
+_GIVE_UP = """
+for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(name, 1, #ARGV[1] + 1) == ARGV[1] .. '-' then return 0 end
+end
+redis.call('SET', KEYS[2], '', 'EX', ARGV[2])
 return 1
 """
 _FORGET = """
@@ -141,7 +150,7 @@ class Versions:
         text, space = encode(manifest), batch.embedding_space
         name = f"{number:06}-{hashlib.sha256(text).hexdigest()[:8]}"
         publish: Command = (
-            *("EVAL", _PUBLISH, 2, self._keys.live, self._keys.versions),
+            *("EVAL", _PUBLISH, 3, self._keys.live, self._keys.versions, self._keys.given_up(number)),
             *(generation, batch.actions_until_s, name, text),
             *(int(permit.replace_later), int(permit.new_embedding_space), space.name, space.dimension),
         )
@@ -152,6 +161,8 @@ class Versions:
 
     def _require_published(self, outcome: str, values: list[str], batch: BatchDescription) -> None:
         place = str(self._link.address)
+        if outcome == "given up":
+            raise PublishError(f"this batch in {place} was given up, so it was not made live. Publish again.")
         if outcome == "rolled back":
             raise PublishError(
                 f"somebody went back to another batch in {place} while this one was written, so "
@@ -175,6 +186,16 @@ class Versions:
         )
         if not is_there:
             raise NoVersionError(f"{self._link.address} holds no version {version!r} any more")
+
+    def give_up(self, number: int) -> bool:
+        """Never make a batch live from now on; whether that is so, for it may have been made live already.
+
+        An answer may have been lost, or what was asked for may be done later: nobody else can tell.
+        """
+        keys = self._keys
+        give_up: Command = ("EVAL", _GIVE_UP, 2, keys.versions, keys.given_up(number))
+        (is_given_up,) = self._link.ask((*give_up, f"{number:06}", STAGING_S))
+        return bool(is_given_up)
 
     def forget(self, version: str) -> bool:
         """Take a version off the list, unless it is live or read; whether it was taken off.

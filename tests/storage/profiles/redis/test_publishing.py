@@ -14,8 +14,14 @@ from storage.errors import (
 )
 from storage.profiles.encoding import EncodedUser
 from storage.profiles.opening import live_version, open_batch_publisher, open_online_writer, open_reader
+from storage.profiles.redis import publisher as redis_publisher
+from storage.profiles.redis.address import redis_address
+from storage.profiles.redis.keys import number_of
+from storage.profiles.redis.link import Command, Link, Reply
 from storage.profiles.redis.loading import STAGING_S
+from storage.profiles.redis.versions import Versions
 from storage.profiles.store import BatchManifest
+from storage.profiles.succession import UNASKED
 from tests.storage.profiles.people import DESCRIPTION, WATERMARK_S, encoded, manifest, online
 from tests.storage.profiles.valkeys import Valkey
 
@@ -62,6 +68,56 @@ def test_after_a_rollback_the_next_night_goes_live(url: str) -> None:
     assert open_batch_publisher(url).roll_back() == older
     newest = publish(url, ANN, BEN, watermark_s=WATERMARK_S - 60)
     assert live_version(url) == newest
+
+
+class Deaf(Link):
+    """Asks, and does not hear that a batch is live."""
+
+    def ask(self, *commands: Command) -> list[Reply]:
+        replies = super().ask(*commands)
+        if replies and isinstance(replies[0], list) and replies[0][:1] == [b"published"]:
+            raise StoreUnavailableError("it does not answer in time")
+        return replies
+
+
+@pytest.mark.parametrize("live_still", [True, False])
+def test_a_batch_that_went_live_unheard_stays_whole(
+    url: str, monkeypatch: pytest.MonkeyPatch, live_still: bool
+) -> None:
+    """The answer was lost, or Ctrl-C came right after it: nothing is taken from what may be read."""
+    before = publish(url, BEN)
+    with monkeypatch.context() as deaf:
+        deaf.setattr(redis_publisher, "Link", Deaf)
+        publisher = open_batch_publisher(url)
+
+    def manifest_of_today() -> BatchManifest:
+        return until(WATERMARK_S + 60)
+
+    with pytest.raises(StoreUnavailableError):
+        publisher.publish([ANN], ["cat-1"], manifest_of_today)
+    live = live_version(url)
+    assert live != before
+    if not live_still:
+        open_batch_publisher(url).roll_back()
+    open_batch_publisher(url).make_current(live)
+    reader = open_reader(url)
+    assert reader.batch("ann") is not None
+    reader.close()
+
+
+def test_a_batch_that_was_given_up_never_goes_live(url: str) -> None:
+    """Also where the store hears late that it should: its records are gone."""
+    live = publish(url, ANN)
+    link = Link(redis_address(url))
+    versions = Versions(link)
+    number = versions.begin()
+    assert versions.give_up(number)
+    description = until(WATERMARK_S + 60).description
+    with pytest.raises(PublishError, match="was given up"):
+        versions.publish(number, {}, description, generation=0, permit=UNASKED)
+    assert live_version(url) == live
+    assert not versions.give_up(number_of(live))
+    link.close()
 
 
 def test_a_batch_begun_before_a_rollback_does_not_undo_it(url: str) -> None:
