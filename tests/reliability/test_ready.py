@@ -80,7 +80,7 @@ def without_store(world: Path) -> tuple[str, ...]:
         (without_pins, "index_builder build"),
         (with_damaged_pins, "hnsw.faiss does not match its checksum"),
         (without_profiles, "profile_builder batch"),
-        (without_store, "redis://127.0.0.1:1/0 cannot be used"),
+        (without_store, "redis://127.0.0.1:1/0 cannot be reached"),
     ],
 )
 def test_nobody_is_answered_by_a_server_that_cannot_be_ready(
