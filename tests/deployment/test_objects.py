@@ -1,5 +1,6 @@
 """Artefacts in a real object storage: what the chart tells its rclone containers, done by that rclone."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -110,6 +111,14 @@ def test_two_nights_on_object_storage(secret: dict[str, str], tmp_path: Path) ->
         (each.artefact.folder() / "manifest.json").stat().st_mtime for each in (first_night, server)
     )
     assert seen_s == pytest.approx(built_s, abs=1e-3)
+
+    # A night without news.
+    manifest = first_night.artefact.folder() / "manifest.json"
+    os.utime(manifest, (built_s + 86_400, built_s + 86_400))
+    assert first_night.run("CronJob", "-index-build", "push-artefact")[0] == 0
+    assert server.run("Deployment", "", "fetch-artefact")[0] == 0
+    seen_s = (server.artefact.folder() / "manifest.json").stat().st_mtime
+    assert seen_s == pytest.approx(built_s + 86_400, abs=1e-3)
 
     second_night = pod(tmp_path / "second", secret)
     second_night.run("CronJob", "-index-build", "fetch-artefact")

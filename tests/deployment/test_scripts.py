@@ -204,6 +204,22 @@ def test_what_was_built_is_pushed_live_last(bucket: Path, tmp_path: Path) -> Non
     assert VersionedFolder(ours).current() == version
 
 
+@pytest.mark.tool
+def test_a_night_without_news_is_pushed_and_fetched(bucket: Path, tmp_path: Path) -> None:
+    """The version stays, and pods that have it learn that a build came to it again."""
+    built, ours = tmp_path / "built", tmp_path / "ours"
+    ours.mkdir()
+    version = publish(built, "the same")
+    os.utime(built / version / "manifest.json", (1_000, 1_000))
+    run("push.sh", built, bucket)
+    run("fetch.sh", bucket, ours)
+    os.utime(built / version / "manifest.json", (2_000, 2_000))
+    pushed = run("push.sh", built, bucket)
+    assert pushed.returncode == 0, pushed.stderr
+    assert run("fetch.sh", bucket, ours).stdout == ""
+    assert (ours / version / "manifest.json").stat().st_mtime == 2_000
+
+
 @pytest.mark.parametrize("password", ["", 'a "quoted" \\ one'])
 def test_valkey_is_set_up_as_the_profiles_need_it(tmp_path: Path, password: str) -> None:
     """Nothing is evicted, everything is logged, and without the password nobody is answered."""

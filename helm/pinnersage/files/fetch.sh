@@ -17,10 +17,13 @@ bring() {
   fi
 }
 
-# A disk may damage what was fetched: each start compares it with the original, and who follows does now and then.
+# A disk may damage what was fetched: each start compares it with the original, and who follows does now and then. A build
+# that came to the same version gave its manifest another time, and nothing else.
 is_whole() {
   if [ -n "$(find "$2/.compared" -mmin "-${COMPARE_EVERY_MIN:-0}" 2>/dev/null)" ]; then return; fi
-  rclone check "$1/$live" "$2/$live" && touch "$2/.compared"
+  rclone check "$1/$live" "$2/$live" \
+    && rclone copyto "$1/$live/manifest.json" "$2/$live/manifest.json" \
+    && touch "$2/.compared"
 }
 
 show() {
