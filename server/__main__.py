@@ -1,5 +1,6 @@
 """`python -m server`: serve until told to stop."""
 
+import os
 import sys
 from contextlib import closing
 
@@ -27,7 +28,10 @@ def serve(settings: ServerSettings) -> None:
         if settings.workers == 1:
             serve_alone(settings, held.port, ending)
         else:
-            supervise(settings, held.port, ending)
+            is_over = supervise(settings, held.port, ending)
+            if not is_over:
+                # Python would cut the thread off wherever it is, in compiled code, too.
+                os._exit(0)
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from server.side_threads import LOWEST_PRIORITY, yield_to_others
+from server.side_threads import LOWEST_PRIORITY, has_ended, yield_to_others
 
 ItemT = TypeVar("ItemT")
 ItemT_contra = TypeVar("ItemT_contra", contravariant=True)
@@ -65,14 +65,13 @@ class Background(Generic[ItemT]):
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, once what waits is done, in haste; without a start nothing happens."""
+    def stop(self, by_s: float) -> bool:
+        """End, once what waits is done, in haste, which is waited for until `by_s`; says whether it has."""
         self._stopping.set()
         # Whoever waits for an item wakes: where there is no room for this one, others do it.
         with suppress(Full):
             self._waiting.put_nowait(None)
-        if self._thread.ident is not None:
-            self._thread.join()
+        return has_ended(self._thread, by_s)
 
     def _run(self) -> None:
         yield_to_others(LOWEST_PRIORITY)

@@ -1,5 +1,7 @@
 """Health in the clear, on a port of its own where nothing else answers: Kubernetes' probes speak no TLS."""
 
+import time
+
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
@@ -38,6 +40,12 @@ class HealthPort:
         """Begin."""
         self._server.start()
 
-    def stop(self) -> None:
-        """End."""
-        self._server.stop(None).wait()
+    def stop(self, by_s: float) -> bool:
+        """End; says whether it has by a moment of the monotonic clock."""
+        try:
+            # Never without a grace: None would wait here, for as long as gRPC's own thread takes.
+            has_ended = self._server.stop(0)
+        except RuntimeError:
+            # The system refused the thread that cuts a probe that is being answered.
+            return False
+        return has_ended.wait(max(0.0, by_s - time.monotonic()))

@@ -17,6 +17,7 @@ import structlog
 from process.attempts import Attempts
 from server.deadlines import Deadline
 from server.errors import RecordingError
+from server.side_threads import has_ended
 from storage.errors import EventStreamError
 from storage.events.records import Event
 from storage.events.stream import EventAppender
@@ -92,11 +93,10 @@ class Recorder:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, once what waits is appended or refused; without a start nothing happens."""
+    def stop(self, by_s: float) -> bool:
+        """End, once what waits is appended or refused; says whether it has by `by_s`."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(self._policy.timeout_s)
+        return has_ended(self._thread, by_s)
 
     def _patience_s(self, deadline: Deadline) -> float:
         remaining_s = deadline.remaining_s()

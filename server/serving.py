@@ -32,6 +32,8 @@ _RECORDS = Bounds(threads=16, queued=64)
 
 # What gRPC may take to end calls that are cut.
 _CUT_S = 1.0
+# What is done beside the calls may take at least, to end: what is sampled is written, spans are sent.
+_BESIDE_S = 2.0
 
 # What whoever may end this process asks for: it lives, whether or not calls should come here.
 LIVE = "live"
@@ -129,7 +131,8 @@ class RunningServer:
     def stop(self, grace_s: float) -> bool:
         """Take no new calls, let those under way finish within `grace_s`, then end.
 
-        Says whether they did: otherwise threads may still be at work. It returns in any case.
+        Says whether they did, and what goes on beside them: otherwise threads may still be at work, as one
+        that reads a new version to its end. It returns in any case.
         """
         self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         give_up_s = time.monotonic() + grace_s
@@ -143,12 +146,19 @@ class RunningServer:
         ]
         # What is left now waits for nothing of ours: who watches health, a tool with reflection open.
         has_ended = self._end_calls(0).wait(max(_CUT_S, give_up_s - time.monotonic()))
-        for beside in self._watching:
-            beside.stop()
+        is_quiet = self._end_beside(max(give_up_s, time.monotonic() + _BESIDE_S))
         self._let_go()
-        in_order = has_ended and all(are_idle)
+        in_order = has_ended and all(are_idle) and is_quiet
         log.info("stopped", in_order=in_order)
         return in_order
+
+    def _end_beside(self, by_s: float) -> bool:
+        """End what goes on beside the calls; says whether all of it has ended."""
+        # All are told before one is waited for: what takes long costs the others nothing.
+        for beside in self._watching:
+            beside.stop(0.0)
+        have_ended = [beside.stop(by_s) for beside in self._watching]
+        return all(have_ended)
 
     def _end_calls(self, grace_s: float) -> threading.Event:
         """Take no new ones, and cut those under way after so long; the event is set when none is left."""

@@ -3,6 +3,7 @@
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -59,8 +60,14 @@ class Beside(Protocol):
         """Begin, once."""
         ...
 
-    def stop(self) -> None:
-        """End, once what is being done is done; without a start nothing happens."""
+    def stop(self, by_s: float) -> bool:
+        """End, once what is being done is done; without a start nothing happens. It may be told again.
+
+        Args:
+            by_s: The moment of the monotonic clock until which that is waited for.
+
+        Says whether it has ended.
+        """
         ...
 
 
@@ -93,11 +100,10 @@ class Ticker:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, once what is being done is done; without a start nothing happens."""
+    def stop(self, by_s: float) -> bool:
+        """End, once what is being done is done, which is waited for until `by_s`; says whether it has."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        return has_ended(self._thread, by_s)
 
     def _run(self) -> None:
         yield_to_others(self._niceness)
@@ -106,6 +112,13 @@ class Ticker:
 
     def _pause_s(self) -> float:
         return self._every_s * (1 + self._jitter * random.uniform(-1, 1))  # noqa: S311 - no secret
+
+
+def has_ended(thread: threading.Thread, by_s: float) -> bool:
+    """Whether a thread has ended by a moment of the monotonic clock; one that never began has."""
+    if thread.ident is not None:
+        thread.join(max(0.0, by_s - time.monotonic()))
+    return not thread.is_alive()
 
 
 def yield_to_others(niceness: int) -> None:

@@ -8,6 +8,7 @@ One worker needs none of this: then the process is the worker itself, which spar
 of a second one, and whoever runs it (systemd, Kubernetes) starts it again. The code that serves is the same.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -28,9 +29,14 @@ from server.vouching import Vouching
 from server.worker import Task
 from server.worker_place import Worker
 
+# What a look at what is published may take to end, once there are no workers.
+_LET_GO_S = 1.0
 
-def supervise(settings: ServerSettings, port: int, ending: Ending) -> None:
+
+def supervise(settings: ServerSettings, port: int, ending: Ending) -> bool:
     """Serve by several workers on a port that is held, until told to end.
+
+    Says whether all has ended: otherwise a thread still reads a version, for as long as that takes.
 
     Raises:
         StartError: The metrics port is in use, or a worker could not start.
@@ -50,13 +56,17 @@ def supervise(settings: ServerSettings, port: int, ending: Ending) -> None:
         task = Task(settings=settings, name="", port=port, metrics=folder, versions=versions)
         tasks = [replace(task, name=str(at)) for at in range(settings.workers)]
         team = Team([Worker(each, count_gone=metrics.count_gone) for each in tasks], versions)
+        following = _following(team, vouching, metrics.gauges, settings.poll_s)
+        until_end.callback(lambda: following.stop(time.monotonic() + _LET_GO_S))
+        # Before that: what reads a version takes minutes, and workers are told to end at once.
         until_end.callback(team.end, ending, settings.draining_s, settings.grace_s)
-        until_end.enter_context(_following(team, vouching, metrics.gauges, settings.poll_s))
+        following.start()
         try:
             team.run(ending)
         except BaseException:
             ending.now()
             raise
+    return following.stop(by_s=0.0)
 
 
 @contextmanager
@@ -71,17 +81,11 @@ def _served(settings: ServerSettings, registry: CollectorRegistry) -> Iterator[N
         thread.join()
 
 
-@contextmanager
-def _following(team: Team, vouching: Vouching, gauges: Gauges, every_s: float) -> Iterator[None]:
-    """Look for new versions; in a thread, since reading a large one to its end takes long."""
+def _following(team: Team, vouching: Vouching, gauges: Gauges, every_s: float) -> Ticker:
+    """What looks for new versions; in a thread, since reading a large one to its end takes long."""
 
     def look() -> None:
         team.serve(vouching.look(team.versions))
         gauges.refresh()
 
-    ticker = Ticker(look, name="swap", every_s=every_s, jitter=POLL_JITTER, niceness=LOW_PRIORITY)
-    ticker.start()
-    try:
-        yield
-    finally:
-        ticker.stop()
+    return Ticker(look, name="swap", every_s=every_s, jitter=POLL_JITTER, niceness=LOW_PRIORITY)

@@ -2,6 +2,7 @@
 
 import errno
 import threading
+import time
 import weakref
 from dataclasses import replace
 from typing import Any
@@ -39,6 +40,7 @@ from storage.pins.memory import InMemoryPins
 from storage.pins.port import PinView
 from storage.pins.scoring import exact_search
 from tests.server.world import CUT_S, People, default_people, make_pins
+from tests.waiting import HANG_S
 
 NOT_STOPPING = threading.Event()
 AT_ONCE = RecallPolicy(bytes_per_s=float("inf"))
@@ -350,7 +352,7 @@ def test_background_work_is_done_in_order_and_to_the_end() -> None:
     for each in items:
         background.offer(each)
     background.start()
-    background.stop()
+    assert background.stop(time.monotonic() + HANG_S)
 
     assert [each.time_s for each in work.items] == [0, 1, 2, 3, 4]
 
@@ -412,7 +414,7 @@ def test_work_that_fails_does_not_end_the_thread(fails: list[str], done: list[in
         for n in range(3):
             background.offer(replace(item, time_s=n))
         background.start()
-        background.stop()
+        assert background.stop(time.monotonic() + HANG_S)
 
     assert [each.time_s for each in work.items] == done
     assert work.n_dropped == 3 - len(done)

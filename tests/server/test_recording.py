@@ -164,7 +164,7 @@ def recording() -> Iterator[Callable[..., Recorder]]:
 
     yield start
     for each in started:
-        each.stop()
+        assert each.stop(time.monotonic() + HANG_S)
 
 
 def event(n: int) -> Event:
@@ -257,6 +257,6 @@ def test_what_waits_at_the_end_is_kept(recording: Callable[..., Recorder]) -> No
         last = pool.submit(recorder.record, SAVE, Deadline())
         assert gate.is_reached.wait(HANG_S)
         gate.is_open.set()
-        recorder.stop()
+        assert recorder.stop(time.monotonic() + HANG_S)
         last.result(HANG_S)
     assert gate.closed == 1

@@ -22,6 +22,7 @@ from server.errors import StartError
 from server.ports import Ports
 from server.reflection import THREADS as REFLECTION_THREADS
 from server.serving import LIVE, RunningServer
+from server.side_threads import Ticker
 from storage.errors import StoreUnavailableError
 from storage.pins.memory import InMemoryPins
 from storage.profiles.memory import InMemoryProfiles
@@ -195,6 +196,36 @@ def test_stop_returns_though_grpc_never_ends(monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as hanging:
         hanging.setattr(_server._Server, "stop", never_ends)
         assert not stopped(server, grace_s=0.1)
+
+
+def test_stop_returns_though_what_goes_on_beside_never_ends() -> None:
+    """A version of many gigabytes is read to its end, say: it is not waited for, all else ends in order."""
+    begun, let_go, told_s = threading.Event(), threading.Event(), list[float]()
+
+    def read() -> None:
+        begun.set()
+        # Longer than anything here waits for it.
+        assert let_go.wait(2 * HANG_S)
+
+    class Other:
+        """What comes after it."""
+
+        def start(self) -> None:
+            pass
+
+        def stop(self, by_s: float) -> bool:
+            told_s.append(by_s)
+            return True
+
+    server = build()
+    server.watch(Ticker(read, name="reading", every_s=0.001))
+    server.watch(Other())
+    start(server)
+    assert begun.wait(HANG_S)
+    assert not stopped(server, grace_s=0.1)
+    # At first without a wait: nobody's time passes while another is waited for.
+    assert told_s[0] == 0 < told_s[1]
+    let_go.set()
 
 
 def test_stop_returns_though_the_system_has_no_thread_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
