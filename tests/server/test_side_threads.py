@@ -9,7 +9,6 @@ import pytest
 from server.side_threads import Ticker
 from tests.waiting import HANG_S
 
-
 OURS = os.getpriority(os.PRIO_PROCESS, 0)
 
 
