@@ -56,5 +56,7 @@ def test_a_redis_that_is_not_there_is_found_before_anything_is_read(run: Termina
     calibrate(run, shop)
     given = ("--data", shop.data, "--pins", shop.pins, "--model", shop.model)
     assert run("batch", *given, "--profiles", "redis://ann:secret@127.0.0.1:1") == 1
-    assert run.err.startswith("profile_builder: redis://127.0.0.1:1/0 cannot be reached: Connection refused. See ")
+    assert run.err.startswith(
+        "profile_builder: redis://127.0.0.1:1/0 cannot be reached: Connection refused. See "
+    )
     assert "secret" not in run.err
