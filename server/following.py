@@ -55,7 +55,7 @@ class SideFollower:
     ) -> None:
         self._root, self._main, self._serve = root, main, serve
         self._count_refused, self._clock = count_refused, clock
-        self._looked_at = self._taken = ""
+        self._looked_at = self._taken = self._warned_of = ""
         self._refused: _Refused | None = None
         self._looks = Attempts(StorageError)
 
@@ -71,13 +71,19 @@ class SideFollower:
             return
         version = version_beside(self._root, self._main.version)
         if version != live:
-            # As after a build: what is added from then on is served by those on the version it was added to.
-            log.warning(
-                "added pins stand beside another version", side=live, served=version, pins=self._main.version
-            )
+            self._warn(live, version)
         if version is not None and version != self._taken:
             self._try_to_take(version)
         self._looked_at = live
+
+    def _warn(self, live: str, version: str | None) -> None:
+        """As after a build: what is added from then on is served by those on the version it was added to."""
+        # What is beside this version may be refused, and is looked at again and again.
+        if live != self._warned_of:
+            log.warning(
+                "added pins stand beside another version", side=live, served=version, pins=self._main.version
+            )
+        self._warned_of = live
 
     def _try_to_take(self, version: str) -> None:
         refused = self._refused

@@ -54,3 +54,22 @@ def test_a_refused_side_is_read_again_after_a_while(tmp_path: Path, monkeypatch:
     now_s[0] = 2 * RETRY_S
     follower.poll()
     assert (Opened.times, len(served), len(refused)) == (3, 1, 1)
+
+
+def test_a_refused_side_beside_another_live_one_is_said_once(tmp_path: Path) -> None:
+    """As after a build: the live side is another version's, and the one of what is served is damaged."""
+    publish(tmp_path, side_rows([0.3]))
+    path = side_versions(tmp_path).folder() / "embeddings.npy"
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    publish(tmp_path, side_rows([0.3], version="000002-test"))
+    follower = SideFollower(tmp_path, make_pins(), lambda _: None, count_refused=lambda: None)
+    with capture_logs() as logs:
+        for _ in range(3):
+            follower.poll()
+        assert [each["log_level"] for each in logs] == ["warning", "error"]
+        # The next live one is news.
+        publish(tmp_path, side_rows([0.3, 4.4], version="000002-test"))
+        for _ in range(3):
+            follower.poll()
+    assert [each["log_level"] for each in logs] == ["warning", "error", "warning"]
