@@ -171,8 +171,8 @@ class _Refusals:
             left_out = self._rare.turn(type(error).__name__)
             if left_out is None:
                 level = logging.DEBUG
-            elif left_out:
-                of_others = {"others_left_out": left_out}
+            elif left_out.n:
+                of_others = {"others_left_out": left_out.n, "since_s": round(left_out.since_s, 1)}
         _log_refused(level, error, code, call, of_others)
         return level > logging.DEBUG
 
@@ -191,7 +191,7 @@ def _answered_teller(metrics: MethodMetrics) -> Callable[[Call], None] | None:
 
 
 def _log_refused(
-    level: int, error: Exception, code: grpc.StatusCode, call: Call, of_others: Mapping[str, int]
+    level: int, error: Exception, code: grpc.StatusCode, call: Call, of_others: Mapping[str, float]
 ) -> None:
     # A message that the caller reads may name a user: it stays out of the log.
     untold = {"reason": str(error)} if told_instead(error) else {}

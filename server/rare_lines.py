@@ -3,11 +3,25 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 EVERY_S = 1.0
 
 Clock: TypeAlias = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What was left out since the last line of a kind that was written.
+
+    Attributes:
+        n: How many lines.
+        since_s: Seconds since that one: they may have come long before this one.
+    """
+
+    n: int
+    since_s: float
 
 
 class RareLines:
@@ -23,8 +37,8 @@ class RareLines:
         self._written_s: dict[str, float] = {}
         self._left_out: dict[str, int] = {}
 
-    def turn(self, kind: str) -> int | None:
-        """How many of a kind were left out since the last one that was written; None: leave this one out.
+    def turn(self, kind: str) -> LeftOut | None:
+        """Which of a kind were left out since the last one that was written; None: leave this one out.
 
         Args:
             kind: One of few.
@@ -35,4 +49,4 @@ class RareLines:
                 self._left_out[kind] = self._left_out.get(kind, 0) + 1
                 return None
             self._written_s[kind] = now_s
-            return self._left_out.pop(kind, 0)
+            return LeftOut(self._left_out.pop(kind, 0), 0.0 if last_s is None else now_s - last_s)

@@ -153,7 +153,8 @@ def test_an_outage_is_logged_once_a_second(method: MethodMetrics) -> None:
                 answer(b"", Refused().as_grpcs())
 
     lines = [each for each in logs if each["log_level"] == "warning"]
-    assert [each.get("others_left_out") for each in lines] == [None, 2, 1, None]
+    told_of_others = [(each.get("others_left_out"), each.get("since_s")) for each in lines]
+    assert told_of_others == [(None, None), (2, EVERY_S), (1, 9.0 - EVERY_S), (None, None)]
     assert len([each for each in logs if each["log_level"] == "debug"]) == 3
     assert ["under request id" in each for each in told] == [True, False, False, True, False, True, True]
 
