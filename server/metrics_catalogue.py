@@ -319,8 +319,9 @@ def _artefacts() -> Sequence[Family]:
         ),
         Gauge(
             name="pinnersage_version_refused",
-            meaning="1 while the live version is not served, whatever the reason, 0 while it is.",
-            labels=("of",),
+            meaning="1 while the live version is not served, whatever the reason, 0 while it is; as it was "
+            "last known while nobody can tell which is live.",
+            labels=("artefact",),
             series=_each(*FOLLOWED),
         ),
         Gauge(name="pinnersage_takedown_listed", meaning="Pins on the takedown list."),

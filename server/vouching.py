@@ -79,7 +79,7 @@ class Vouching:
         clock: Seconds that only grow.
 
     Attributes:
-        refused: Of what the live version was not chosen when somebody last looked.
+        refused: Of what the live version was not chosen when it could last be told.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Vouching:
         profiles = self._good(self._profiles, live[1]) or served.profiles
         wanted = (Versions(pins, profiles), Versions(served.pins, profiles), Versions(pins, served.profiles))
         chosen = next(filter(self._go_together, wanted), served)
-        self.refused = _left_out(live, chosen)
+        self.refused = _left_out(live, chosen, self.refused)
         if self._is_well:
             # What goes wrong from here on is news.
             self._told.clear()
@@ -216,10 +216,16 @@ class Vouching:
             log.error("version refused, what was served still is", artefact=artefact.value, problem=problem)
 
 
-def _left_out(live: tuple[str | None, str | None], chosen: Versions) -> frozenset[Artefact]:
-    """Of what another version than the live one was chosen, or nobody knows."""
-    pairs = zip(FOLLOWED, live, (chosen.pins, chosen.profiles), strict=True)
-    return frozenset(artefact for artefact, version, ours in pairs if version != ours)
+def _left_out(
+    live: tuple[str | None, str | None], chosen: Versions, before: frozenset[Artefact]
+) -> frozenset[Artefact]:
+    """Of what another version than the live one was chosen; while nobody can tell, as known before."""
+    found = zip(FOLLOWED, live, (chosen.pins, chosen.profiles), strict=True)
+    return frozenset(
+        artefact
+        for artefact, version, ours in found
+        if (artefact in before if version is None else version != ours)
+    )
 
 
 def pins_at(root: Path) -> Source:

@@ -81,8 +81,8 @@ def test_gauges_add_up_or_show_the_largest(scraped: CollectorRegistry) -> None:
     assert value("pinnersage_candidate_cache_bytes") == 8_000
     assert value("pinnersage_profiles") == 3
     assert value("pinnersage_takedown_listed") is None
-    assert value("pinnersage_version_refused", {"of": "pins"}) == 1
-    assert value("pinnersage_version_refused", {"of": "profiles"}) == 0
+    assert value("pinnersage_version_refused", {"artefact": "pins"}) == 1
+    assert value("pinnersage_version_refused", {"artefact": "profiles"}) == 0
 
 
 def test_each_worker_shows(scraped: CollectorRegistry) -> None:

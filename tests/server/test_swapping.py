@@ -204,7 +204,7 @@ def test_a_new_version_begins_warm() -> None:
 
 def is_refused(wired: Wired) -> dict[str, float | None]:
     value = wired.server.registry.get_sample_value
-    return {each: value("pinnersage_version_refused", {"of": each}) for each in FOLLOWED}
+    return {each: value("pinnersage_version_refused", {"artefact": each}) for each in FOLLOWED}
 
 
 def test_what_cannot_be_opened_is_not_served() -> None:

@@ -169,14 +169,31 @@ def test_what_cannot_be_found_changes_nothing() -> None:
     world = World()
     kept, world.pins.versions = world.pins.versions, {}
     assert world.look() == Versions("pins-1", "profiles-1")
-    assert world.vouching.refused == {Artefact.PINS}
     world.pins.versions = kept
     world.look()
-    assert world.vouching.refused == set()
     world.pins.versions = {}
     world.look()
     world.look()
     assert world.refused == [Artefact.PINS] * 2
+
+
+def test_while_nobody_can_tell_what_is_live_nothing_else_is_refused() -> None:
+    """A store that is away refuses no version, nor does it take a refused one."""
+    world = World()
+    world.profiles.is_late = True
+    world.look()
+    assert world.vouching.refused == set()
+    world.profiles.is_late = False
+    world.profiles.publish("profiles-2", None)
+    world.look()
+    world.profiles.is_late = True
+    world.pins.publish("pins-2", None)
+    world.look()
+    assert world.vouching.refused == {Artefact.PINS, Artefact.PROFILES}
+    world.profiles.is_late = False
+    world.profiles.publish("profiles-3")
+    world.look()
+    assert world.vouching.refused == {Artefact.PINS}
 
 
 def test_a_new_embedding_space_is_served_once_both_are_of_it() -> None:
