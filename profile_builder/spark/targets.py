@@ -96,7 +96,7 @@ def redis_target(publisher: RedisBatchPublisher) -> Iterator[Target]:
     try:
         yield target
     except BaseException:
-        # What cannot be taken away now expires.
+        # What cannot be taken away now expires, or goes with the next batch or pruning.
         with suppress(ProfileStoreError):
             target.drop()
         raise

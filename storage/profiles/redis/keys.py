@@ -51,9 +51,10 @@ class Keys:
         """A batch's popular pins."""
         return f"{self.prefix}:b:{number:06}:popular"
 
-    def given_up(self, number: int) -> str:
-        """There when a batch is never to be live, for as long as somebody might still try."""
-        return f"{self.prefix}:given-up:{number:06}"
+    @property
+    def unlisted(self) -> str:
+        """Sorted set: the number of a batch that stays, and is no version -> since when; 0: it is to go."""
+        return f"{self.prefix}:unlisted"
 
     @property
     def forgotten(self) -> str:

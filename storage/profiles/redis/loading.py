@@ -18,6 +18,12 @@ _KEYS_AT_A_TIME = 1_000
 _LENGTHS = struct.Struct("<iii")
 _MODULUS = 1 << 256
 
+# One step: no key is there that does not expire, not even of what is written late or in part.
+_WRITE = """
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+return redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
+
 
 class Digest:
     """Of records in any order, by any number of writers: the SHA-256 of each, added up.
@@ -89,13 +95,13 @@ class Loader:
         self._newest = user.user_id
         if fields := fields_of(user):
             key = self._keys.bucket(self.number, bucket_of(user.user_id))
-            self._send(key, ("HSET", key, *fields), user.profile, user.seen)
+            self._send(key, ("EVAL", _WRITE, 1, key, STAGING_S, *fields), user.profile, user.seen)
         self._digest.note(user.user_id.encode(), user.profile, user.seen)
 
     def add_popular(self, value: bytes) -> None:
         """Write the popular pins, now or soon."""
         key = self._keys.popular(self.number)
-        self._send(key, ("SET", key, value), value)
+        self._send(key, ("SET", key, value, "EX", STAGING_S), value)
         self._digest.note(value)
 
     def keep(self) -> None:
@@ -114,9 +120,7 @@ class Loader:
 
     def _send(self, key: str, command: Command, *values: bytes | None) -> None:
         self._waiting.append(command)
-        if key not in self._written:
-            self._written.add(key)
-            self._waiting.append(("EXPIRE", key, STAGING_S))
+        self._written.add(key)
         n_bytes = sum(len(value) for value in values if value is not None)
         self.n_bytes += n_bytes
         self._bytes_waiting += n_bytes

@@ -12,8 +12,9 @@ from storage.profiles.redis import staging
 from storage.profiles.redis.address import RedisAddress
 from storage.profiles.redis.keys import Keys, number_of
 from storage.profiles.redis.link import Link
-from storage.profiles.redis.loading import Loader, n_existing, unlink
+from storage.profiles.redis.loading import Loader, n_existing
 from storage.profiles.redis.staging import Gathered, StagedBatch, Written
+from storage.profiles.redis.unlisted import Unlisted
 from storage.profiles.redis.versions import Live, Versions, decode, encode
 from storage.profiles.store import BatchManifest, BatchVersion, PublishedBatch
 from storage.profiles.succession import UNASKED, Permit, require_users
@@ -53,7 +54,7 @@ class RedisBatchPublisher:
     def __init__(self, address: RedisAddress, permit: Permit = UNASKED) -> None:
         self._link, self._permit = Link(address, timeout_s=TIMEOUT_S), permit
         self._keys = Keys(address.prefix)
-        self._versions = Versions(self._link)
+        self._versions, self._unlisted = Versions(self._link), Unlisted(self._link)
         self._link.ask(("PING",))
 
     def publish(
@@ -68,7 +69,7 @@ class RedisBatchPublisher:
             ProfileStoreError: The store cannot be written to; what was live still is.
         """
         live = self._versions.live()
-        loader = Loader(self._link, self._keys, self._versions.begin())
+        loader = Loader(self._link, self._keys, self._begun())
         with self._given_up_on_error(loader):
             for user in users:
                 loader.add(user)
@@ -77,7 +78,7 @@ class RedisBatchPublisher:
     def stage(self) -> StagedBatch:
         """Begin a batch that other processes write (storage.profiles.redis.staging)."""
         live = self._versions.live()
-        return staging.begin(self._link, self._versions.begin(), live)
+        return staging.begin(self._link, self._begun(), live)
 
     def publish_staged(
         self,
@@ -153,6 +154,7 @@ class RedisBatchPublisher:
         Raises:
             NoVersionError: None is live.
         """
+        self._unlisted.take_leftovers_away()
         versions = self.versions()
         reasons = reasons_to_keep(versions, keep, self._before(self._versions.require_live()))
         collected, kept = [], []
@@ -162,10 +164,14 @@ class RedisBatchPublisher:
             elif not self._versions.forget(each.name):
                 kept.append(Kept(each.name, IN_USE))
             else:
-                number = number_of(each.name)
-                unlink(self._link, [*self._keys.buckets(number), self._keys.popular(number)])
+                self._unlisted.take_away(number_of(each.name))
                 collected.append(Collected(each.name, each.n_bytes))
         return Pruned(tuple(collected), tuple(kept))
+
+    def _begun(self) -> int:
+        """The number of a new batch, in a store that has room for it again."""
+        self._unlisted.take_leftovers_away()
+        return self._versions.begin()
 
     def _published(
         self,
@@ -186,6 +192,7 @@ class RedisBatchPublisher:
             now = self._version(live.version, text, is_current=True).description
             if now is not None:
                 require_users(batch.description, now, self._permit, place)
+        self._unlisted.note(loaded.number)
         loaded.keep()
         name = self._versions.publish(
             loaded.number,
@@ -201,15 +208,16 @@ class RedisBatchPublisher:
         try:
             yield
         except BaseException:
-            # What cannot be taken away now expires.
+            # What cannot be taken away now expires, or is noted, and goes with the next batch or pruning.
             with suppress(ProfileStoreError):
                 self._give_up(loaded)
             raise
 
     def _give_up(self, loaded: _Loaded) -> None:
         """Take away what was written, unless it is live: what failed may be the answer that says so."""
-        if self._versions.give_up(loaded.number):
+        if self._unlisted.give_up(loaded.number):
             loaded.drop()
+            self._unlisted.are_gone(loaded.number)
 
     def _before(self, version: str) -> str | None:
         return next((name for name in reversed(self._versions.manifests()) if name < version), None)

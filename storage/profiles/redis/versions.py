@@ -14,9 +14,9 @@ from typing import cast
 from storage.embedding_space import EmbeddingSpace
 from storage.errors import DamagedArtefactError, NoVersionError, PublishError
 from storage.manifests import Manifest
-from storage.profiles.redis.keys import Keys
+from storage.profiles.redis.keys import Keys, number_of
 from storage.profiles.redis.link import Command, Link
-from storage.profiles.redis.loading import STAGING_S
+from storage.profiles.redis.unlisted import TO_GO, member
 from storage.profiles.store import BatchDescription
 from storage.profiles.succession import Permit, another_space_is_live, later_is_live
 
@@ -24,7 +24,8 @@ _MADE_BY = "python -m profile_builder batch"
 
 # Each runs as one step: nothing comes between what it reads and what it writes.
 _PUBLISH = """
-if redis.call('EXISTS', KEYS[3]) == 1 then return {'given up'} end
+local noted = redis.call('ZSCORE', KEYS[3], ARGV[9])
+if not noted or tonumber(noted) == tonumber(ARGV[10]) then return {'given up'} end
 local live = redis.call('HMGET', KEYS[1], 'generation', 'actions_until_s', 'version')
 local generation = live[1] or '0'
 if generation ~= ARGV[1] then return {'rolled back', generation} end
@@ -41,6 +42,7 @@ if live[2] and ARGV[5] == '0' and tonumber(ARGV[2]) < tonumber(live[2]) then
 end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 redis.call('HSET', KEYS[1], 'generation', generation, 'actions_until_s', ARGV[2], 'version', ARGV[3])
+redis.call('ZREM', KEYS[3], ARGV[9])
 return {'published', generation}
 """
 _MAKE_CURRENT = """
@@ -50,19 +52,14 @@ redis.call('HINCRBY', KEYS[1], 'generation', 1)
 redis.call('HSET', KEYS[1], 'actions_until_s', ARGV[2], 'version', ARGV[1])
 return 1
 """
-_GIVE_UP = """
-for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if string.sub(name, 1, #ARGV[1] + 1) == ARGV[1] .. '-' then return 0 end
-end
-redis.call('SET', KEYS[2], '', 'EX', ARGV[2])
-return 1
-"""
+# What takes no memory comes first: the rest is then done by a store that is full, too.
 _FORGET = """
 if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then return 0 end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], ARGV[2], '+inf')) do
   if string.sub(member, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then return 0 end
 end
 redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[4], ARGV[4], ARGV[3])
 return 1
 """
 
@@ -137,7 +134,7 @@ class Versions:
         """Make a batch live whose records are all there; returns its name.
 
         Args:
-            number: The batch's.
+            number: The batch's, noted among the unlisted.
             manifest: The batch's.
             batch: What it is.
             generation: That was live when the batch was begun.
@@ -148,11 +145,12 @@ class Versions:
             EmbeddingSpaceMismatchError: The live batch is of another.
         """
         text, space = encode(manifest), batch.embedding_space
-        name = f"{number:06}-{hashlib.sha256(text).hexdigest()[:8]}"
+        name = f"{member(number)}-{hashlib.sha256(text).hexdigest()[:8]}"
         publish: Command = (
-            *("EVAL", _PUBLISH, 3, self._keys.live, self._keys.versions, self._keys.given_up(number)),
+            *("EVAL", _PUBLISH, 3, self._keys.live, self._keys.versions, self._keys.unlisted),
             *(generation, batch.actions_until_s, name, text),
             *(int(permit.replace_later), int(permit.new_embedding_space), space.name, space.dimension),
+            *(member(number), TO_GO),
         )
         (found,) = self._link.ask(publish)
         outcome, *values = (each.decode() for each in cast(list[bytes], found))
@@ -187,25 +185,14 @@ class Versions:
         if not is_there:
             raise NoVersionError(f"{self._link.address} holds no version {version!r} any more")
 
-    def give_up(self, number: int) -> bool:
-        """Never make a batch live from now on; whether that is so, for it may have been made live already.
-
-        An answer may have been lost, or what was asked for may be done later: nobody else can tell.
-        """
-        keys = self._keys
-        give_up: Command = ("EVAL", _GIVE_UP, 2, keys.versions, keys.given_up(number))
-        (is_given_up,) = self._link.ask((*give_up, f"{number:06}", STAGING_S))
-        return bool(is_given_up)
-
     def forget(self, version: str) -> bool:
         """Take a version off the list, unless it is live or read; whether it was taken off.
 
-        Its records may go then: a reader that comes now is told that the version is not there.
+        Its records are to go then: a reader that comes now is told that the version is not there.
         """
-        keys = self._keys
-        (is_off,) = self._link.ask(
-            ("EVAL", _FORGET, 3, keys.live, keys.versions, keys.leases, version, time.time())
-        )
+        keys, number = self._keys, member(number_of(version))
+        forget: Command = ("EVAL", _FORGET, 4, keys.live, keys.versions, keys.leases, keys.unlisted)
+        (is_off,) = self._link.ask((*forget, version, time.time(), number, TO_GO))
         self._link.ask(("ZREMRANGEBYSCORE", keys.leases, "-inf", time.time()))
         return bool(is_off)
 

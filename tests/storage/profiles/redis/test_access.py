@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import StoreUnavailableError
+from storage.errors import PublishError, StoreUnavailableError
+from storage.profiles.encoding import EncodedUser
 from storage.profiles.opening import open_batch_publisher, open_online_writer, open_reader
 from storage.profiles.redis import reader as redis_reader
 from tests.storage.profiles.people import encoded, manifest, online, profile, same
@@ -22,6 +23,7 @@ READS = (
     *("+zrange", "+zrangebyscore"),
 )
 LEASES = ("+zadd", "+zrem")
+WRITES = ("+@read", "+@write", "+eval", "+ping", "+select", "+client")
 
 
 @pytest.fixture
@@ -48,6 +50,27 @@ def test_a_reader_needs_to_read_and_to_hold_on(users: str) -> None:
     assert reader.popular() == ()
     assert reader.tombstones(reader.newest_tombstone()) == []
     reader.close()
+
+
+def test_a_publisher_needs_to_read_to_write_and_to_run_scripts(valkey: Valkey) -> None:
+    """With these rights, which the documentation lists, batches are published, given up and collected."""
+    url = valkey.url()
+    mine = f"~{url.partition('prefix=')[2].partition('&')[0]}:*"
+    valkey.ask("ACL", "SETUSER", "cleo", "on", ">pearl", "resetkeys", mine, *WRITES)
+    try:
+        publisher = open_batch_publisher(as_user(url, "cleo:pearl"))
+        for cat in ("cat-1", "cat-2", "cat-3"):
+            publisher.publish([encoded("ann", cat)], [cat], manifest)
+        assert len(publisher.prune(1).collected) == 1
+
+        def failing() -> Iterator[EncodedUser]:
+            yield encoded("ann", "cat-4")
+            raise PublishError("a worker has died")
+
+        with pytest.raises(PublishError, match="a worker has died"):
+            publisher.publish(failing(), [], manifest)
+    finally:
+        valkey.ask("ACL", "DELUSER", "cleo")
 
 
 def test_a_reader_may_not_write(users: str) -> None:

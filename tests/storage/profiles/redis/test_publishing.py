@@ -19,6 +19,7 @@ from storage.profiles.redis.address import redis_address
 from storage.profiles.redis.keys import number_of
 from storage.profiles.redis.link import Command, Link, Reply
 from storage.profiles.redis.loading import STAGING_S
+from storage.profiles.redis.unlisted import Unlisted
 from storage.profiles.redis.versions import Versions
 from storage.profiles.store import BatchManifest
 from storage.profiles.succession import UNASKED
@@ -109,14 +110,15 @@ def test_a_batch_that_was_given_up_never_goes_live(url: str) -> None:
     """Also where the store hears late that it should: its records are gone."""
     live = publish(url, ANN)
     link = Link(redis_address(url))
-    versions = Versions(link)
+    versions, unlisted = Versions(link), Unlisted(link)
     number = versions.begin()
-    assert versions.give_up(number)
+    unlisted.note(number)
+    assert unlisted.give_up(number)
     description = until(WATERMARK_S + 60).description
     with pytest.raises(PublishError, match="was given up"):
         versions.publish(number, {}, description, generation=0, permit=UNASKED)
     assert live_version(url) == live
-    assert not versions.give_up(number_of(live))
+    assert not unlisted.give_up(number_of(live))
     link.close()
 
 
