@@ -33,7 +33,7 @@ class Team:
         self._workers = workers
         self.versions = versions
         self._is_new = threading.Event()
-        self._have_served = False
+        self._have_served = self._is_still = False
 
     def serve(self, versions: Versions) -> None:
         """Have these served by every worker; from any thread."""
@@ -49,7 +49,8 @@ class Team:
         """
         while not ending.is_told:
             self._start()
-            if self._look() and not self._have_served:
+            self._wait()
+            if self.look() and not self._have_served:
                 raise StartError("a worker ended before it could serve: it has said why")
             if not self._have_served and all(worker.is_ready for worker in self._workers):
                 self._have_served = True
@@ -66,12 +67,28 @@ class Team:
                 if not self._have_served:
                     raise
 
-    def _look(self) -> bool:
-        """Wait for what happens; says whether a worker died that never served."""
+    def _wait(self) -> None:
+        """Until something happens, or for a moment."""
         wait([each for worker in self._workers for each in worker.waited_for], _LOOK_S)
+
+    def look(self) -> bool:
+        """Notice what has happened; says whether a worker died that never served."""
+        self._listen()
         # Each of them is looked at, whatever the others did.
-        have_failed = [worker.look() for worker in self._workers]
+        have_failed = [worker.look(is_patient=self._is_still) for worker in self._workers]
         return any(have_failed)
+
+    def _listen(self) -> None:
+        """Notice that nobody is heard, which is no fault of any worker, and that somebody is again."""
+        for worker in self._workers:
+            worker.hear()
+        was_still, self._is_still = self._is_still, all(worker.is_quiet for worker in self._workers)
+        if was_still and not self._is_still:
+            # Who comes first is no better than the others.
+            for worker in self._workers:
+                worker.excuse()
+        if self._have_served and self._is_still and not was_still:
+            log.warning("no worker is heard: all have longer than one alone", workers=len(self._workers))
 
     def _tell(self) -> None:
         again = self._is_new.is_set()

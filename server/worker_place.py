@@ -30,12 +30,15 @@ class Restarts:
         longest_s: The longest.
         silent_s: A worker that lives and says nothing for so long is killed. It beats every
             `server.worker.BEAT_S`, from a thread of its own, whatever else it does.
+        patience: How often as long it has while nobody else is heard: what stops all workers together is
+            outside of them, as storage that does not answer, and none would start without it.
     """
 
     first_s: float = 0.1
     factor: float = 2.0
     longest_s: float = 30.0
     silent_s: float = 15.0
+    patience: float = 4.0
 
     def pause_s(self, n_failures: int) -> float:
         """The pause after so many starts in a row that came to nothing."""
@@ -46,7 +49,7 @@ RESTARTS = Restarts()
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class Running:
     """A worker's process, and our end of the line to it."""
 
     process: BaseProcess
@@ -75,13 +78,14 @@ class Worker:
     ) -> None:
         self._task, self._restarts = task, restarts
         self._run, self._count_gone, self._clock = run, count_gone, clock
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._told: Versions | None = None
         self._n_failures = 0
         self._due_s = 0.0
         self._looked_s = clock()
         # Nothing, until it has said something: it may take long to start.
         self._heard_s: float | None = None
+        self._excused_s = clock()
         self._gone = Gone.DIED
         self.is_ready = False
 
@@ -109,7 +113,7 @@ class Worker:
             log.error("worker not started", worker=name, problem=problem, starts_again_in_s=pause_s)
             raise StartError(f"worker {name} cannot be started: {problem}") from error
 
-    def _spawn(self, versions: Versions) -> _Running:
+    def _spawn(self, versions: Versions) -> Running:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         # The worker's end is open in the worker alone: so each notices when the other is gone.
@@ -122,14 +126,32 @@ class Worker:
             except OSError:
                 ours.close()
                 raise
-        return _Running(process, ours)
+        return Running(process, ours)
 
-    def look(self) -> bool:
-        """Notice that the worker is ready, silent or gone; says whether it died before it was ready."""
+    def hear(self) -> None:
+        """Take in what the worker has said by now."""
+        if self._running is not None:
+            self._hear(self._running)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was heard of the worker for half of the time that it has, or ever."""
+        return self._heard_s is None or self._looked_s >= self._heard_s + self._restarts.silent_s / 2
+
+    def excuse(self) -> None:
+        """Let the worker's silence count from now on: until now nobody was heard."""
+        self._excused_s = self._clock()
+
+    def look(self, *, is_patient: bool = False) -> bool:
+        """Notice that the worker is ready, silent or gone; says whether it died before it was ready.
+
+        Args:
+            is_patient: Give it more time to speak: nobody is heard.
+        """
         if self._running is None:
             return False
         self._hear(self._running)
-        self._give_up_if_silent(self._running)
+        self._give_up_if_silent(self._running, is_patient=is_patient)
         return not self._running.process.is_alive() and self._bury(self._running)
 
     def serves(self) -> bool:
@@ -139,7 +161,7 @@ class Worker:
         self._hear(self._running)
         return self.is_ready
 
-    def _hear(self, running: _Running) -> None:
+    def _hear(self, running: Running) -> None:
         now_s = self._clock()
         if now_s > self._looked_s + self._restarts.silent_s / 2 and self._heard_s is not None:
             # This process was stopped itself, and the whole machine maybe: nobody could be heard.
@@ -150,14 +172,20 @@ class Worker:
             if said == READY:
                 self.is_ready, self._n_failures = True, 0
 
-    def _give_up_if_silent(self, running: _Running) -> None:
+    def _give_up_if_silent(self, running: Running, *, is_patient: bool) -> None:
         """Calls go to a worker that is stopped or hangs as long as its process holds the port."""
-        if self._heard_s is None or self._looked_s < self._heard_s + self._restarts.silent_s:
+        if self._heard_s is None or self._looked_s < self._given_up_s(self._heard_s, is_patient=is_patient):
             return
         if self._gone is not Gone.SILENT:
-            self._gone = Gone.SILENT
-            log.error("worker killed: it is silent", worker=self._task.name, for_s=self._restarts.silent_s)
+            self._gone, silent_s = Gone.SILENT, round(self._looked_s - self._heard_s, 1)
+            log.error("worker killed: it is silent", worker=self._task.name, for_s=silent_s)
         running.process.kill()
+
+    def _given_up_s(self, heard_s: float, *, is_patient: bool) -> float:
+        """When its time is over; in no case does it have longer than while nobody is heard."""
+        latest_s = heard_s + self._restarts.patience * self._restarts.silent_s
+        soon_s = max(heard_s, self._excused_s) + self._restarts.silent_s
+        return latest_s if is_patient else min(soon_s, latest_s)
 
     def tell(self, versions: Versions, *, again: bool) -> None:
         """Have these served, by a worker that is ready.
@@ -191,7 +219,7 @@ class Worker:
             process.join()
         self._running.line.close()
 
-    def _bury(self, gone: _Running) -> bool:
+    def _bury(self, gone: Running) -> bool:
         had_served = self.is_ready
         pause_s = self._put_off(has_failed=not had_served)
         self._count_gone(self._gone)

@@ -50,7 +50,17 @@ class FakeWorker(Worker):
         if not self.starts:
             self.starts.append(versions)
 
-    def look(self) -> bool:
+    def hear(self) -> None:
+        pass
+
+    @property
+    def is_quiet(self) -> bool:
+        return False
+
+    def excuse(self) -> None:
+        pass
+
+    def look(self, *, is_patient: bool = False) -> bool:
         event = self.life.pop(0) if self.life else ""
         self.is_ready = event == "ready" or (self.is_ready and event != "dies")
         if not self.life:
