@@ -88,7 +88,10 @@ class Place:
         """Stop the process where it is; what it had said is heard."""
         pid = self.pid
         os.kill(pid, signal.SIGSTOP)
-        wait_until(lambda: b") T " in Path(f"/proc/{pid}/stat").read_bytes())
+        # Each of its threads: the one that beats may be the last.
+        wait_until(
+            lambda: all(b") T " in each.read_bytes() for each in Path(f"/proc/{pid}/task").glob("*/stat"))
+        )
         self.look()
         return pid
 
