@@ -3,7 +3,8 @@
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
@@ -15,6 +16,8 @@ import structlog
 PREFIX = "pinnersage-metrics-"
 # Held (flock) as long as the server's first process lives, whatever becomes of its number later.
 HELD = "held"
+# A draft is held and named within a moment; one that is older is nobody's.
+_DRAFT_S = 3_600.0
 
 log = structlog.get_logger("server.metrics_folder")
 
@@ -45,10 +48,15 @@ def counting_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _sweep(parent: Path) -> None:
-    for folder in parent.glob(f"{PREFIX}*"):
+    _remove(parent.glob(f"{PREFIX}*"), _is_left)
+    _remove(parent.glob(f".{PREFIX}*"), _is_left_draft)
+
+
+def _remove(folders: Iterable[Path], is_left: Callable[[Path], bool]) -> None:
+    for folder in folders:
         # What cannot be removed harms nobody.
         with suppress(OSError):
-            if _is_ours(folder) and _is_left(folder):
+            if _is_ours(folder) and is_left(folder):
                 rmtree(folder)
                 log.info("removed what a server that was killed had counted", folder=str(folder))
 
@@ -66,6 +74,13 @@ def _is_left(folder: Path) -> bool:
             return _hold(held)
     except FileNotFoundError:
         return False
+
+
+def _is_left_draft(draft: Path) -> bool:
+    """Whether it is too old to be held in the next moment, and is not held."""
+    if time.time() < draft.lstat().st_mtime + _DRAFT_S:
+        return False
+    return _is_left(draft) or not (draft / HELD).exists()
 
 
 def _hold(held: IO[str]) -> bool:

@@ -1,9 +1,11 @@
 """Where the processes of a server count: nothing is left of it, and nobody else's is touched."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -69,3 +71,24 @@ def test_what_may_be_somebody_elses_stays(tmp_path: Path) -> None:
         assert set(before) < set(names(tmp_path))
     assert names(tmp_path) == before
     assert os.listdir(elsewhere) == [HELD]
+
+
+def test_what_was_killed_before_it_had_a_name_is_removed_later(tmp_path: Path) -> None:
+    """A server that starts at this moment may be about to hold such a folder: it must be an hour old."""
+    old, held, young = (tmp_path / f".{PREFIX}{name}" for name in ("old", "held", "young"))
+    for each in (old, held, young):
+        each.mkdir()
+    (old / HELD).touch()
+    an_hour_ago = time.time() - 3_700
+    with (held / HELD).open("w") as holding:
+        fcntl.flock(holding, fcntl.LOCK_EX)
+        for each in (old, held):
+            os.utime(each, (an_hour_ago, an_hour_ago))
+        with counting_folder(tmp_path):
+            assert set(names(tmp_path)) > {held.name, young.name}
+    assert names(tmp_path) == sorted([held.name, young.name])
+    # Killed before it could be held at all.
+    os.utime(young, (an_hour_ago, an_hour_ago))
+    with counting_folder(tmp_path):
+        pass
+    assert names(tmp_path) == []
