@@ -78,10 +78,12 @@ def reading() -> Reading:
 
 @pytest.fixture
 def supervised(reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervised:
-    """One that is reading a version."""
+    """One that is reading a version, and whose workers serve."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = Supervised(reading, monkeypatch)
     assert reading.begun.wait(HANG_S)
+    # Without this they are not drained, but ended.
+    wait_until(lambda: all(worker.serves() for worker in found.workers))
     return found
 
 
