@@ -151,7 +151,7 @@ def test_a_store_that_cannot_be_reached_is_one_sentence(
     # spark-submit passes on what its driver says, all of it as output.
     out, err = batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 1
-    assert "profile_builder: redis://127.0.0.1:1/0 cannot be used" in out
+    assert "profile_builder: redis://127.0.0.1:1/0 cannot be reached" in out
     assert "secret" not in out + err
     assert "Traceback" not in out + err
 
